@@ -1,0 +1,45 @@
+# One word per chore. Needs only Python >= 3.11, make and git: everything else is a package, pinned in uv.lock.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+RUN := $(UV) run --frozen --no-sync
+export UV_PYTHON_DOWNLOADS := never
+export UV_PYTHON := $(PYTHON)
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help setup demo up down status test check format docs clean
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+
+$(UV):
+	@echo "setting up uv $(UV_VERSION)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Drawdown needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.synced: $(UV) uv.lock pyproject.toml
+	@$(UV) sync --frozen --all-packages --quiet
+	@touch $@
+
+setup: .venv/.synced ## install the locked dependencies into .venv
+
+demo: setup ## run the main job on real Kafka and PostgreSQL and print the books
+	@$(RUN) drawdown demo
+
+up: setup ## start the whole system and leave it running
+	@$(RUN) drawdown up
+
+down: setup ## stop it
+	@$(RUN) drawdown down
+
+status: setup ## what runs, where, and since when
+	@$(RUN) drawdown status
+
+test: setup ## all tests, on real Kafka and PostgreSQL
+	@$(RUN) pytest
+
+format: setup ## let ruff rewrite what it can
+	@$(RUN) ruff format . && $(RUN) ruff check --fix .
+
+clean: ## remove what was installed and made here
+	rm -rf .venv .tools .drawdown .mypy_cache .ruff_cache .pytest_cache .hypothesis
