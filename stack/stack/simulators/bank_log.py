@@ -1,0 +1,86 @@
+"""The finance system's own memory: an append-only file of what the bank did and what was reported.
+
+A payment is looked up here before the bank acts, and an outcome is on disk before it is reported. So after
+a SIGKILL at any point nothing is paid twice, and what was not yet reported is reported again.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO, Final
+from uuid import UUID
+
+import msgspec
+
+from stack.simulators.bank import Attempt, Outcome
+
+
+class Reported(msgspec.Struct, frozen=True, tag="reported", tag_field="entry"):
+    """One more report of this attempt has reached the broker."""
+
+    payment_id: UUID
+    attempt: int
+
+
+_DECODER: Final = msgspec.json.Decoder(Outcome | Reported)
+
+
+class BankLog:
+    """Outcomes by (payment_id, attempt), in memory and, when there is a path, on disk."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.outcomes: dict[Attempt, Outcome] = {}
+        self.times_reported: dict[Attempt, int] = {}
+        self._file: BinaryIO | None = None
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b", buffering=0)
+            self._recall(self._file)
+
+    def knows(self, attempt: Attempt) -> bool:
+        return attempt in self.outcomes
+
+    def unreported(self) -> list[Outcome]:
+        """Return the outcomes that nobody was told of yet."""
+        return [outcome for key, outcome in self.outcomes.items() if not self.times_reported.get(key)]
+
+    def decide(self, outcomes: Iterable[Outcome]) -> None:
+        """Store new outcomes; they are on disk when this returns. Takes milliseconds: the fsync."""
+        fresh = list(outcomes)
+        self._append(fresh)
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+        for outcome in fresh:
+            self._apply(outcome)
+
+    def report(self, outcomes: Iterable[Outcome]) -> None:
+        """Count reports. Not synced: a lost line only means that a report is sent once more."""
+        reports = [Reported(outcome.payment_id, outcome.attempt) for outcome in outcomes]
+        self._append(reports)
+        for report in reports:
+            self._apply(report)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _append(self, entries: Iterable[Outcome | Reported]) -> None:
+        lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
+        if self._file is not None and self._file.write(lines) != len(lines):
+            raise OSError("the bank's log took only a part of an entry; is the disk full?")
+
+    def _apply(self, entry: Outcome | Reported) -> None:
+        if isinstance(entry, Outcome):
+            self.outcomes[entry.key] = entry
+        else:
+            key = (entry.payment_id, entry.attempt)
+            self.times_reported[key] = self.times_reported.get(key, 0) + 1
+
+    def _recall(self, file: BinaryIO) -> None:
+        """Read the file back; a last line that a SIGKILL cut short was never acted on and is dropped."""
+        file.seek(0)
+        whole = file.read()
+        kept = whole[: whole.rfind(b"\n") + 1]
+        file.truncate(len(kept))
+        for line in kept.splitlines():
+            self._apply(_DECODER.decode(line))
