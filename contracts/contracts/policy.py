@@ -1,0 +1,90 @@
+"""The policy document: one scheme's rules as data. A published version never changes.
+
+Every service takes what it needs of a scheme from the ``policy.published`` event that carries this document.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from contracts.common import AwardKind, Text
+from contracts.money import Money, Rate
+
+Slug = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{1,62}$")]
+
+
+class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A period in which applications are taken: from ``opens_at``, until just before ``closes_at``."""
+
+    opens_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    closes_at: Annotated[datetime, msgspec.Meta(tz=True)]
+
+    def contains(self, moment: datetime) -> bool:
+        return self.opens_at <= moment < self.closes_at
+
+
+class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One condition: a CEL expression over the declared facts that must be true.
+
+    ``facts`` names the register facts it needs; while one is unknown the application waits.
+    """
+
+    id: Slug
+    clause: str
+    expression: str
+    met: Text
+    not_met: Text
+    facts: tuple[str, ...] = ()
+
+
+class ClaimRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a claim must bring and what is taken off its invoices."""
+
+    deduct_tax: bool = True
+    usage_required: bool = False
+    seller_is_provider: bool = True
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A document that the applicant is asked for."""
+
+    id: Slug
+    required: bool
+    text: Text
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A scheme's rules for an effective period.
+
+    ``rate`` is the share of the expense that is paid. ``cap`` is the most one company (or cap group) gets
+    in a fiscal year, ``envelope`` the most the scheme commits in one. Both are None where there is no such limit.
+    """
+
+    scheme: Slug
+    version: str
+    status: Literal["published", "draft"] = "published"
+    provisional: bool
+    title: Text
+    rule: Text
+    pool: Slug | None
+    kind: AwardKind
+    number_prefix: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2,4}$")]
+    effective_from: date
+    effective_until: date
+    timezone: str = "Asia/Shanghai"
+    windows: tuple[Window, ...]
+    districts: tuple[Slug, ...]
+    rate: Rate
+    cap: Money | None
+    envelope: Money | None
+    waitlist: Literal["whole", "partial"] = "whole"
+    validity_months: int
+    criteria: tuple[Criterion, ...]
+    claims: ClaimRules = ClaimRules()
+    evidence: tuple[Evidence, ...] = ()
+    form: dict[str, Any] = {}
+
+    def open_at(self, moment: datetime) -> bool:
+        """Return whether an application may be submitted at ``moment``."""
+        return any(window.contains(moment) for window in self.windows)

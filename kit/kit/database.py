@@ -1,0 +1,111 @@
+"""The connection to PostgreSQL: one pool per process, and one way to open a transaction.
+
+A task is never cancelled inside a transaction: SQLAlchemy with asyncpg would leak its connection. Loops stop by a
+flag between transactions, and a write for an HTTP caller runs in a task of its own (``kit.groups``).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from kit import meters
+from kit.errors import SetupError, TransientError
+
+_DURABLE: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+_CONNECT_TIMEOUT_SECONDS: Final = 5.0
+
+
+def async_url(url: str) -> str:
+    """Return a ``postgresql://`` address for the asyncpg driver."""
+    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+def to_json(value: Any) -> str:
+    """Return JSON text for a JSONB column; structs and dates are fine."""
+    return msgspec.json.encode(value).decode()
+
+
+class Database:
+    """A pool of connections to one service's database."""
+
+    def __init__(
+        self, url: str, *, pool_size: int = 8, statement_timeout_seconds: float = 30.0, name: str = ""
+    ) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            async_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=statement_timeout_seconds,
+            pool_use_lifo=True,
+            json_serializer=to_json,
+            json_deserializer=msgspec.json.decode,
+            connect_args={
+                "timeout": _CONNECT_TIMEOUT_SECONDS,
+                "command_timeout": statement_timeout_seconds + 5,
+                "server_settings": {
+                    "application_name": name or "drawdown",
+                    "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+                    "idle_in_transaction_session_timeout": "60000",
+                    "jit": "off",  # statements here are short; compiling them costs more than it saves
+                },
+            },
+        )
+        self._count_connections(pool_size)
+
+    def _count_connections(self, pool_size: int) -> None:
+        meters.POOL_SIZE.set(pool_size)
+        event.listen(self.engine.sync_engine, "checkout", lambda *_: meters.POOL_IN_USE.inc())
+        event.listen(self.engine.sync_engine, "checkin", lambda *_: meters.POOL_IN_USE.dec())
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction: committed when the block ends, rolled back when it raises."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection for reads: each statement sees what is committed when it starts."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    async def check(self, revision: str) -> None:
+        """Raise SetupError unless commits are durable, TransientError until the migrations are at ``revision``."""
+        async with self.reading() as connection:
+            for setting, wanted in _DURABLE.items():
+                found = (await connection.execute(text(f"SHOW {setting}"))).scalar_one()
+                if found != wanted:
+                    raise SetupError(
+                        f"PostgreSQL runs with {setting}={found}: set it to {wanted}, this is public money"
+                    )
+            at = await _revision(connection)
+        if at != revision:
+            raise TransientError(f"the database is at migration {at}, this version needs {revision}: run `migrate`")
+
+    async def roll_partitions(self, days_ahead: int = 7) -> None:
+        """Make the outbox's and inbox's partitions of the coming days."""
+        async with self.transaction() as connection:
+            await connection.execute(text("SELECT roll_partitions(:days)"), {"days": days_ahead})
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+async def _revision(connection: AsyncConnection) -> str | None:
+    exists = await connection.execute(text("SELECT to_regclass('alembic_version')"))
+    if exists.scalar_one() is None:
+        return None
+    found: str | None = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+    return found
+
+
+def describe(error: BaseException) -> str:
+    """Return the one line of a database error that says what happened, without the statement and its values."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return str(error.orig).split("\n", 1)[0]
+    return str(error).split("\n", 1)[0] or type(error).__name__

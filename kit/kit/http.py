@@ -1,0 +1,219 @@
+"""The HTTP side that all services share: problems (RFC 9457), health, metrics, request meters, trace context."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final
+
+from contracts.common import Text
+from contracts.refusal import Refusal
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kit import meters
+from kit.errors import OverloadedError, TransientError
+from kit.logging import get_logger
+
+log = get_logger(__name__)
+
+PROBLEM_JSON: Final = "application/problem+json"
+MAX_BODY_BYTES: Final = 1024 * 1024
+TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+Trouble = Callable[[], str | None]
+
+_TITLES: Final = {
+    "validation_failed": Text(zh="请求内容有误", en="The request is not valid"),
+    "malformed_json": Text(zh="请求体不是有效的 JSON", en="The body is not JSON"),
+    "body_too_large": Text(zh="请求体过大", en="The body is too large"),
+    "not_found": Text(zh="未找到", en="Not found"),
+    "method_not_allowed": Text(zh="不支持该方法", en="Method not allowed"),
+    "overloaded": Text(zh="系统繁忙", en="The service is busy"),
+    "unavailable": Text(zh="服务暂不可用", en="The service is not available right now"),
+    "internal_error": Text(zh="内部错误", en="Internal error"),
+}
+
+
+def language_of(request: Request) -> str:
+    """Return ``zh-CN`` or ``en``: whichever the caller ranks first in Accept-Language; Chinese when it has no wish."""
+    for tag in request.headers.get("accept-language", "zh-CN").split(","):
+        name = tag.split(";")[0].strip().lower()
+        if name.startswith(("zh", "en")):
+            return "zh-CN" if name.startswith("zh") else "en"
+    return "zh-CN"
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: Text,
+    *,
+    pointer: str | None = None,
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """Return a problem document in the caller's language."""
+    language = language_of(request)
+    body = {
+        "type": f"urn:drawdown:problem:{code}",
+        "title": _TITLES.get(code, detail).in_language(language),
+        "status": status,
+        "code": code,
+        "detail": detail.in_language(language),
+        **({"pointer": pointer} if pointer is not None else {}),
+        **more,
+    }
+    content = json.dumps(body, ensure_ascii=False).encode()
+    return Response(content, status, {"content-language": language, **(headers or {})}, PROBLEM_JSON)
+
+
+def create_app(*, service: str, title: str, description: str, trouble: dict[str, Trouble]) -> FastAPI:
+    """Return the service's application with the calls and errors that every service has.
+
+    ``trouble`` maps each part that readiness depends on to a function that says what is missing, or None.
+    """
+    app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
+    _add_health(app, service, trouble)
+    _add_errors(app)
+    app.add_middleware(_Edge)
+    return app
+
+
+def _add_health(app: FastAPI, service: str, trouble: dict[str, Trouble]) -> None:
+    @app.get("/health/live", tags=["health"], summary="Is the process alive?")
+    async def live() -> dict[str, str]:
+        return {"status": "alive", "service": service}
+
+    @app.get("/health/ready", tags=["health"], summary="Can it do its work? If not, what is missing?")
+    async def ready(response: Response) -> dict[str, Any]:
+        missing = {part: said for part, check in trouble.items() if (said := check()) is not None}
+        response.status_code = 503 if missing else 200
+        return {"status": "not ready" if missing else "ready", "service": service, "missing": missing}
+
+    @app.get("/metrics", tags=["health"], summary="Prometheus metrics of this process")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_errors(app: FastAPI) -> None:
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(OverloadedError, _overloaded)
+    for kind in (SQLAlchemyError, TransientError, TimeoutError, OSError):
+        app.add_exception_handler(kind, _unavailable)
+    app.add_exception_handler(Exception, _failed)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return problem(request, error.status, error.code, error.text, pointer=error.pointer)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [_field_error(entry) for entry in error.errors()]
+    if errors[0]["type"] == "json_invalid":
+        said = errors[0]["detail"]
+        return problem(
+            request,
+            400,
+            "malformed_json",
+            Text(zh=f"无法解析 JSON：{said}", en=f"Can't parse the JSON: {said}"),
+        )
+    first = errors[0]
+    detail = Text(zh=f"字段 {first['pointer']}：{first['detail']}", en=f"{first['pointer']}: {first['detail']}")
+    return problem(request, 422, "validation_failed", detail, pointer=first["pointer"], errors=errors)
+
+
+def _field_error(entry: dict[str, Any]) -> dict[str, str]:
+    place = [str(part) for part in entry["loc"]]
+    pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in place[1:])
+    where = pointer if place and place[0] == "body" else f"{place[0]}:{'.'.join(place[1:])}"
+    return {"pointer": where, "type": entry["type"], "detail": entry["msg"].removeprefix("Value error, ")}
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    said = str(error.detail)
+    return problem(request, error.status_code, code, Text(zh=said, en=said), headers=dict(error.headers or {}))
+
+
+async def _overloaded(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OverloadedError)
+    text = Text(zh="请稍后重试。", en="Come back a little later.")
+    return problem(request, 503, "overloaded", text, headers={"retry-after": str(error.retry_after_seconds)})
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    if isinstance(error, DBAPIError) and not error.connection_invalidated and _is_our_fault(error):
+        return await _failed(request, error)
+    log.warning(
+        "request_unavailable",
+        path=request.url.path,
+        error_class=type(error).__name__,
+        reason=str(error)[:200],
+    )
+    text = Text(
+        zh="系统暂时无法处理，请用同一 Idempotency-Key 重试。",
+        en="It can't be done right now. Try again with the same Idempotency-Key.",
+    )
+    return problem(request, 503, "unavailable", text, headers={"retry-after": "1"})
+
+
+def _is_our_fault(error: DBAPIError) -> bool:
+    return str(getattr(error.orig, "sqlstate", "") or "").startswith(("22", "23", "42"))
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    log.error("request_failed", path=request.url.path, error_class=type(error).__name__, exc_info=error)
+    text = Text(zh="发生内部错误，已记录。", en="Something went wrong here; it has been recorded.")
+    return problem(request, 500, "internal_error", text)
+
+
+class _Edge:
+    """The outermost layer: trace context, body limit, time and count of each request. Plain ASGI, for speed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        TRACEPARENT.set(headers.get(b"traceparent", b"").decode("latin-1") or _new_traceparent())
+        if int(headers.get(b"content-length", b"0") or 0) > MAX_BODY_BYTES:
+            text = Text(zh=f"请求体上限为 {MAX_BODY_BYTES} 字节。", en=f"A body has at most {MAX_BODY_BYTES} bytes.")
+            await problem(Request(scope), 413, "body_too_large", text)(scope, receive, send)
+            return
+        await self._measured(scope, receive, send)
+
+    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        status = 500
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            meters.HTTP_REQUESTS.labels(scope["method"], route, status).inc()
+            meters.HTTP_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - started)
+
+
+def _new_traceparent() -> str:
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

@@ -1,0 +1,100 @@
+"""Idempotency keys: the same key and body give the same answer, another body under the key is refused.
+
+The answer is stored in the transaction of its effect. Two transactions that race for one key collide on the
+primary key; the later one rolls back whole, is tried again, and then finds the answer.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from contracts.refusal import Refusal
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_FIND: Final = text(
+    """
+    SELECT i.client, i.key, i.request_hash, i.status, i.headers, i.body FROM idempotency AS i
+    JOIN unnest(CAST(:clients AS text[]), CAST(:keys AS text[])) AS k(client, key)
+      ON i.client = k.client AND i.key = k.key
+    """
+)
+_STORE: Final = text(
+    """
+    INSERT INTO idempotency (client, key, request_hash, status, headers, body)
+    SELECT * FROM unnest(CAST(:clients AS text[]), CAST(:keys AS text[]), CAST(:hashes AS bytea[]),
+      CAST(:statuses AS int[]), CAST(:headers AS text[]), CAST(:bodies AS bytea[])) AS u(client, key, h, s, hs, b)
+    ORDER BY client, key
+    """
+)
+_FORGET: Final = text("DELETE FROM idempotency WHERE created_at < now() - make_interval(days => :days)")
+KEPT_DAYS: Final = 8  # the contract promises 7
+
+
+class Key(msgspec.Struct, frozen=True):
+    """Who asked, under which key, for what (the SHA-256 of method, path and body)."""
+
+    client: str
+    key: str
+    request_hash: bytes
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What was answered, to the byte."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = {}
+
+
+def request_hash(method: str, path: str, body: bytes) -> bytes:
+    """Return the hash that tells two requests under one key apart."""
+    return hashlib.sha256(b"\n".join((method.encode(), path.encode(), body))).digest()
+
+
+def reused(key: Key) -> Refusal:
+    """Return the refusal for a key that came with another request before."""
+    return Refusal(
+        "idempotency_key_reused",
+        f"幂等键 {key.key!r} 已用于另一请求。新的请求请使用新的 Idempotency-Key。",
+        f"The Idempotency-Key {key.key!r} was used with another request. Use a new key for a new request.",
+        status=422,
+    )
+
+
+async def find(connection: AsyncConnection, keys: Sequence[Key]) -> dict[Key, Answer | Refusal]:
+    """Return the answers already given under these keys; a Refusal where the request differs."""
+    if not keys:
+        return {}
+    values = {"clients": [key.client for key in keys], "keys": [key.key for key in keys]}
+    rows = {(row.client, row.key): row for row in await connection.execute(_FIND, values)}
+    found: dict[Key, Answer | Refusal] = {}
+    for key in keys:
+        row = rows.get((key.client, key.key))
+        if row is not None:
+            same = row.request_hash == key.request_hash
+            found[key] = Answer(row.status, row.body, msgspec.json.decode(row.headers)) if same else reused(key)
+    return found
+
+
+async def store(connection: AsyncConnection, answers: Sequence[tuple[Key, Answer]]) -> None:
+    """Keep the answers. An IntegrityError says that another transaction answered one of the keys first."""
+    if not answers:
+        return
+    await connection.execute(
+        _STORE,
+        {
+            "clients": [key.client for key, _ in answers],
+            "keys": [key.key for key, _ in answers],
+            "hashes": [key.request_hash for key, _ in answers],
+            "statuses": [answer.status for _, answer in answers],
+            "headers": [msgspec.json.encode(answer.headers).decode() for _, answer in answers],
+            "bodies": [answer.body for _, answer in answers],
+        },
+    )
+
+
+async def forget_old(connection: AsyncConnection) -> int:
+    """Drop the keys that are older than promised; return how many."""
+    return int((await connection.execute(_FORGET, {"days": KEPT_DAYS})).rowcount)

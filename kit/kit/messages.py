@@ -1,0 +1,102 @@
+"""An event as it travels: CloudEvents 1.0 in Kafka's binary mode, attributes as headers, data as plain JSON."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from contracts.codec import UnknownEventTypeError, decode
+from contracts.events import Event
+
+from kit.errors import PermanentError
+
+REQUIRED_HEADERS: Final = ("ce_id", "ce_type", "ce_time")
+Header = tuple[str, bytes]
+
+
+class Message(msgspec.Struct, frozen=True):
+    """An event that was received, with where it stood and who caused it."""
+
+    id: UUID
+    type: str
+    time: datetime
+    key: str
+    topic: str
+    partition: int
+    offset: int
+    traceparent: str | None
+    data: Event
+
+
+def headers_of(
+    *,
+    event_id: UUID,
+    event_type: str,
+    source: str,
+    subject: str,
+    time: datetime,
+    sequence: int,
+    traceparent: str | None,
+) -> list[Header]:
+    """Return the CloudEvents attributes as Kafka headers."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(event_id).encode()),
+        ("ce_source", f"/{source}".encode()),
+        ("ce_type", event_type.encode()),
+        ("ce_subject", subject.encode()),
+        ("ce_time", time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z").encode()),
+        ("ce_dataschema", f"urn:drawdown:schema:{event_type}".encode()),
+        ("ce_sequence", str(sequence).encode()),
+        ("content-type", b"application/json"),
+    ]
+    if traceparent:
+        headers.append(("traceparent", traceparent.encode()))
+    return headers
+
+
+def parse(record: Any) -> Message:
+    """Return the typed message of a Kafka record.
+
+    Raises PermanentError, naming what is wrong, for anything that does not keep to the contract.
+    """
+    headers = _text_headers(record.headers)
+    for name in REQUIRED_HEADERS:
+        if name not in headers:
+            raise PermanentError(f"the header {name} is missing")
+    try:
+        return Message(
+            id=UUID(headers["ce_id"]),
+            type=headers["ce_type"],
+            time=_instant(headers["ce_time"]),
+            key=(record.key or b"").decode(),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            traceparent=headers.get("traceparent"),
+            data=decode(headers["ce_type"], record.value or b""),
+        )
+    except UnknownEventTypeError as error:
+        raise PermanentError(str(error)) from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise PermanentError(f"{headers['ce_type']} can't be read: {error}") from error
+
+
+def event_type_of(record: Any) -> str | None:
+    """Return the record's ``ce_type``, or None when it has none."""
+    for name, value in record.headers:
+        if name == "ce_type":
+            return bytes(value).decode(errors="replace")
+    return None
+
+
+def _text_headers(headers: Sequence[tuple[str, bytes]]) -> Mapping[str, str]:
+    return {name: (value or b"").decode(errors="replace") for name, value in headers}
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"ce_time {text!r} has no offset from UTC")
+    return moment

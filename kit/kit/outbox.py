@@ -1,0 +1,90 @@
+"""The outbox: events are rows, written in the transaction of the change that they tell of.
+
+A writer owns its transaction id before it draws an outbox id; the relay's fence (``kit.relay``) rests on that.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from contracts.codec import encode
+from contracts.events import Event
+from contracts.topics import TOPIC_OF, event_type
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kit.errors import PermanentError
+from kit.identifiers import uuid7
+
+# Kafka's default limit of a message is 1 MiB with its headers; an event that is larger must be refused here, while
+# its transaction can still fail, because a record that the broker refuses stops the relay.
+LARGEST_EVENT_BYTES: Final = 900_000
+
+_INSERT: Final = text(
+    """
+    WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS xid),
+    ordered AS (
+      SELECT e.* FROM own, unnest(
+        CAST(:event_ids AS uuid[]), CAST(:topics AS text[]), CAST(:keys AS text[]), CAST(:types AS text[]),
+        CAST(:subjects AS text[]), CAST(:times AS timestamptz[]), CAST(:traceparents AS text[]),
+        CAST(:data AS bytea[])
+      ) WITH ORDINALITY AS e(event_id, topic, key, type, subject, time, traceparent, data, position)
+      ORDER BY position
+    )
+    INSERT INTO outbox (id, event_id, topic, key, type, subject, time, traceparent, data)
+    SELECT nextval('outbox_id_seq'), event_id, topic, key, type, subject, time, traceparent, data FROM ordered
+    """
+)
+
+
+class Announcement(msgspec.Struct, frozen=True):
+    """An event to be published, with the trace of the request or event that caused it."""
+
+    event: Event
+    traceparent: str | None = None
+
+
+class Announcements(list[Announcement]):
+    """What a transaction has to say, in order. Set ``traceparent`` to the cause before handling it."""
+
+    traceparent: str | None = None
+
+    def say(self, event: Event) -> None:
+        """Add an event that the current cause brought about."""
+        self.append(Announcement(event, self.traceparent))
+
+
+async def add(connection: AsyncConnection, announcements: Sequence[Announcement]) -> None:
+    """Write the events into the outbox, in order, as part of the open transaction.
+
+    Raises PermanentError for an event that is larger than LARGEST_EVENT_BYTES.
+    """
+    if not announcements:
+        return
+    events = [announcement.event for announcement in announcements]
+    topics = [TOPIC_OF[type(event)] for event in events]
+    keys = [str(getattr(event, topic.key)) for event, topic in zip(events, topics, strict=True)]
+    await connection.execute(
+        _INSERT,
+        {
+            "event_ids": [uuid7() for _ in events],
+            "topics": [topic.name for topic in topics],
+            "keys": keys,
+            "types": [event_type(type(event)) for event in events],
+            "subjects": [_subject(event, key) for event, key in zip(events, keys, strict=True)],
+            "times": [event.occurred_at for event in events],
+            "traceparents": [announcement.traceparent for announcement in announcements],
+            "data": [_bytes(event) for event in events],
+        },
+    )
+
+
+def _subject(event: Event, key: str) -> str:
+    return str(getattr(event, "application_id", None) or key)
+
+
+def _bytes(event: Event) -> bytes:
+    data = encode(event)
+    if len(data) > LARGEST_EVENT_BYTES:
+        raise PermanentError(f"{event.TYPE} has {len(data)} bytes, the limit is {LARGEST_EVENT_BYTES}")
+    return data

@@ -1,0 +1,186 @@
+"""Runs one service: its HTTP server and its loops, started in order and stopped in order, each under a deadline.
+
+The HTTP server comes first, so that readiness can say what is still missing while PostgreSQL or Kafka are away.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+
+from kit import idempotency, meters, migrations
+from kit.backoff import Backoff, wait
+from kit.database import Database, describe
+from kit.errors import SetupError, TransientError
+from kit.logging import get_logger
+from kit.settings import EXIT_CONFIGURATION, ServiceSettings, complain
+
+log = get_logger(__name__)
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+DRAIN_DEADLINE_SECONDS: Final = 10.0
+_HOUSEKEEPING_SECONDS: Final = 3600.0
+_LOOP_LAG_SECONDS: Final = 1.0
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the service stops its parts in its own order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Service:
+    """One process of a service. ``add_loop`` takes what runs beside the HTTP server once the database is right."""
+
+    def __init__(self, name: str, settings: ServiceSettings, database: Database) -> None:
+        self.name = name
+        self.settings = settings
+        self.database = database
+        self.database_trouble: str | None = "the database has not been checked yet"
+        self.draining = False
+        self._loops: list[tuple[str, Loop]] = []
+        self._stop = asyncio.Event()
+        self._failed: BaseException | None = None
+
+    def add_loop(self, name: str, loop: Loop) -> None:
+        self._loops.append((name, loop))
+
+    def trouble(self) -> str | None:
+        """Say why the service as a whole can't work, for readiness."""
+        return "stopping" if self.draining else self.database_trouble
+
+    async def run(self, app: FastAPI) -> None:
+        """Serve until SIGTERM or SIGINT, then stop: readiness off, HTTP, loops, database."""
+        meters.set_build(self.name)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        server = _Server(_http_config(app))
+        serving = asyncio.create_task(server.serve(sockets=[self._listen()]))
+        work = asyncio.create_task(self._work())
+        log.info(
+            "started",
+            host=self.settings.http_host,
+            port=self.settings.http_port,
+            roles=sorted(self.settings.roles),
+        )
+        try:
+            await asyncio.wait({serving, work}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.draining = True
+            self._stop.set()
+            server.should_exit = True
+            await asyncio.wait({serving, work}, timeout=DRAIN_DEADLINE_SECONDS)
+            log.info("stopped", clean=serving.done() and work.done())
+        if work.done():
+            work.result()
+            await self.database.close()
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_INET6 if ":" in self.settings.http_host else socket.AF_INET)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self.settings.http_host, self.settings.http_port))
+        except OSError as error:
+            place = f"{self.settings.http_host}:{self.settings.http_port}"
+            raise SetupError(
+                f"can't listen on {place} ({error.strerror}): set {self.name.upper()}_HTTP_PORT"
+            ) from error
+        return listener
+
+    async def _work(self) -> None:
+        await self._wait_for_database()
+        async with asyncio.TaskGroup() as group:
+            for name, loop in [
+                *self._loops,
+                ("housekeeping", self._keep_house),
+                ("loop_lag", self._watch_loop),
+            ]:
+                if not self._stop.is_set():
+                    group.create_task(self._guard(name, loop))
+
+    async def _guard(self, name: str, loop: Loop) -> None:
+        """Run a loop; a bug in one of them ends the whole process loudly, and whoever watches it starts it again."""
+        try:
+            await loop(self._stop)
+        except Exception as error:
+            log.critical("loop_died", loop=name, exc_info=error)
+            self._stop.set()
+            raise
+
+    async def _wait_for_database(self) -> None:
+        revision = migrations.head(self.name)
+        backoff = Backoff(0.1, 5.0)
+        while not self._stop.is_set():
+            try:
+                await self.database.check(revision)
+                await self.database.roll_partitions()
+            except (SQLAlchemyError, OSError, TimeoutError, TransientError) as error:
+                self.database_trouble = f"PostgreSQL: {describe(error)}"
+                log.warning("waiting_for_database", reason=describe(error))
+                await backoff.pause(self._stop)
+            else:
+                self.database_trouble = None
+                return
+
+    async def _keep_house(self, stop: asyncio.Event) -> None:
+        while not await wait(stop, _HOUSEKEEPING_SECONDS):
+            try:
+                await self.database.roll_partitions()
+                async with self.database.transaction() as connection:
+                    forgotten = await idempotency.forget_old(connection)
+                log.info("housekeeping", forgotten_idempotency_keys=forgotten)
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("housekeeping_waits", reason=describe(error))
+
+    async def _watch_loop(self, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LOOP_LAG_SECONDS
+            if await wait(stop, _LOOP_LAG_SECONDS):
+                return
+            meters.LOOP_LAG.set(max(0.0, loop.time() - due))
+
+
+def _http_config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        http="httptools",
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=30,
+        h11_max_incomplete_event_size=None,
+    )
+
+
+def run_process(main: Callable[[], Awaitable[None]]) -> None:
+    """Run a service's main coroutine on uvloop; a wrong set-up is one line and exit code 78."""
+    try:
+        uvloop.run(_as_coroutine(main))
+    except* SetupError as group:
+        for error in _leaves(group):
+            complain(str(error))
+        os._exit(EXIT_CONFIGURATION)  # other threads and tasks have nothing left to say
+
+
+async def _as_coroutine(main: Callable[[], Awaitable[None]]) -> None:
+    await main()
+
+
+def _leaves(group: BaseExceptionGroup[SetupError]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,83 @@
+"""What an operator may set. A wrong or missing variable gives one line and exit code 78 (EX_CONFIG)."""
+
+import sys
+from pathlib import Path
+from typing import Literal, NoReturn, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings
+
+EXIT_CONFIGURATION = 78
+
+
+class ServiceSettings(BaseSettings):
+    """The settings that every service has. A service adds its own and sets the prefix of the variables."""
+
+    database_url: str = Field(
+        description="postgresql://user:password@host:port/database of the service's runtime login (no DDL rights)"
+    )
+    migration_database_url: str | None = Field(
+        default=None, description="the same with the login that owns the tables; read by `migrate` only"
+    )
+    kafka_bootstrap: str = Field(description="host:port[,host:port] of the Kafka brokers")
+    http_host: str = Field(default="127.0.0.1", description="address that the HTTP server listens on")
+    http_port: int = Field(ge=0, le=65535, description="port that the HTTP server listens on")
+    roles: frozenset[Literal["http", "worker"]] = Field(
+        default=frozenset({"http", "worker"}),
+        description='JSON list of what this process does: "http" answers calls, "worker" consumes and relays events',
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto: readable on a terminal, JSON otherwise"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level logged")
+    database_pool_size: int = Field(default=8, ge=2, le=100, description="connections kept to PostgreSQL")
+    database_statement_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="PostgreSQL cancels a statement that takes longer"
+    )
+    consumer_max_batch_events: int = Field(
+        default=500, ge=1, le=5000, description="most events that one transaction handles"
+    )
+    relay_poll_seconds: float = Field(
+        default=0.02, gt=0, le=5, description="how often the relay looks for new events in the outbox"
+    )
+    relay_lease_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="after this long without a sign of life another relay takes over",
+    )
+
+    @field_validator("database_url", "migration_database_url")
+    @classmethod
+    def _is_postgresql(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("postgresql://"):
+            raise ValueError("must begin with postgresql://")
+        return value
+
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def load_settings(kind: type[Settings]) -> Settings:
+    """Read the settings from the environment, or end the process with one line per wrong variable."""
+    try:
+        return kind()
+    except ValidationError as error:
+        prefix = kind.model_config.get("env_prefix", "")
+        for problem in error.errors():
+            name = f"{prefix}{'_'.join(str(part) for part in problem['loc'][:1])}".upper()
+            field = kind.model_fields.get(str(problem["loc"][0])) if problem["loc"] else None
+            meaning = f" ({field.description})" if field and field.description else ""
+            complain(f"{name}: {problem['msg'].lower()}{meaning}")
+        sys.exit(EXIT_CONFIGURATION)
+
+
+def complain(line: str) -> None:
+    """Write one line for the operator to standard error."""
+    sys.stderr.write(f"{Path(sys.argv[0]).name if sys.argv else 'drawdown'}: {line}\n")
+
+
+def refuse_to_start(line: str) -> NoReturn:
+    """End the process with one line that says what to change."""
+    complain(line)
+    sys.exit(EXIT_CONFIGURATION)
