@@ -23,7 +23,7 @@ class Backoff:
 
     def next_seconds(self) -> float:
         """Return how long to wait now: between half and all of the doubled time, so that many do not march in step."""
-        limit = min(self._most, self._first * 2 ** min(self.attempts, 20))
+        limit = min(self._most, self._first * (1 << min(self.attempts, 20)))
         self.attempts += 1
         share: float = random.uniform(0.5, 1.0)  # noqa: S311  # jitter, no secret
         return limit * share

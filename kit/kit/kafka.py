@@ -1,4 +1,4 @@
-"""Producers and partitions, as this system uses Kafka: every writer partitions by murmur2, every await has a deadline."""
+"""Producers and partitions: every writer partitions by murmur2, every await has a deadline."""
 
 import asyncio
 from collections.abc import Sequence

@@ -146,7 +146,8 @@ BEGIN
   FOR day IN SELECT generate_series(today - 1, today + days_ahead, interval '1 day')::date LOOP
     IF to_regclass('outbox_' || to_char(day, 'YYYYMMDD')) IS NULL THEN
       EXECUTE format('CREATE TABLE %I PARTITION OF outbox FOR VALUES FROM (%L) TO (%L)',
-        'outbox_' || to_char(day, 'YYYYMMDD'), day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+        'outbox_' || to_char(day, 'YYYYMMDD'),
+        day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
     END IF;
     IF to_regclass('inbox_' || to_char(day, 'YYYYMMDD')) IS NULL THEN
       EXECUTE format('CREATE TABLE %I PARTITION OF inbox FOR VALUES FROM (%L) TO (%L)',

@@ -1,0 +1,48 @@
+"""Wires a service's worker: the consumer that feeds its handlers, and the relay that publishes its outbox."""
+
+import os
+import socket
+from collections.abc import Iterable
+
+from contracts.events import Event
+
+from kit.consumer import Consumer, Handler
+from kit.http import Trouble
+from kit.relay import Relay
+from kit.service import Service
+
+
+class Worker:
+    """The consumer and relay of this process, if its roles include ``worker``; otherwise nothing."""
+
+    def __init__(self, service: Service, *, events: Iterable[type[Event]], handle: Handler) -> None:
+        settings = service.settings
+        self._relay: Relay | None = None
+        self.trouble: dict[str, Trouble] = {"service": service.trouble}
+        if "worker" not in settings.roles:
+            return
+        relay = self._relay = Relay(
+            service.database,
+            settings.kafka_bootstrap,
+            source=service.name,
+            holder=f"{socket.gethostname()}:{os.getpid()}",
+            poll_seconds=settings.relay_poll_seconds,
+            lease_seconds=settings.relay_lease_seconds,
+        )
+        consumer = Consumer(
+            service.database,
+            settings.kafka_bootstrap,
+            group=service.name,
+            events=events,
+            handle=handle,
+            max_batch_events=settings.consumer_max_batch_events,
+            committed=self.wake_relay,
+        )
+        service.add_loop("relay", relay.run)
+        service.add_loop("consumer", consumer.run)
+        self.trouble |= {"relay": lambda: relay.trouble, "consumer": lambda: consumer.trouble}
+
+    def wake_relay(self) -> None:
+        """Say that something was committed to the outbox; another process's relay finds it by itself."""
+        if self._relay is not None:
+            self._relay.wake()
