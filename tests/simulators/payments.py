@@ -1,0 +1,31 @@
+"""Payment instructions as disbursement sends them, for the tests of the finance system."""
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from contracts.common import Account
+from contracts.events import PaymentInstructed
+from contracts.money import Money
+from uuid_utils.compat import uuid7
+
+NOW = datetime(2026, 3, 15, 8, 0, tzinfo=UTC)
+
+
+def instruction(payment_id: UUID | None = None, amount: int = 12_345_678, attempt: int = 1) -> PaymentInstructed:
+    payment_id = payment_id or uuid7()
+    return PaymentInstructed(
+        occurred_at=NOW,
+        application_id=uuid4(),
+        scheme="compute-voucher",
+        applicant="91440300MA5003FYBC",
+        payment_id=payment_id,
+        award_id=uuid4(),
+        claim_id=uuid4(),
+        pool="ai-package-2025",
+        creditor=Account(name="深圳市明联智能终端有限公司", account="4544166170432145837", bank_code="308584912884"),
+        money=Money(amount),
+        end_to_end_id=payment_id.hex,
+        purpose="compute-voucher",
+        instructed_at=NOW,
+        attempt=attempt,
+    )
