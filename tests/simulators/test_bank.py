@@ -44,10 +44,10 @@ def test_a_report_says_what_was_paid() -> None:
     assert (report.payment_id, report.money.amount) == (returned.payment_id, returned.amount)
 
 
-def test_the_log_remembers_outcomes_and_reports(tmp_path: Path) -> None:
+async def test_the_log_remembers_outcomes_and_reports(tmp_path: Path) -> None:
     first, second = outcome(), outcome()
     log = BankLog(tmp_path / "bank" / "log")
-    log.decide([first, second])
+    await log.decide([first, second])
     log.report([first])
     log.report([first])
     log.close()
@@ -59,26 +59,26 @@ def test_the_log_remembers_outcomes_and_reports(tmp_path: Path) -> None:
     recalled.close()
 
 
-def test_a_line_cut_short_is_dropped_and_the_log_goes_on(tmp_path: Path) -> None:
+async def test_a_line_cut_short_is_dropped_and_the_log_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "log"
     first, second = outcome(), outcome()
     log = BankLog(path)
-    log.decide([first])
-    log.decide([second])
+    await log.decide([first])
+    await log.decide([second])
     log.close()
     path.write_bytes(path.read_bytes()[:-20])
 
     recalled = BankLog(path)
     assert recalled.outcomes == {first.key: first}
-    recalled.decide([second])
+    await recalled.decide([second])
     recalled.close()
     again = BankLog(path)
     assert set(again.outcomes) == {first.key, second.key}
     again.close()
 
 
-def test_a_log_without_a_path_is_kept_in_memory() -> None:
+async def test_a_log_without_a_path_is_kept_in_memory() -> None:
     log, one = BankLog(), outcome()
-    log.decide([one])
+    await log.decide([one])
     assert log.knows(one.key)
     log.close()

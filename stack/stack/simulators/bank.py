@@ -68,9 +68,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_fiel
         )
 
 
-def decide(
-    seed: int, payment: PaymentInstructed, proportions: Proportions, now: datetime, event_id: UUID
-) -> Outcome:
+def decide(seed: int, payment: PaymentInstructed, proportions: Proportions, now: datetime, event_id: UUID) -> Outcome:
     """Return what the bank does with this attempt; ``event_id`` becomes its report's ``ce_id``."""
     returned = _share(seed, payment, "outcome") < proportions.returned
     reason = RETURN_REASONS[int(_share(seed, payment, "reason") * len(RETURN_REASONS))]

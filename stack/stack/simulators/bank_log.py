@@ -4,8 +4,9 @@ A payment is looked up here before the bank acts, and an outcome is on disk befo
 a SIGKILL at any point nothing is paid twice, and what was not yet reported is reported again.
 """
 
+import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 from uuid import UUID
@@ -44,13 +45,10 @@ class BankLog:
         """Return the outcomes that nobody was told of yet."""
         return [outcome for key, outcome in self.outcomes.items() if not self.times_reported.get(key)]
 
-    def decide(self, outcomes: Iterable[Outcome]) -> None:
-        """Store new outcomes; they are on disk when this returns. Takes milliseconds: the fsync."""
-        fresh = list(outcomes)
-        self._append(fresh)
-        if self._file is not None:
-            os.fsync(self._file.fileno())
-        for outcome in fresh:
+    async def decide(self, outcomes: Sequence[Outcome]) -> None:
+        """Store new outcomes; they are on disk when this returns. Only the disk is waited for in a thread."""
+        await asyncio.to_thread(self._append_synced, outcomes)
+        for outcome in outcomes:
             self._apply(outcome)
 
     def report(self, outcomes: Iterable[Outcome]) -> None:
@@ -63,6 +61,11 @@ class BankLog:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+    def _append_synced(self, entries: Iterable[Outcome]) -> None:
+        self._append(entries)
+        if self._file is not None:
+            os.fsync(self._file.fileno())
 
     def _append(self, entries: Iterable[Outcome | Reported]) -> None:
         lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)

@@ -80,16 +80,14 @@ class Finance:
     async def _decide(self) -> list[Outcome]:
         """Read a batch and let the bank act on what it has not seen; decided means on disk."""
         now = datetime.now(UTC)
-        arrived = {
-            (payment.payment_id, payment.attempt): payment for payment in await self._instructions.read()
-        }
+        arrived = {(payment.payment_id, payment.attempt): payment for payment in await self._instructions.read()}
         outcomes = [
             decide(self._settings.seed, payment, self._settings.proportions, now, uuid7())
             for attempt, payment in arrived.items()
             if not self.log.knows(attempt)
         ]
         if outcomes:
-            await asyncio.to_thread(self.log.decide, outcomes)
+            await self.log.decide(outcomes)
         return outcomes
 
     async def _answer(self, outcomes: Sequence[Outcome]) -> None:
