@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
-from contracts.events import Event
-from contracts.topics import EVENTS, event_type, topics_with
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.events import Event
+from contracts.topics import EVENTS, event_type, topics_with
 from kit import meters, offsets, outbox
 from kit.backoff import Backoff
 from kit.database import Database, describe

@@ -74,6 +74,14 @@ class Database:
         async with self.engine.connect() as connection:
             yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection for reads that agree with each other: all of them see the same moment."""
+        async with self.engine.connect() as plain:
+            connection = await plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
+
     async def check(self, revision: str) -> None:
         """Raise SetupError unless commits are durable, TransientError until the migrations are at ``revision``."""
         async with self.reading() as connection:

@@ -3,12 +3,10 @@
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
-from contracts.common import Text
-from contracts.refusal import Refusal
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -16,6 +14,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.common import Text
+from contracts.refusal import Refusal
 from kit import meters
 from kit.errors import OverloadedError, TransientError
 from kit.logging import get_logger
@@ -27,6 +27,7 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 Trouble = Callable[[], str | None]
+MoreMetrics = Callable[[], Awaitable[bytes]]
 
 _TITLES: Final = {
     "validation_failed": Text(zh="请求内容有误", en="The request is not valid"),
@@ -74,13 +75,26 @@ def problem(
     return Response(content, status, {"content-language": language, **(headers or {})}, PROBLEM_JSON)
 
 
-def create_app(*, service: str, title: str, description: str, trouble: dict[str, Trouble]) -> FastAPI:
+async def _no_more_metrics() -> bytes:
+    return b""
+
+
+def create_app(
+    *,
+    service: str,
+    title: str,
+    description: str,
+    trouble: dict[str, Trouble],
+    more_metrics: MoreMetrics = _no_more_metrics,
+) -> FastAPI:
     """Return the service's application with the calls and errors that every service has.
 
     ``trouble`` maps each part that readiness depends on to a function that says what is missing, or None.
+    ``more_metrics`` renders, at each scrape, what this process does not count itself.
     """
     app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
     _add_health(app, service, trouble)
+    _add_metrics(app, more_metrics)
     _add_errors(app)
     app.add_middleware(_Edge)
     return app
@@ -97,9 +111,11 @@ def _add_health(app: FastAPI, service: str, trouble: dict[str, Trouble]) -> None
         response.status_code = 503 if missing else 200
         return {"status": "not ready" if missing else "ready", "service": service, "missing": missing}
 
+
+def _add_metrics(app: FastAPI, more_metrics: MoreMetrics) -> None:
     @app.get("/metrics", tags=["health"], summary="Prometheus metrics of this process")
     async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest() + await more_metrics(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from contracts.refusal import Refusal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.refusal import Refusal
 
 _FIND: Final = text(
     """

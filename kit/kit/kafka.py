@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
-from contracts.topics import TOPICS
 
+from contracts.topics import TOPICS
 from kit.errors import SetupError, TransientError
 from kit.messages import Header
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+
 from contracts.codec import UnknownEventTypeError, decode
 from contracts.events import Event
-
 from kit.errors import PermanentError
 
 REQUIRED_HEADERS: Final = ("ce_id", "ce_type", "ce_time")

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from contracts.codec import encode
-from contracts.events import Event
-from contracts.topics import TOPIC_OF, event_type
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.codec import encode
+from contracts.events import Event
+from contracts.topics import TOPIC_OF, event_type
 from kit.errors import PermanentError
 from kit.identifiers import uuid7
 

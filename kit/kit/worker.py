@@ -5,7 +5,6 @@ import socket
 from collections.abc import Iterable
 
 from contracts.events import Event
-
 from kit.consumer import Consumer, Handler
 from kit.http import Trouble
 from kit.relay import Relay
@@ -13,14 +12,42 @@ from kit.service import Service
 
 
 class Worker:
-    """The consumer and relay of this process, if its roles include ``worker``; otherwise nothing."""
+    """The consumer and relay of this process, if its roles include ``worker``; otherwise nothing.
 
-    def __init__(self, service: Service, *, events: Iterable[type[Event]], handle: Handler) -> None:
+    ``group`` is the consumer group, the service's name unless given. ``relays`` is false for a service that
+    writes no events.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        events: Iterable[type[Event]],
+        handle: Handler,
+        group: str | None = None,
+        relays: bool = True,
+    ) -> None:
         settings = service.settings
         self._relay: Relay | None = None
         self.trouble: dict[str, Trouble] = {"service": service.trouble}
         if "worker" not in settings.roles:
             return
+        if relays:
+            self._add_relay(service)
+        consumer = Consumer(
+            service.database,
+            settings.kafka_bootstrap,
+            group=group or service.name,
+            events=events,
+            handle=handle,
+            max_batch_events=settings.consumer_max_batch_events,
+            committed=self.wake_relay,
+        )
+        service.add_loop("consumer", consumer.run)
+        self.trouble["consumer"] = lambda: consumer.trouble
+
+    def _add_relay(self, service: Service) -> None:
+        settings = service.settings
         relay = self._relay = Relay(
             service.database,
             settings.kafka_bootstrap,
@@ -29,18 +56,8 @@ class Worker:
             poll_seconds=settings.relay_poll_seconds,
             lease_seconds=settings.relay_lease_seconds,
         )
-        consumer = Consumer(
-            service.database,
-            settings.kafka_bootstrap,
-            group=service.name,
-            events=events,
-            handle=handle,
-            max_batch_events=settings.consumer_max_batch_events,
-            committed=self.wake_relay,
-        )
         service.add_loop("relay", relay.run)
-        service.add_loop("consumer", consumer.run)
-        self.trouble |= {"relay": lambda: relay.trouble, "consumer": lambda: consumer.trouble}
+        self.trouble["relay"] = lambda: relay.trouble
 
     def wake_relay(self) -> None:
         """Say that something was committed to the outbox; another process's relay finds it by itself."""

@@ -1,0 +1,213 @@
+"""The working set of a batch: what was loaded under the pools' locks, changed in memory, and is stored at its end.
+
+Events of a batch are applied one after another to the same records, so that a batch gives what its events would
+have given one by one. Whoever changes a record says so with ``touch``.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import msgspec
+
+from contracts.chain import transfer_hash
+from contracts.codec import encode, to_builtins
+from contracts.events import Balances, Event, TransferPosted
+from contracts.money import Money
+from contracts.policy import Policy
+from disbursement import rules
+from disbursement.records import (
+    Application,
+    Award,
+    Books,
+    Cap,
+    Claim,
+    Envelope,
+    Payment,
+    Pool,
+    Report,
+    Transfer,
+)
+from kit.errors import NotYetError
+from kit.identifiers import uuid7
+from kit.outbox import Announcements
+
+EnvelopeKey = tuple[str, int]
+CapKey = tuple[str, int, str]
+Record = Pool | Envelope | Cap | Application | Award | Claim | Payment | Report
+
+OPENING: Final = "pool.opened"
+
+
+def opening_transfer_id(pool: str) -> UUID:
+    """Return the fixed id of the transfer that opens a pool: opening it again finds that it was done."""
+    return uuid5(NAMESPACE_URL, f"urn:drawdown:pool:{pool}:opening")
+
+
+class Book:
+    """Pools and everything that hangs on them, for the events of one batch."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.said = Announcements()
+        self.policies: dict[tuple[str, str], Policy] = {}
+        self.new_policies: list[Policy] = []
+        self.pools: dict[str, Pool] = {}
+        self.envelopes: dict[EnvelopeKey, Envelope] = {}
+        self.caps: dict[CapKey, Cap] = {}
+        self.applications: dict[UUID, Application] = {}
+        self.awards: dict[UUID, Award] = {}
+        self.claims: dict[UUID, Claim] = {}
+        self.payments: dict[UUID, Payment] = {}
+        self.reports: list[Report] = []
+        self.waiting: dict[EnvelopeKey, list[Application]] = {}
+        self.longer_lines: set[EnvelopeKey] = set()
+        self.transfers: list[Transfer] = []
+        self._added: dict[int, Record] = {}
+        self._touched: dict[int, Record] = {}
+
+    def add(self, record: Record) -> None:
+        """Take in a record that is new: it is inserted, and fails loudly if the database has it already."""
+        self._added[id(record)] = record
+        match record:
+            case Application():
+                self.applications[record.application_id] = record
+            case Award():
+                self.awards[record.award_id] = record
+            case Claim():
+                self.claims[record.claim_id] = record
+            case Payment():
+                self.payments[record.payment_id] = record
+            case Pool():
+                self.pools[record.pool] = record
+            case Envelope():
+                self.envelopes[(record.scheme, record.fiscal_year)] = record
+            case Cap():
+                self.caps[(record.scheme, record.fiscal_year, record.holder)] = record
+            case Report():
+                self.reports.append(record)
+
+    def touch(self, *records: Record) -> None:
+        """Say that these loaded records changed and have to be stored."""
+        for record in records:
+            if id(record) not in self._added:
+                self._touched[id(record)] = record
+
+    def added(self, kind: type[Any]) -> list[dict[str, Any]]:
+        """Return the new records of a kind, as rows."""
+        return [msgspec.structs.asdict(record) for record in self._added.values() if type(record) is kind]
+
+    def touched(self, kind: type[Any]) -> list[dict[str, Any]]:
+        """Return the changed records of a kind, as rows."""
+        return [msgspec.structs.asdict(record) for record in self._touched.values() if type(record) is kind]
+
+    def say(self, event: Event) -> None:
+        self.said.say(event)
+
+    def policy(self, scheme: str, version: str) -> Policy:
+        """Return the policy; raise NotYetError while its event was not committed before this batch was loaded."""
+        policy = self.policies.get((scheme, version))
+        if policy is None:
+            raise NotYetError(f"the policy {scheme} {version} has not arrived yet")
+        return policy
+
+    def envelope(self, policy: Policy, year: int) -> Envelope | None:
+        """Return the scheme's envelope of a fiscal year, new where this is its first use; None when it has none."""
+        if policy.envelope is None or policy.pool is None:
+            return None
+        key = (policy.scheme, year)
+        if key not in self.envelopes:
+            limit = policy.envelope.amount
+            self.add(
+                Envelope(scheme=policy.scheme, fiscal_year=year, pool=policy.pool, appropriated=limit, available=limit)
+            )
+        return self.envelopes[key]
+
+    def cap(self, scheme: str, year: int, holder: str) -> Cap:
+        """Return what a cap holder was granted, new where this is the first time."""
+        key = (scheme, year, holder)
+        if key not in self.caps:
+            self.add(Cap(scheme=scheme, fiscal_year=year, holder=holder))
+        return self.caps[key]
+
+    def has_line(self, scheme: str, year: int) -> bool:
+        """Return whether anybody waits for money of this scheme and year, loaded or not."""
+        return bool(self.waiting.get((scheme, year))) or (scheme, year) in self.longer_lines
+
+    def post(
+        self,
+        *,
+        command: str,
+        pool: str,
+        source: str,
+        target: Any,
+        amount: int,
+        reason: str,
+        award: Award | None = None,
+        claim_id: UUID | None = None,
+        payment_id: UUID | None = None,
+        transfer_id: UUID | None = None,
+    ) -> None:
+        """Post one transfer: move the pool's (and the envelope's) money, chain it, announce it.
+
+        ``command`` names the cause; the database keeps it unique. Raises rules.LedgerError for an impossible move.
+        """
+        account = self.pools[pool]
+        rules.move(account, source, target, amount)
+        self.touch(account)
+        if award is not None:
+            self._move_envelope(award, source, target, amount)
+        account.version += 1
+        event = TransferPosted(
+            occurred_at=self.now,
+            transfer_id=transfer_id or uuid7(),
+            pool=pool,
+            version=account.version,
+            previous_hash=account.hash,
+            hash="",
+            scheme=award.scheme if award else None,
+            district=award.district if award else None,
+            source=source,
+            to=target,
+            money=Money(amount),
+            reason=reason,
+            application_id=award.application_id if award else None,
+            award_id=award.award_id if award else None,
+            claim_id=claim_id,
+            payment_id=payment_id,
+            balances=_balances(account),
+            posted_at=self.now,
+        )
+        event = msgspec.structs.replace(event, hash=transfer_hash(to_builtins(event)))
+        account.hash = event.hash
+        self.transfers.append(_row(event, command))
+        self.say(event)
+
+    def _move_envelope(self, award: Award, source: str, target: str, amount: int) -> None:
+        envelope = self.envelopes.get((award.scheme, award.fiscal_year))
+        if envelope is not None:
+            rules.move(envelope, source, target, amount)
+            self.touch(envelope)
+
+
+def _balances(books: Books) -> Balances:
+    return Balances(books.available, books.committed, books.obligated, books.disbursed)
+
+
+def _row(event: TransferPosted, command: str) -> Transfer:
+    return Transfer(
+        transfer_id=event.transfer_id,
+        command=command,
+        pool=event.pool,
+        version=event.version,
+        source=event.source,
+        target=event.to,
+        amount=event.money.amount,
+        scheme=event.scheme,
+        award_id=event.award_id,
+        claim_id=event.claim_id,
+        payment_id=event.payment_id,
+        hash=event.hash,
+        document=encode(event).decode(),
+        posted_at=event.posted_at,
+    )

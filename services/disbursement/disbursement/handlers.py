@@ -1,0 +1,54 @@
+"""What happens here when something has happened elsewhere: one function per event, applied to the batch's book.
+
+The functions are plain and synchronous: everything they may need was loaded (``store.load``), and what they change
+is stored when all events of the batch have been applied.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.events import (
+    ApplicationApproved,
+    ApplicationWithdrawn,
+    ClaimVerified,
+    Event,
+    PaymentReturned,
+    PaymentSettled,
+    PolicyPublished,
+)
+from disbursement import meters, store
+from disbursement.awards import on_application_approved, on_application_withdrawn
+from disbursement.book import Book
+from disbursement.claims import on_claim_verified, on_payment_returned, on_payment_settled
+from kit.messages import Message
+from kit.outbox import Announcements
+
+
+async def handle(connection: AsyncConnection, messages: Sequence[Message], now: datetime) -> Announcements:
+    """Apply a batch: load the book under the pools' locks, apply each event in order, store the book."""
+    book = await store.load(connection, [message.data for message in messages], now)
+    for message in messages:
+        book.said.traceparent = message.traceparent
+        SUBSCRIPTIONS[type(message.data)](book, message.data, message)
+    await store.store(connection, book)
+    meters.count(book)
+    return book.said
+
+
+def on_policy_published(book: Book, event: PolicyPublished, _message: Message) -> None:
+    """Keep the policy: rates, caps, envelopes and validity come from it."""
+    if (event.scheme, event.policy_version) not in book.policies:
+        book.new_policies.append(event.policy)
+
+
+SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Book, Any, Message], None]]] = {
+    PolicyPublished: on_policy_published,
+    ApplicationApproved: on_application_approved,
+    ApplicationWithdrawn: on_application_withdrawn,
+    ClaimVerified: on_claim_verified,
+    PaymentSettled: on_payment_settled,
+    PaymentReturned: on_payment_returned,
+}

@@ -1,0 +1,111 @@
+"""Pure decisions about money: which limit bites, which moves exist, when a year begins. No clock, no database."""
+
+from calendar import monthrange
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from contracts.common import LimitedBy, Reason, Text
+from contracts.money import share
+from disbursement.records import Books
+
+# domain.md, "Money moves only so", with the opening appropriation before them.
+MOVES: Final = frozenset(
+    {
+        ("appropriated", "available"),
+        ("available", "committed"),
+        ("committed", "obligated"),
+        ("obligated", "disbursed"),
+        ("obligated", "committed"),
+        ("committed", "available"),
+        ("disbursed", "available"),
+    }
+)
+
+
+class LedgerError(AssertionError):
+    """A move that must not be: the caller's checks have a hole. Nothing is posted."""
+
+
+def move(books: Books, source: str, target: str, amount: int) -> None:
+    """Move ``amount`` fen between two of the books' states, in place.
+
+    Raises LedgerError for a move that does not exist, for nothing, and below zero.
+    """
+    if (source, target) not in MOVES:
+        raise LedgerError(f"there is no move from {source} to {target}")
+    if amount <= 0:
+        raise LedgerError(f"a move is of at least one fen, not of {amount}")
+    if source == "appropriated":
+        books.appropriated += amount
+    else:
+        left = getattr(books, source) - amount
+        if left < 0:
+            raise LedgerError(f"{source} would fall to {left}")
+        setattr(books, source, left)
+    setattr(books, target, getattr(books, target) + amount)
+
+
+def award_amount(
+    approved: int, *, cap_left: int | None, envelope_left: int | None, pool_left: int
+) -> tuple[int, LimitedBy]:
+    """Return how much may be awarded, in fen, and which limit bit (domain.md, rule 1).
+
+    None means that there is no such limit. Of limits that bite alike the first named counts.
+    """
+    limits: list[tuple[int, LimitedBy]] = [(approved, "approved")]
+    if cap_left is not None:
+        limits.append((max(0, cap_left), "cap"))
+    if envelope_left is not None:
+        limits.append((envelope_left, "envelope"))
+    limits.append((pool_left, "pool"))
+    return min(limits, key=lambda limit: limit[0])
+
+
+def payable_amount(eligible: int, rate: int, rest: int) -> tuple[int, str]:
+    """Return what a claim pays, in fen: the least of rate x verified expense and the award's rest (rule 3)."""
+    asked = share(eligible, rate)
+    return (asked, "rate") if asked <= rest else (rest, "rest")
+
+
+def fiscal_year(moment: datetime, timezone: str) -> int:
+    """Return the calendar year in which ``moment`` falls where the programme is."""
+    return moment.astimezone(ZoneInfo(timezone)).year
+
+
+def months_later(moment: datetime, months: int) -> datetime:
+    """Return the same time of day ``months`` later, on the last day of the month where the day does not exist."""
+    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
+
+
+CAP_EXHAUSTED: Final = Reason(
+    "cap_exhausted",
+    "cap",
+    "not_met",
+    Text(
+        zh="本企业（或关联企业合计）本年度该项支持已达上限。",
+        en="The company, with those related to it, has reached this scheme's cap for the year.",
+    ),
+)
+WITHDRAWN: Final = Reason(
+    "withdrawn", "withdrawal", "not_met", Text(zh="申请已撤回。", en="The application was withdrawn.")
+)
+NOTHING_LEFT: Final = Reason(
+    "award_rest_exhausted",
+    "rest",
+    "not_met",
+    Text(zh="该支持额度已用完，无可支付金额。", en="The award has nothing left to pay this claim from."),
+)
+AWARD_ENDED: Final = Reason(
+    "award_not_active",
+    "validity",
+    "not_met",
+    Text(zh="该支持已失效或被撤销。", en="The award has ended."),
+)
+NOTHING_ELIGIBLE: Final = Reason(
+    "nothing_eligible",
+    "eligible",
+    "not_met",
+    Text(zh="按规定比例计算的应付金额为零。", en="The rate applied to the verified expense gives less than one fen."),
+)
