@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+
+from stack import kafka as kafka_cluster
+from stack import postgres as postgres_cluster
 from stack.home import Home, open_home
 from stack.kafka import Kafka
 from stack.kafkadata import NodePorts
 from stack.ports import free_ports
 from stack.postgres import Postgres
-
-from stack import kafka as kafka_cluster
-from stack import postgres as postgres_cluster
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from stack.errors import StackError
+from stack.logs import last_words
 
 GUARD = Path(__file__).with_name("guard.py")
 POLL_SECONDS = 0.05
@@ -148,24 +149,13 @@ class Child:
         deadline = time.monotonic() + timeout_seconds
         while (missing := await ready()) is not None:
             if not self.alive:
-                raise StackError(f"{self.name} ended while starting, exit code {self.exit_code}: {self._last_words()}")
+                raise StackError(
+                    f"{self.name} ended while starting, exit code {self.exit_code}: {last_words(self.command.log)}"
+                )
             if time.monotonic() > deadline:
                 log = self.command.log
                 raise StackError(f"{self.name} is not ready after {timeout_seconds:.0f} s ({missing}): see {log}")
             await asyncio.sleep(POLL_SECONDS)
-
-    def _last_words(self) -> str:
-        lines = [line for line in tail(self.command.log, 1) if line.strip()]
-        return f"{lines[-1].strip()[:300]} (see {self.command.log})" if lines else f"see {self.command.log}"
-
-
-def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a log, read from its end."""
-    if not path.exists():
-        return []
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 400 * (lines + 1)))
-        return file.read().decode(errors="replace").splitlines()[-lines:]
 
 
 def _rotate(log: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
-from contracts.topics import TOPICS, Topic
 
+from contracts.topics import TOPICS, Topic
 from stack.errors import StackError
 
 ADMIN_TIMEOUT_MS = 10_000

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+
 from contracts.topics import TOPICS
 from stack.errors import StackError
 from stack.kafka import Kafka

@@ -2,6 +2,7 @@
 
 import asyncpg
 import pytest
+
 from stack.grants import SERVICES
 from stack.home import Home
 from stack.postgres import Postgres

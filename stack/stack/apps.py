@@ -1,0 +1,102 @@
+"""You are at the processes that are ours: the four services and two simulated outsiders, each with its own environment.
+
+A service gets the login of its own database and of no other; the login that owns the tables goes to `migrate` only.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stack.config import Config, policies_dir
+from stack.grants import SERVICES
+from stack.ports import LOOPBACK
+from stack.postgres import Postgres
+from stack.processes import Command
+
+SIMULATORS = ("registers", "finance")
+
+
+@dataclass(frozen=True)
+class App:
+    """One HTTP process. It is ready when `GET {url}/health/ready` answers 200."""
+
+    command: Command
+    port: int
+    migration: Command | None = None
+
+    @property
+    def name(self) -> str:
+        return self.command.name
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+
+def services(config: Config, postgres: Postgres, kafka_bootstrap: str) -> list[App]:
+    """The four services, in the order of the flow."""
+    return [_service(name, config, postgres, kafka_bootstrap) for name in SERVICES]
+
+
+def simulators(config: Config, kafka_bootstrap: str) -> list[App]:
+    """The outside registers and the finance system: both speak only the public interfaces."""
+    common = {"SIM_SEED": str(config.seed)}
+    registers = common | ({"SIM_COMPANIES": str(config.companies)} if config.companies else {})
+    bank_log = config.home.path / "finance" / "bank.jsonl"
+    finance = common | {"SIM_KAFKA_BOOTSTRAP": kafka_bootstrap, "SIM_LOG": str(bank_log)}
+    return [_simulator("registers", config, registers), _simulator("finance", config, finance)]
+
+
+def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str) -> App:
+    port = config.ports.by_name()[name]
+    own = {
+        "DATABASE_URL": postgres.dsn(name),
+        "KAFKA_BOOTSTRAP": kafka_bootstrap,
+        "HTTP_HOST": LOOPBACK,
+        "HTTP_PORT": str(port),
+        "LOG_FORMAT": "json",
+        **_extra(name, config),
+    }
+    environment = _inherited(config.environment, name) | {f"{name.upper()}_{key}": value for key, value in own.items()}
+    owner = {f"{name.upper()}_MIGRATION_DATABASE_URL": postgres.owner_dsn(name)}
+    return App(
+        command=_python(name, config, name, "run", environment=environment),
+        port=port,
+        migration=_python(f"{name}-migrate", config, name, "migrate", environment=environment | owner),
+    )
+
+
+def _extra(service: str, config: Config) -> dict[str, str]:
+    match service:
+        case "eligibility":
+            registers = f"http://{LOOPBACK}:{config.ports.registers}"
+            return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies_dir())}
+        case "disbursement":
+            return {"PROGRAMME_FILE": str(policies_dir() / "programme.yaml")}
+        case _:
+            return {}
+
+
+def _simulator(name: str, config: Config, own: Mapping[str, str]) -> App:
+    port = config.ports.by_name()[name]
+    environment = _inherited(config.environment, "sim") | {"SIM_HTTP_PORT": str(port), **own}
+    return App(_python(name, config, "stack.simulators", name, environment=environment), port)
+
+
+def _inherited(environment: Mapping[str, str], own: str) -> dict[str, str]:
+    """What a child inherits: all but the other components' variables. Compiled modules are kept, for faster starts."""
+    others = tuple(f"{name.upper()}_" for name in (*SERVICES, "sim") if name != own)
+    kept = {key: value for key, value in environment.items() if not key.startswith(others)}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept | {"PYTHONUNBUFFERED": "1"}
+
+
+def _python(name: str, config: Config, module: str, verb: str, *, environment: Mapping[str, str]) -> Command:
+    return Command(
+        name=name,
+        argv=(sys.executable, "-m", module, verb),
+        log=config.home.log(name),
+        env=environment,
+        cwd=config.home.path,
+        stop_seconds=15,
+    )
