@@ -49,11 +49,16 @@ class Service:
         self.database_trouble: str | None = "the database has not been checked yet"
         self.draining = False
         self._loops: list[tuple[str, Loop]] = []
+        self._preparations: list[Callable[[], Awaitable[None]]] = []
         self._stop = asyncio.Event()
         self._failed: BaseException | None = None
 
     def add_loop(self, name: str, loop: Loop) -> None:
         self._loops.append((name, loop))
+
+    def before_loops(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Add what has to be done once the database is right and before any loop runs; it may be tried again."""
+        self._preparations.append(prepare)
 
     def trouble(self) -> str | None:
         """Say why the service as a whole can't work, for readiness."""
@@ -112,6 +117,9 @@ class Service:
         """Run a loop; a bug in one of them ends the whole process loudly, and whoever watches it starts it again."""
         try:
             await loop(self._stop)
+        except SetupError:
+            self._stop.set()
+            raise  # ``run_process`` says it in one line
         except Exception as error:
             log.critical("loop_died", loop=name, exc_info=error)
             self._stop.set()
@@ -124,6 +132,8 @@ class Service:
             try:
                 await self.database.check(revision)
                 await self.database.roll_partitions()
+                for prepare in self._preparations:
+                    await prepare()
             except (SQLAlchemyError, OSError, TimeoutError, TransientError) as error:
                 self.database_trouble = f"PostgreSQL: {describe(error)}"
                 log.warning("waiting_for_database", reason=describe(error))

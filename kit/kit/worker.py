@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from contracts.events import Event
 from kit.consumer import Consumer, Handler
@@ -15,7 +15,7 @@ class Worker:
     """The consumer and relay of this process, if its roles include ``worker``; otherwise nothing.
 
     ``group`` is the consumer group, the service's name unless given. ``relays`` is false for a service that
-    writes no events.
+    writes no events. ``committed`` is called after each batch, for loops that go on with what it stored.
     """
 
     def __init__(
@@ -26,8 +26,10 @@ class Worker:
         handle: Handler,
         group: str | None = None,
         relays: bool = True,
+        committed: Callable[[], None] = lambda: None,
     ) -> None:
         settings = service.settings
+        self._committed = committed
         self._relay: Relay | None = None
         self.trouble: dict[str, Trouble] = {"service": service.trouble}
         if "worker" not in settings.roles:
@@ -41,7 +43,7 @@ class Worker:
             events=events,
             handle=handle,
             max_batch_events=settings.consumer_max_batch_events,
-            committed=self.wake_relay,
+            committed=self._batch_committed,
         )
         service.add_loop("consumer", consumer.run)
         self.trouble["consumer"] = lambda: consumer.trouble
@@ -58,6 +60,10 @@ class Worker:
         )
         service.add_loop("relay", relay.run)
         self.trouble["relay"] = lambda: relay.trouble
+
+    def _batch_committed(self) -> None:
+        self.wake_relay()
+        self._committed()
 
     def wake_relay(self) -> None:
         """Say that something was committed to the outbox; another process's relay finds it by itself."""
