@@ -53,6 +53,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> None:
     if len(arguments) != 1 or arguments[0] not in SIMULATORS:
         sys.exit(f"usage: python -m stack.simulators {'|'.join(SIMULATORS)}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
     app = SIMULATORS[arguments[0]](environment)
     port = int(environment["SIM_HTTP_PORT"])
     uvicorn.run(app, host=HOST, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=5)

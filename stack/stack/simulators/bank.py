@@ -10,6 +10,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
+
 from contracts.events import PaymentInstructed, PaymentReturned, PaymentSettled
 from contracts.money import Money
 

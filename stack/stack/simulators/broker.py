@@ -15,6 +15,7 @@ from uuid import UUID
 import aiokafka
 import msgspec
 from aiokafka.errors import KafkaError
+
 from contracts.codec import UnknownEventTypeError, decode, encode
 from contracts.events import Event, PaymentInstructed, PaymentReport
 from contracts.topics import TOPIC_OF, event_type

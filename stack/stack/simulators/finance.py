@@ -163,7 +163,7 @@ async def _live(_: Request) -> Response:
 async def _ready(request: Request) -> Response:
     if request.app.state.finance.ready:
         return _json({"status": "ok"})
-    return _json({"status": "waiting", "missing": ["kafka"]}, 503)
+    return _json({"status": "not ready", "missing": {"kafka": "not connected yet"}}, 503)
 
 
 def _json(body: object, status: int = 200) -> Response:
