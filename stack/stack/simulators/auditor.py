@@ -1,0 +1,103 @@
+"""An auditor: reads everything that the services show, changes nothing, and lays it side by side."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import httpx
+import msgspec
+
+from contracts.events import ApplicationSubmitted, ClaimSubmitted, PaymentInstructed
+from stack.simulators.calls import Caller
+from stack.simulators.reading import Record, read_topics
+from stack.simulators.views import ApplicationView, Assessment, Award, BankEntry, Page, Payment, Pool
+
+SERVICES: Final = ("intake", "eligibility", "disbursement", "metrics", "finance")
+_TIMEOUT_SECONDS: Final = 10.0
+
+Transfer = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Everything that was read at about the same moment; consistent when the system was at rest."""
+
+    applications: dict[UUID, ApplicationView] = field(default_factory=dict)
+    assessments: dict[UUID, Assessment] = field(default_factory=dict)
+    awards: list[Award] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
+    pools: list[Pool] = field(default_factory=list)
+    transfers: dict[str, list[Transfer]] = field(default_factory=dict)
+    metrics_pools: list[Pool] = field(default_factory=list)
+    metrics_text: str = ""
+    bank: list[BankEntry] = field(default_factory=list)
+    instructions: list[Record] = field(default_factory=list)
+    submissions: list[Record] = field(default_factory=list)
+
+    def submitted(self) -> list[ApplicationSubmitted]:
+        return [each.event for each in self.submissions if isinstance(each.event, ApplicationSubmitted)]
+
+    def claimed(self) -> list[ClaimSubmitted]:
+        return [each.event for each in self.submissions if isinstance(each.event, ClaimSubmitted)]
+
+    def instructed(self) -> list[PaymentInstructed]:
+        """Return the instructions, without what a restarted relay sent again under the same ``ce_id``."""
+        distinct = {each.event_id: each.event for each in self.instructions}
+        return [event for event in distinct.values() if isinstance(event, PaymentInstructed)]
+
+
+class Auditor:
+    """Reads from a running stack, given where it is."""
+
+    def __init__(self, callers: Mapping[str, Caller], kafka_bootstrap: str) -> None:
+        self._callers = callers
+        self._bootstrap = kafka_bootstrap
+
+    async def gather(self) -> Evidence:
+        """Read everything once."""
+        disbursement, metrics = self._callers["disbursement"], self._callers["metrics"]
+        pools = await _items(disbursement, "/v1/pools", Pool)
+        return Evidence(
+            applications={state.application_id: state for state in await self._all("intake", "applications")},
+            assessments={each.application_id: each for each in await self._all("eligibility", "assessments")},
+            awards=await self._all("disbursement", "awards"),
+            payments=await self._all("disbursement", "payments"),
+            pools=pools,
+            transfers={pool.pool: await self._transfers(pool.pool) for pool in pools},
+            metrics_pools=await _items(metrics, "/v1/pools", Pool),
+            metrics_text=(await metrics.read("/metrics")).decode(),
+            bank=await _items(self._callers["finance"], "/v1/log", BankEntry),
+            instructions=await read_topics(self._bootstrap, "disbursement.payments"),
+            submissions=await read_topics(self._bootstrap, "intake.applications"),
+        )
+
+    async def _all(self, service: str, what: str) -> list[Any]:
+        return [item async for item in self._callers[service].pages(f"/v1/{what}", _LISTS[what])]
+
+    async def _transfers(self, pool: str) -> list[Transfer]:
+        ledger = self._callers["disbursement"]
+        pages = ledger.pages("/v1/transfers", Transfer, cursor_name="after_version", pool=pool)
+        return [transfer async for transfer in pages]
+
+
+_LISTS: Final[dict[str, type[Any]]] = {
+    "applications": ApplicationView,
+    "assessments": Assessment,
+    "awards": Award,
+    "payments": Payment,
+}
+
+
+@asynccontextmanager
+async def calling(urls: Mapping[str, str], concurrency: int = 16) -> AsyncIterator[dict[str, Caller]]:
+    """Open a caller for each service and outside party that the urls name."""
+    limits = httpx.Limits(max_connections=concurrency)
+    async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, limits=limits, trust_env=False) as client:
+        yield {name: Caller(client, url) for name, url in urls.items() if name in SERVICES}
+
+
+async def _items(caller: Caller, path: str, of: type[Any]) -> list[Any]:
+    """Return the items of a list that comes in one piece."""
+    return msgspec.json.decode(await caller.read(path), type=Page[of]).items  # type: ignore[valid-type]

@@ -1,0 +1,145 @@
+"""What the services show to the outside, as far as an outside party reads it. Unknown fields are ignored."""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from contracts.events import Balances
+from contracts.money import Money
+
+Item = TypeVar("Item")
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """One page of any list."""
+
+    items: list[Item]
+    next_cursor: str | int | None = None
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A refusal (RFC 9457)."""
+
+    code: str = ""
+    title: str = ""
+    detail: str = ""
+
+
+class ReasonView(msgspec.Struct, frozen=True):
+    code: str
+    outcome: str = ""
+
+
+class DecisionView(msgspec.Struct, frozen=True):
+    outcome: str
+    approved: Money | None = None
+    reasons: list[ReasonView] = []
+
+
+class AwardInApplication(msgspec.Struct, frozen=True):
+    award_id: UUID
+    status: str
+    awarded: Money
+    claimed: Money
+    paid: Money
+    rest: Money
+    limited_by: str | None = None
+
+
+class PaymentInClaim(msgspec.Struct, frozen=True):
+    payment_id: UUID
+    status: str
+
+
+class ClaimInApplication(msgspec.Struct, frozen=True):
+    claim_id: UUID
+    status: str
+    payable: Money | None = None
+    payment: PaymentInClaim | None = None
+
+
+class ApplicationView(msgspec.Struct, frozen=True):
+    """``GET /v1/applications/{id}`` of intake: the whole state."""
+
+    application_id: UUID
+    status: str
+    number: str | None = None
+    waiting_for: dict[str, Any] | None = None
+    decision: DecisionView | None = None
+    award: AwardInApplication | None = None
+    claims: list[ClaimInApplication] = []
+
+
+class TimelineEntry(msgspec.Struct, frozen=True):
+    """One step of ``GET /v1/applications/{id}/timeline``."""
+
+    event: str
+    at: datetime
+
+
+class Assessment(msgspec.Struct, frozen=True):
+    """An item of eligibility's ``GET /v1/assessments``."""
+
+    application_id: UUID
+    status: str
+    outcome: str | None = None
+
+
+class Award(msgspec.Struct, frozen=True):
+    """An item of disbursement's ``GET /v1/awards``."""
+
+    award_id: UUID
+    application_id: UUID
+    pool: str | None
+    status: str
+    awarded: Money
+    claimed: Money
+    paid: Money
+    rest: Money
+    issued_at: datetime
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """An item of disbursement's ``GET /v1/payments``."""
+
+    payment_id: UUID
+    claim_id: UUID
+    application_id: UUID
+    money: Money
+    end_to_end_id: str
+    status: Literal["instructed", "settled", "returned", "cancelled"]
+    attempt: int
+    instructed_at: datetime
+    settled_at: datetime | None = None
+    returned_at: datetime | None = None
+
+
+class Pool(msgspec.Struct, frozen=True):
+    """An item of ``GET /v1/pools``, of disbursement and of metrics."""
+
+    pool: str
+    appropriated: Money
+    available: Money
+    committed: Money
+    obligated: Money
+    disbursed: Money
+    name: dict[str, str] = {}
+    version: int | None = None
+    hash: str | None = None
+
+    def balances(self) -> dict[str, int]:
+        """Return the four amounts in fen, by state."""
+        return {state: getattr(self, state).amount for state in Balances.__struct_fields__}
+
+
+class BankEntry(msgspec.Struct, frozen=True):
+    """An item of the finance system's ``GET /v1/log``; ``amount`` in fen."""
+
+    payment_id: UUID
+    attempt: int
+    end_to_end_id: str
+    outcome: Literal["settled", "returned"]
+    amount: int
+    times_reported: int
