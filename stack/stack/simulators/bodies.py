@@ -1,0 +1,88 @@
+"""The bodies that the portal sends, exactly as the contract writes them."""
+
+from typing import Any
+
+from stack.simulators.asks import Ask
+from stack.simulators.claims import ClaimPlan, InvoicePlan
+from stack.simulators.population import Company
+
+SCHEME = "compute-voucher"
+
+
+def application(ask: Ask, *, submit: bool) -> dict[str, Any]:
+    """Return the body of ``POST /v1/applications``."""
+    return {
+        "scheme": SCHEME,
+        "submit": submit,
+        "applicant": _applicant(ask.company),
+        "request": request(ask),
+        "documents": [],
+    }
+
+
+def request(ask: Ask) -> dict[str, Any]:
+    """Return what is asked for, with the contract behind it; dates are encoded as they stand in JSON."""
+    contract = ask.contract
+    return {
+        "money": _money(ask.amount),
+        "contract": {
+            "number": contract.number,
+            "provider": contract.provider,
+            "signed_on": contract.signed_on.isoformat(),
+            "starts_on": contract.starts_on.isoformat(),
+            "ends_on": contract.ends_on.isoformat(),
+            "money": _money(contract.amount),
+        },
+        "details": {},
+    }
+
+
+def claim(plan: ClaimPlan) -> dict[str, Any]:
+    """Return the body of ``POST /v1/awards/{award_id}/claims``."""
+    return {
+        "invoices": [_invoice(invoice) for invoice in plan.invoices],
+        "usage": {
+            "starts_on": plan.starts_on.isoformat(),
+            "ends_on": plan.ends_on.isoformat(),
+            "statement": None,
+        },
+        "milestone": None,
+        "documents": [],
+        "details": {},
+    }
+
+
+def _applicant(company: Company) -> dict[str, Any]:
+    return {
+        "uscc": company.uscc,
+        "name": company.name,
+        "district": company.district,
+        "registered_on": company.registered_on.isoformat(),
+        "chain": company.chain,
+        "headcount": company.headcount,
+        "opc": company.opc,
+        "account": {
+            "name": company.name,
+            "number": company.account_number,
+            "bank_code": company.bank_code,
+        },
+        "contact": {
+            "name": "经办人",
+            "email": f"office@{company.uscc.lower()}.example",
+            "phone": f"0755-{80_000_000 + company.index % 10_000_000}",
+        },
+    }
+
+
+def _invoice(invoice: InvoicePlan) -> dict[str, Any]:
+    return {
+        "number": invoice.number,
+        "seller": invoice.seller,
+        "issued_on": invoice.issued_on.isoformat(),
+        "money": _money(invoice.amount),
+        "tax": _money(invoice.tax),
+    }
+
+
+def _money(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "CNY"}
