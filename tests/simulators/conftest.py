@@ -12,8 +12,9 @@ import msgspec
 import pytest
 import uvicorn
 import yaml
-from contracts.policy import Policy
 from starlette.applications import Starlette
+
+from contracts.policy import Policy
 
 POLICIES = Path(__file__).parents[2] / "policies"
 

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from uuid_utils.compat import uuid7
+
 from contracts.common import Account
 from contracts.events import PaymentInstructed
 from contracts.money import Money
-from uuid_utils.compat import uuid7
 
 NOW = datetime(2026, 3, 15, 8, 0, tzinfo=UTC)
 

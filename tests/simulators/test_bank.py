@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from uuid_utils.compat import uuid7
+
 from contracts.events import PaymentReturned, PaymentSettled
 from stack.simulators.bank import RETURN_REASONS, Outcome, Proportions, decide
 from stack.simulators.bank_log import BankLog
-from uuid_utils.compat import uuid7
-
 from tests.simulators.payments import NOW, instruction
 
 

@@ -15,10 +15,10 @@ from uuid import UUID
 import aiokafka
 import httpx
 import pytest
+
 from contracts.codec import decode, encode
 from contracts.events import PaymentInstructed, PaymentReport
 from contracts.topics import TOPICS
-
 from tests.simulators.payments import instruction
 
 DEADLINE_SECONDS = 30.0

@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from stdnum.cn import uscc
+
 from contracts.common import Uscc
 from contracts.policy import Policy
 from stack.simulators.asks import Ask, ask
@@ -21,7 +23,6 @@ from stack.simulators.population import (
     find,
 )
 from stack.simulators.relations import OWNING_PROVIDERS, group, owner_of, providers, related, unlisted_seller
-from stdnum.cn import uscc
 
 SEED = 1
 TODAY = date(2026, 3, 15)

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+
 from stack.simulators.codes import code_of
 from stack.simulators.population import Company, Role, companies, example
 from stack.simulators.registers import Registers, create_app
 from stack.simulators.relations import group, providers, unlisted_seller
-
 from tests.simulators.conftest import Serve
 
 SEED, COMPANIES = 1, 300
