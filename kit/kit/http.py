@@ -195,6 +195,13 @@ async def _failed(request: Request, error: Exception) -> Response:
     return problem(request, 500, "internal_error", text)
 
 
+def page_of(rows: list[dict[str, Any]], limit: int, identifier: str) -> dict[str, Any]:
+    """Return a page of at most ``limit`` rows; ask the database for one more, so that the end is known."""
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return {"items": rows, "next_cursor": str(rows[-1][identifier]) if more else None}
+
+
 class _Edge:
     """The outermost layer: trace context, body limit, time and count of each request. Plain ASGI, for speed."""
 

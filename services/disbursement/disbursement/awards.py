@@ -198,7 +198,8 @@ def on_application_withdrawn(book: Book, event: ApplicationWithdrawn, _message: 
         )
         book.add(application)
     elif application.state == "waitlisted":
-        book.waiting[(application.scheme, application.fiscal_year)].remove(application)
+        line = book.waiting.get((application.scheme, application.fiscal_year), [])
+        line[:] = [waiting for waiting in line if waiting is not application]
     book.touch(application)
     application.state, application.approval = "withdrawn", None
     award = next((found for found in book.awards.values() if found.application_id == event.application_id), None)

@@ -56,8 +56,8 @@ async def open_pools(database: Database, programme: Programme) -> None:
             pool = Pool(pool=wanted.pool, name_zh=wanted.name.zh, name_en=wanted.name.en, hash=GENESIS)
             new = insert(tables.pools).values(msgspec.structs.asdict(pool)).on_conflict_do_nothing()
             if (await connection.execute(new)).rowcount:
-                book.pools[pool.pool] = pool  # the row is there already: what _open changes is an update
-                _open(book, wanted)
+                book.pools[pool.pool] = pool  # the row is there already: what open_in changes is an update
+                open_in(book, wanted)
             else:
                 query = select(tables.transfers.c.amount).where(
                     tables.transfers.c.transfer_id == opening_transfer_id(wanted.pool)
@@ -67,7 +67,8 @@ async def open_pools(database: Database, programme: Programme) -> None:
         await outbox.add(connection, book.said)
 
 
-def _open(book: Book, wanted: Appropriation) -> None:
+def open_in(book: Book, wanted: Appropriation) -> None:
+    """Post the opening appropriation of a pool whose row exists."""
     book.post(
         command=f"{OPENING}:{wanted.pool}",
         transfer_id=opening_transfer_id(wanted.pool),

@@ -187,6 +187,6 @@ async def _update(connection: AsyncConnection, table: Table, rows: list[dict[str
         return
     keys = {column.name for column in table.primary_key}
     found = [table.c[name] == bindparam(f"key_{name}") for name in sorted(keys)]
-    changes = {name: bindparam(f"new_{name}") for name in rows[0] if name not in keys}
+    changes: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name not in keys}
     values = [{f"{'key' if name in keys else 'new'}_{name}": value for name, value in row.items()} for row in rows]
     await connection.execute(table.update().where(*found).values(changes), values)

@@ -1,0 +1,40 @@
+"""Disbursement's composition root: the only reader of settings; connects database, handlers, HTTP and loops."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from disbursement import api, programme
+from disbursement.handlers import SUBSCRIPTIONS, handle
+from disbursement.settings import Settings
+from kit.database import Database
+from kit.http import create_app
+from kit.service import Service
+from kit.worker import Worker
+
+TITLE = "Drawdown disbursement"
+DESCRIPTION = "The ledger of the programme's pools: awards, claims' payments, transfers and balances."
+
+
+async def run(settings: Settings) -> None:
+    """Run the service until it is told to stop."""
+    opening = programme.read(settings.programme_file)
+    database = Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout_seconds=settings.database_statement_timeout_seconds,
+        name="disbursement",
+    )
+    service = Service("disbursement", settings, database)
+    service.before_loops(lambda: programme.open_pools(database, opening))
+    worker = Worker(service, events=SUBSCRIPTIONS, handle=handle)
+    app = create_app(service="disbursement", title=TITLE, description=DESCRIPTION, trouble=worker.trouble)
+    app.include_router(api.router(database))
+    await service.run(app)
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document without a database."""
+    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
+    app.include_router(api.router(None))
+    return app.openapi()

@@ -1,0 +1,99 @@
+"""What the HTTP side reads: rows as the contract's JSON, money as {amount, currency}, pages by id."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Column, Select, Table, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from disbursement import tables
+
+_BOOKS: Final = ("appropriated", "available", "committed", "obligated", "disbursed")
+_AWARD_MONEY: Final = ("approved", "awarded", "claimed", "paid", "rest", "released")
+
+
+async def pools(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return every pool with its balances, from one snapshot."""
+    rows = await connection.execute(select(tables.pools).order_by(tables.pools.c.pool))
+    return [
+        {
+            "pool": row.pool,
+            "name": {"zh-CN": row.name_zh, "en": row.name_en},
+            "version": row.version,
+            "hash": row.hash,
+            **{name: _money(getattr(row, name)) for name in _BOOKS},
+        }
+        for row in rows
+    ]
+
+
+async def award(connection: AsyncConnection, award_id: UUID) -> dict[str, Any] | None:
+    """Return one award, or None."""
+    row = (await connection.execute(_awards().where(tables.awards.c.award_id == award_id))).mappings().first()
+    return _with_money(row, _AWARD_MONEY) if row else None
+
+
+async def awards(connection: AsyncConnection, *, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    """Return awards with ids above ``after``."""
+    rows = (await connection.execute(_page(_awards(), tables.awards.c.award_id, after, limit))).mappings()
+    return [_with_money(row, _AWARD_MONEY) for row in rows]
+
+
+async def claims(connection: AsyncConnection, *, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    """Return claims with ids above ``after``."""
+    rows = await connection.execute(_page(select(tables.claims), tables.claims.c.claim_id, after, limit))
+    return [_with_money(row, ("eligible", "payable")) for row in rows.mappings()]
+
+
+async def payments(
+    connection: AsyncConnection, *, status: str | None, after: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return payments with ids above ``after``, of one status or of all. The creditor's account stays out."""
+    query = _without(tables.payments, "creditor")
+    if status is not None:
+        query = query.where(tables.payments.c.status == status)
+    rows = (await connection.execute(_page(query, tables.payments.c.payment_id, after, limit))).mappings()
+    return [{**dict(row), "money": _money(row["amount"])} for row in rows]
+
+
+async def transfers(connection: AsyncConnection, *, pool: str, after: int, limit: int) -> list[dict[str, Any]]:
+    """Return a pool's transfers above a version, exactly as they were published."""
+    columns = tables.transfers.c
+    query = select(columns.document).where(columns.pool == pool, columns.version > after)
+    documents = (await connection.execute(query.order_by(columns.version).limit(limit))).scalars()
+    return [msgspec.json.decode(document) for document in documents]
+
+
+async def discrepancies(connection: AsyncConnection, *, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    """Return the bank reports that fit no payment, or not as it stands."""
+    query = select(tables.reports).where(tables.reports.c.effect == "discrepancy")
+    rows = (await connection.execute(_page(query, tables.reports.c.event_id, after, limit))).mappings()
+    return [{**dict(row), "money": _money(row["amount"])} for row in rows]
+
+
+def _awards() -> Select[Any]:
+    columns = tables.awards.c
+    return _without(tables.awards, "creditor", "cap_holder", "committed", "obligated", "disbursed").add_columns(
+        (columns.obligated + columns.disbursed).label("claimed"),
+        columns.disbursed.label("paid"),
+        columns.committed.label("rest"),
+    )
+
+
+def _without(table: Table, *names: str) -> Select[Any]:
+    return select(*[column for column in table.c if column.name not in names])
+
+
+def _page(query: Select[Any], identifier: Column[Any], after: UUID | None, limit: int) -> Select[Any]:
+    if after is not None:
+        query = query.where(identifier > after)
+    return query.order_by(identifier).limit(limit)
+
+
+def _with_money(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: _money(value) if name in names else value for name, value in row.items()}
+
+
+def _money(amount: int) -> dict[str, Any]:
+    return {"amount": amount, "currency": "CNY"}
