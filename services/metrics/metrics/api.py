@@ -1,0 +1,146 @@
+"""The public page's figures over HTTP: pools, their drawdown, the programme's targets. Read only, no secrets."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, FastAPI, Path, Query, Request
+from pydantic import BaseModel, Field
+
+from contracts.refusal import Refusal
+from kit.database import Database
+from kit.http import language_of
+from metrics import snapshot
+from metrics.programme import Programme
+from metrics.rules.books import Pool
+from metrics.snapshot import By
+
+
+class MoneyOut(BaseModel):
+    """An amount of money. A flow may be negative: what came back in that time was more than what left."""
+
+    amount: int = Field(description="whole fen, 1 CNY = 100 fen", examples=[450_000_000_000])
+    currency: Literal["CNY"] = "CNY"
+
+
+class PoolOut(BaseModel):
+    """A pool as replayed from its transfers: appropriated = available + committed + obligated + disbursed."""
+
+    pool: str = Field(examples=["ai-package-2025"])
+    name: str | None = Field(description="in the caller's language; null when the programme's file has none")
+    version: int = Field(description="how many transfers the pool has had")
+    hash: str = Field(description="hash of the last transfer")
+    appropriated: MoneyOut
+    available: MoneyOut = Field(description="free to promise")
+    committed: MoneyOut = Field(description="promised to awards, not yet claimed")
+    obligated: MoneyOut = Field(description="payment instructed, not yet settled")
+    disbursed: MoneyOut = Field(description="settled by the bank, net of what was recovered")
+    imbalance: MoneyOut = Field(
+        description="difference to the balances that the last transfer carried; 0, or the books are wrong"
+    )
+    chain_breaks: int = Field(description="places where a transfer did not follow the one before it; 0, or look")
+
+
+class PoolsOut(BaseModel):
+    items: list[PoolOut]
+    as_of: datetime = Field(description="when the figures were read; all of them are of one moment")
+
+
+class DrawdownItem(BaseModel):
+    key: str = Field(description="the scheme, the district or the month (YYYY-MM)", examples=["nanshan", "2026-03"])
+    promised: MoneyOut = Field(description="what left `available`, net of what came back")
+    disbursed: MoneyOut = Field(description="what was paid out, net of what was recovered")
+
+
+class DrawdownOut(BaseModel):
+    pool: str
+    by: By
+    items: list[DrawdownItem]
+    as_of: datetime
+
+
+class TargetOut(BaseModel):
+    target: str = Field(examples=["opc-communities"])
+    name: str
+    value: int = Field(description="what was promised to reach")
+    actual: int = Field(description="what is reached so far, as far as it is known here")
+    unit: str | None
+    by: date
+
+
+class TargetsOut(BaseModel):
+    items: list[TargetOut]
+    as_of: datetime
+
+
+def add_routes(app: FastAPI, database: Database, programme: Programme) -> None:
+    """Add the ``/v1`` calls to the application."""
+    router = APIRouter(prefix="/v1", tags=["figures"])
+
+    @router.get("/pools", summary="The pools and their balances, to the fen")
+    async def pools(request: Request) -> PoolsOut:
+        async with database.snapshot() as connection:
+            found, as_of = await snapshot.read_pools(connection), await snapshot.moment(connection)
+        return PoolsOut(items=_pools(found, programme, language_of(request)), as_of=as_of)
+
+    @router.get("/pools/{pool}/drawdown", summary="What was promised and disbursed, by scheme, district or month")
+    async def drawdown(
+        pool: Annotated[str, Path(examples=["ai-package-2025"])],
+        by: Annotated[By, Query(description="what to group by")] = "month",
+    ) -> DrawdownOut:
+        async with database.snapshot() as connection:
+            known = {each.pool for each in await snapshot.read_pools(connection)}
+            found, as_of = await snapshot.read_drawdown(connection, pool, by), await snapshot.moment(connection)
+        if pool not in known:
+            raise _unknown(pool)
+        return DrawdownOut(pool=pool, by=by, items=_drawdown(found), as_of=as_of)
+
+    @router.get("/targets", summary="The programme's targets against what is reached")
+    async def targets(request: Request) -> TargetsOut:
+        async with database.snapshot() as connection:
+            found, as_of = await snapshot.read_tallies(connection), await snapshot.moment(connection)
+        language = language_of(request)
+        items = [
+            TargetOut(
+                target=each.target,
+                name=each.name.in_language(language),
+                value=each.value,
+                actual=each.actual(found),
+                unit=each.unit,
+                by=each.by,
+            )
+            for each in programme.targets
+        ]
+        return TargetsOut(items=items, as_of=as_of)
+
+    app.include_router(router)
+
+
+def _pools(pools: Sequence[Pool], programme: Programme, language: str) -> list[PoolOut]:
+    return [
+        PoolOut(
+            pool=pool.pool,
+            name=programme.name_of(pool.pool, language),
+            version=pool.version,
+            hash=pool.hash,
+            appropriated=MoneyOut(amount=pool.appropriated),
+            available=MoneyOut(amount=pool.available),
+            committed=MoneyOut(amount=pool.committed),
+            obligated=MoneyOut(amount=pool.obligated),
+            disbursed=MoneyOut(amount=pool.disbursed),
+            imbalance=MoneyOut(amount=pool.imbalance),
+            chain_breaks=pool.breaks,
+        )
+        for pool in pools
+    ]
+
+
+def _drawdown(found: Sequence[snapshot.Drawdown]) -> list[DrawdownItem]:
+    return [
+        DrawdownItem(key=each.key, promised=MoneyOut(amount=each.promised), disbursed=MoneyOut(amount=each.disbursed))
+        for each in found
+    ]
+
+
+def _unknown(pool: str) -> Refusal:
+    return Refusal("pool_not_found", f"没有资金池 {pool}。", f"There is no pool {pool}.", status=404)

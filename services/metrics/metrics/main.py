@@ -1,0 +1,75 @@
+"""Wires metrics: settings, programme, database, HTTP, consumer, and the watch over everybody's lag. Decides nothing."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+
+from kit.database import Database, describe
+from kit.http import MoreMetrics, Trouble, create_app
+from kit.logging import get_logger
+from kit.service import Service
+from kit.worker import Worker
+from metrics import api, meters, programme, snapshot
+from metrics.handlers import SUBSCRIPTIONS, Handlers
+from metrics.lag import LagWatch
+from metrics.programme import Programme
+from metrics.settings import Settings
+
+log = get_logger(__name__)
+
+TITLE = "Drawdown metrics"
+DESCRIPTION = """Where the money is and where the applications stand, replayed from the events.
+
+Amounts are whole fen. Every answer is of one moment. The same figures, in yuan, are on `GET /metrics` for Prometheus.
+"""
+
+
+async def run(settings: Settings) -> None:
+    """Run the service until it is told to stop."""
+    known = programme.read(settings.programme_file)
+    database = Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout_seconds=settings.database_statement_timeout_seconds,
+        name="metrics",
+    )
+    service = Service("metrics", settings, database)
+    handlers = Handlers(settings.calendar)
+    worker = Worker(service, events=SUBSCRIPTIONS, handle=handlers.handle, group=settings.consumer_group, relays=False)
+    if "worker" in settings.roles:
+        service.add_loop("lag", LagWatch(settings.kafka_bootstrap, settings.lag_poll_seconds).run)
+    await service.run(application(database, known, renderer(database, known, settings), worker.trouble))
+
+
+def application(
+    database: Database, known: Programme, more_metrics: MoreMetrics, trouble: dict[str, Trouble]
+) -> FastAPI:
+    """Return the HTTP application."""
+    app = create_app(
+        service="metrics", title=TITLE, description=DESCRIPTION, trouble=trouble, more_metrics=more_metrics
+    )
+    api.add_routes(app, database, known)
+    return app
+
+
+def renderer(database: Database, known: Programme, settings: Settings) -> MoreMetrics:
+    """Return what renders the figures at each scrape. While the database is away, the process's own metrics go on."""
+
+    async def render() -> bytes:
+        try:
+            async with database.snapshot() as connection:
+                taken = await snapshot.read(connection, settings.calendar)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("projection_unreadable", reason=describe(error), error_class=type(error).__name__)
+            return meters.render(None, known)
+        return meters.render(taken, known)
+
+    return render
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document, without anything running."""
+    settings = Settings(database_url="postgresql://localhost/metrics", kafka_bootstrap="localhost:9092")
+    database = Database(settings.database_url, name="metrics")
+    return application(database, Programme(), renderer(database, Programme(), settings), {}).openapi()

@@ -1,0 +1,63 @@
+"""The part of the programme's file that metrics reads: what the pools are called, and what was promised to reach."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from contracts.common import Text
+from kit.errors import SetupError
+from metrics.rules.tallies import OUTCOME, Tally
+
+
+class NamedPool(msgspec.Struct, frozen=True):
+    """A pool and its name. What was appropriated to it comes from the ledger, not from here."""
+
+    pool: str
+    name: Text
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A target of the programme.
+
+    The actual is ``known`` (reported by hand, zero where nothing was) plus the awards of the scheme ``awards_of``.
+    """
+
+    target: str
+    name: Text
+    value: int
+    by: date
+    unit: str | None = None
+    known: int = 0
+    awards_of: str | None = None
+
+    def actual(self, tallies: Mapping[Tally, int]) -> int:
+        """Return what is reached so far."""
+        if self.awards_of is None:
+            return self.known
+        return self.known + tallies.get((OUTCOME, self.awards_of, "awarded"), 0)
+
+
+class Programme(msgspec.Struct, frozen=True):
+    """The programme's file, as far as metrics is concerned. Without a file: no names, no targets."""
+
+    pools: tuple[NamedPool, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+    def name_of(self, pool: str, language: str) -> str | None:
+        """Return the pool's name, None for a pool that the file does not know."""
+        return next((known.name.in_language(language) for known in self.pools if known.pool == pool), None)
+
+
+def read(path: Path | None) -> Programme:
+    """Return the programme; raise SetupError with the file and the field that is wrong."""
+    if path is None:
+        return Programme()
+    try:
+        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Programme)
+    except OSError as error:
+        raise SetupError(f"can't read {path} ({error.strerror}): set METRICS_PROGRAMME_FILE") from error
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise SetupError(f"{path}: {' '.join(str(error).split())}") from error

@@ -1,0 +1,103 @@
+"""The working set of a batch: the rows that its events touch, and what they add to the totals.
+
+Rows are loaded, changed in memory and stored whole. Totals are never loaded: the batch keeps differences, and the
+database adds them. Without a database it is a whole projection in memory, which is how the rules are tested.
+"""
+
+from collections import Counter
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from contracts.events import TransferPosted
+from metrics.rules import books, tallies
+from metrics.rules.books import Pool
+from metrics.rules.lifecycle import Application, Claim
+from metrics.rules.tallies import Tally
+
+SchemeBalance = tuple[str, str, int, str]
+"""(pool, scheme, fiscal year of the award, state)"""
+Flow = tuple[str, str, str, date, str]
+"""(pool, scheme, district, day, state)"""
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What a scheme may commit in a fiscal year (fen), by its policy as last published; None without a limit."""
+
+    scheme: str
+    policy_version: str
+    envelope: int | None
+
+
+class Projection:
+    """Rows by their identifiers, and differences by their labels. ``calendar`` is where days and years begin."""
+
+    def __init__(self, calendar: ZoneInfo) -> None:
+        self._calendar = calendar
+        self.pools: dict[str, Pool] = {}
+        self.applications: dict[UUID, Application] = {}
+        self.claims: dict[UUID, Claim] = {}
+        self.award_years: dict[UUID, int] = {}
+        self.envelopes: dict[str, Envelope] = {}
+        self.scheme_balances: Counter[SchemeBalance] = Counter()
+        self.flows: Counter[Flow] = Counter()
+        self.last_event_at: dict[str, datetime] = {}
+        self._tallies_before: Counter[Tally] = Counter()
+
+    def take(self, row: Pool | Application | Claim) -> None:
+        """Take in a row that was loaded."""
+        match row:
+            case Pool():
+                self.pools[row.pool] = row
+            case Application():
+                self.applications[row.application_id] = row
+                self._tallies_before.update(tallies.of(row))
+            case Claim():
+                self.claims[row.claim_id] = row
+                self._tallies_before.update(tallies.of(row))
+
+    def pool(self, pool: str) -> Pool:
+        return self.pools.setdefault(pool, Pool(pool=pool))
+
+    def application(self, application_id: UUID, scheme: str) -> Application:
+        row = self.applications.setdefault(application_id, Application(application_id=application_id))
+        row.scheme = scheme
+        return row
+
+    def claim(self, claim_id: UUID, scheme: str) -> Claim:
+        row = self.claims.setdefault(claim_id, Claim(claim_id=claim_id))
+        row.scheme = scheme
+        return row
+
+    def tallies(self) -> Counter[Tally]:
+        """Return what this batch adds to each tally (or takes from it)."""
+        changes: Counter[Tally] = Counter()
+        for application in self.applications.values():
+            changes.update(tallies.of(application))
+        for claim in self.claims.values():
+            changes.update(tallies.of(claim))
+        changes.subtract(self._tallies_before)
+        return Counter({tally: change for tally, change in changes.items() if change})
+
+    def count(self, transfer: TransferPosted) -> None:
+        """Add a transfer to what moved per scheme and fiscal year, and per district and day."""
+        scheme, district = transfer.scheme or "", transfer.district or ""
+        local = transfer.posted_at.astimezone(self._calendar)
+        year = self._year_of_award(transfer, local)
+        for state, amount in books.legs(transfer):
+            self.scheme_balances[(transfer.pool, scheme, year, state)] += amount
+            self.flows[(transfer.pool, scheme, district, local.date(), state)] += amount
+
+    def _year_of_award(self, transfer: TransferPosted, local: datetime) -> int:
+        """Return the year whose envelope pays: that of the award's commitment, whenever it is paid or given back."""
+        if transfer.award_id is None:
+            return books.year_of(local)
+        if books.opens_award(transfer):
+            self.award_years.setdefault(transfer.award_id, books.year_of(local))
+        return self.award_years.get(transfer.award_id, books.year_of(local))
+
+    def note_time(self, topic: str, moment: datetime) -> None:
+        """Remember the time of a topic's latest event."""
+        self.last_event_at[topic] = max(moment, self.last_event_at.get(topic, moment))

@@ -1,0 +1,103 @@
+"""Where an application stands, from what three services said about it in any order.
+
+A topic keeps one application's order, two topics do not: the award may be seen before the approval, or before the
+application. So each service's last word is kept apart, what two topics count up and down is a signed sum, stamps keep
+the first time, and the status is derived from all that by rank. Every interleaving ends in the same row.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+
+class Application(msgspec.Struct, kw_only=True):
+    """The facts about one application. ``intake``, ``eligibility``, ``disbursement``: that service's last word.
+
+    ``clarifications`` and ``appeals`` are asked minus answered, lodged minus decided. Amounts in fen.
+    """
+
+    application_id: UUID
+    scheme: str = ""
+    intake: str = ""
+    eligibility: str = ""
+    disbursement: str = ""
+    clarifications: int = 0
+    appeals: int = 0
+    submitted_at: datetime | None = None
+    approved_at: datetime | None = None
+    rejected_at: datetime | None = None
+    waitlisted_at: datetime | None = None
+    awarded_at: datetime | None = None
+    refused_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    lapsed_at: datetime | None = None
+    waits_for_pool: str | None = None
+    waits_for: int = 0
+    awarded: int = 0
+
+
+class Claim(msgspec.Struct, kw_only=True):
+    """The stamps of one claim and its payment."""
+
+    claim_id: UUID
+    scheme: str = ""
+    submitted_at: datetime | None = None
+    instructed_at: datetime | None = None
+    settled_at: datetime | None = None
+
+
+OUTCOMES: Final = ("approved", "rejected", "waitlisted", "awarded", "refused", "withdrawn", "lapsed")
+
+
+def status(application: Application) -> str:
+    """Return the status in domain.md's words. The applicant's own end counts most, then money, then merit."""
+    if application.intake in ("withdrawn", "lapsed"):
+        return application.intake
+    match application.disbursement:
+        case "awarded" | "waitlisted":
+            return application.disbursement
+        case "refused":
+            return "rejected"
+        case _:
+            return _merit(application)
+
+
+def _merit(application: Application) -> str:
+    match application.eligibility:
+        case "rejected" if application.appeals > 0:
+            return "in_review"
+        case "clarifying" if application.clarifications <= 0:
+            return "assessing"
+        case "":
+            return "submitted"
+        case word:
+            return word
+
+
+def outcomes(application: Application) -> Iterator[str]:
+    """Yield what the application has ever come to: an appeal may add to it, nothing takes from it."""
+    for outcome in OUTCOMES:
+        if getattr(application, f"{outcome}_at") is not None:
+            yield outcome
+
+
+def waiting(application: Application) -> int:
+    """Return the fen that the application waits for: nothing unless it is on the waitlist."""
+    if status(application) != "waitlisted":
+        return 0
+    return max(0, application.waits_for - application.awarded)
+
+
+def decided_at(application: Application) -> datetime | None:
+    """Return the time of the first decision."""
+    decisions = [moment for moment in (application.approved_at, application.rejected_at) if moment is not None]
+    return min(decisions, default=None)
+
+
+def stamp(row: Application | Claim, name: str, moment: datetime) -> None:
+    """Keep the earliest time that something happened."""
+    known: datetime | None = getattr(row, f"{name}_at")
+    setattr(row, f"{name}_at", moment if known is None else min(known, moment))
