@@ -31,6 +31,7 @@ from disbursement.records import (
 from kit.errors import NotYetError
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
+from kit.rows import rows_of
 
 EnvelopeKey = tuple[str, int]
 CapKey = tuple[str, int, str]
@@ -95,11 +96,11 @@ class Book:
 
     def added(self, kind: type[Any]) -> list[dict[str, Any]]:
         """Return the new records of a kind, as rows."""
-        return [msgspec.structs.asdict(record) for record in self._added.values() if type(record) is kind]
+        return rows_of(record for record in self._added.values() if type(record) is kind)
 
     def touched(self, kind: type[Any]) -> list[dict[str, Any]]:
         """Return the changed records of a kind, as rows."""
-        return [msgspec.structs.asdict(record) for record in self._touched.values() if type(record) is kind]
+        return rows_of(record for record in self._touched.values() if type(record) is kind)
 
     def say(self, event: Event) -> None:
         self.said.say(event)

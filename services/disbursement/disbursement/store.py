@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, Table, bindparam, insert, or_, select, tuple_
+from sqlalchemy import Select, Table, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.codec import to_builtins
@@ -22,6 +22,7 @@ from contracts.policy import Policy
 from disbursement import rules, tables
 from disbursement.book import Book
 from disbursement.records import Application, Award, Cap, Claim, Envelope, Payment, Pool, Report
+from kit.rows import insert_rows, rows_of, update_rows
 
 _MOVERS: Final = (ApplicationApproved, ApplicationWithdrawn, ClaimVerified)
 
@@ -56,14 +57,14 @@ async def load(connection: AsyncConnection, events: Sequence[Event], now: dateti
 async def store(connection: AsyncConnection, book: Book) -> None:
     """Write the changed records, the new transfers, policies and reports."""
     for kind, table in _STORED:
-        await _insert(connection, table, book.added(kind))
-        await _update(connection, table, book.touched(kind))
-    await _insert(connection, tables.transfers, [msgspec.structs.asdict(transfer) for transfer in book.transfers])
+        await insert_rows(connection, table, book.added(kind))
+        await update_rows(connection, table, book.touched(kind))
+    await insert_rows(connection, tables.transfers, rows_of(book.transfers))
     rows = [
         {"scheme": policy.scheme, "version": policy.version, "policy": to_builtins(policy)}
         for policy in book.new_policies
     ]
-    await _insert(connection, tables.policies, rows)
+    await insert_rows(connection, tables.policies, rows)
 
 
 # --- loading ----------------------------------------------------------------------------------------------
@@ -172,21 +173,3 @@ def _year(book: Book, event: ApplicationApproved) -> int:
 
 async def _records(connection: AsyncConnection, kind: type[R], query: Select[Any]) -> list[R]:
     return [kind(**row) for row in (await connection.execute(query)).mappings()]
-
-
-# --- storing ----------------------------------------------------------------------------------------------
-
-
-async def _insert(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        await connection.execute(insert(table), rows)
-
-
-async def _update(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    keys = {column.name for column in table.primary_key}
-    found = [table.c[name] == bindparam(f"key_{name}") for name in sorted(keys)]
-    changes: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name not in keys}
-    values = [{f"{'key' if name in keys else 'new'}_{name}": value for name, value in row.items()} for row in rows]
-    await connection.execute(table.update().where(*found).values(changes), values)

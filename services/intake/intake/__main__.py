@@ -1,0 +1,7 @@
+"""`python -m intake run | migrate | openapi`."""
+
+from intake.main import openapi, run
+from intake.settings import Settings
+from kit.command_line import main
+
+main("intake", Settings, run, openapi)

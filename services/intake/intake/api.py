@@ -1,0 +1,226 @@
+"""Intake over HTTP, for the portal: bodies to commands, answers to responses. No decisions."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from contracts.refusal import Refusal
+from intake import queries, rules
+from intake.commands import (
+    ChangeDraft,
+    Command,
+    CreateApplication,
+    CreateClaim,
+    SubmitApplication,
+    WithdrawApplication,
+)
+from intake.schemas import ChangedDraft, NewApplication, NewClaim, Withdrawal
+from kit.database import Database
+from kit.groups import GroupedWriter
+from kit.http import TRACEPARENT, page_of
+from kit.idempotency import Answer, Key, request_hash
+
+# Until callers are told apart by their tokens there is one client.
+_CLIENT = "portal"
+
+Limit = Annotated[int, Query(ge=1, le=200, description="at most so many items")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=200, description="same key and body: same answer, for at least 7 days"),
+]
+IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 when it is stale")]
+
+
+class Parts:
+    """What the routes need; empty where they are only described."""
+
+    def __init__(self, database: Database | None, writer: GroupedWriter[Command] | None) -> None:
+        self._database = database
+        self._writer = writer
+
+    @property
+    def database(self) -> Database:
+        assert self._database is not None, "described, not called"
+        return self._database
+
+    @property
+    def writer(self) -> GroupedWriter[Command]:
+        assert self._writer is not None, "described, not called"
+        return self._writer
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return intake's routes."""
+    routes = APIRouter(prefix="/v1")
+    _add_schemes(routes, parts)
+    _add_writes(routes, parts)
+    _add_claims(routes, parts)
+    _add_reads(routes, parts)
+    return routes
+
+
+def _add_schemes(routes: APIRouter, parts: Parts) -> None:
+    @routes.get("/schemes", tags=["schemes"], summary="Schemes in force: rule, window, evidence, form")
+    async def list_schemes() -> Response:
+        async with parts.database.reading() as connection:
+            return _json({"items": await queries.schemes(connection, datetime.now(UTC)), "next_cursor": None})
+
+    @routes.get("/schemes/{scheme}", tags=["schemes"], summary="One scheme")
+    async def get_scheme(scheme: str) -> Response:
+        async with parts.database.reading() as connection:
+            schemes = await queries.schemes(connection, datetime.now(UTC))
+        return _json_or_404(next((found for found in schemes if found["scheme"] == scheme), None), "scheme", scheme)
+
+
+def _add_writes(routes: APIRouter, parts: Parts) -> None:
+    @routes.post("/applications", tags=["applications"], status_code=201, summary="Apply: as a draft, or at once")
+    async def create_application(
+        request: Request, body: NewApplication, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        key = await _required_key(request, idempotency_key)
+        sent = body.model_dump(mode="json")
+        scheme, submit = sent.pop("scheme"), sent.pop("submit")
+        command = CreateApplication(key=key, traceparent=TRACEPARENT.get(), scheme=scheme, body=sent, submit=submit)
+        return _response(await parts.writer.submit(command))
+
+    @routes.patch("/applications/{application_id}", tags=["applications"], summary="Change a draft")
+    async def change_draft(application_id: UUID, body: ChangedDraft, if_match: IfMatch = None) -> Response:
+        command = ChangeDraft(
+            key=None,
+            traceparent=TRACEPARENT.get(),
+            application_id=application_id,
+            parts=body.model_dump(mode="json", exclude_none=True),
+            version=_version(if_match),
+        )
+        return _response(await parts.writer.submit(command))
+
+    @routes.post("/applications/{application_id}/submission", tags=["applications"], summary="Submit a draft")
+    async def submit_application(
+        request: Request, application_id: UUID, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        key = await _key(request, idempotency_key)
+        command = SubmitApplication(key=key, traceparent=TRACEPARENT.get(), application_id=application_id)
+        return _response(await parts.writer.submit(command))
+
+    @routes.post("/applications/{application_id}/withdrawal", tags=["applications"], summary="Withdraw")
+    async def withdraw_application(
+        request: Request, application_id: UUID, body: Withdrawal | None = None, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        key = await _key(request, idempotency_key)
+        reason = body.reason if body else ""
+        command = WithdrawApplication(
+            key=key, traceparent=TRACEPARENT.get(), application_id=application_id, reason=reason
+        )
+        return _response(await parts.writer.submit(command))
+
+
+def _add_claims(routes: APIRouter, parts: Parts) -> None:
+    @routes.post("/awards/{award_id}/claims", tags=["claims"], status_code=201, summary="Claim against an award")
+    async def create_claim(
+        request: Request, award_id: UUID, body: NewClaim, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        key = await _required_key(request, idempotency_key)
+        sent = body.model_dump(mode="json")
+        command = CreateClaim(key=key, traceparent=TRACEPARENT.get(), award_id=award_id, body=sent)
+        return _response(await parts.writer.submit(command))
+
+    @routes.get("/claims/{claim_id}", tags=["claims"], summary="One claim")
+    async def get_claim(claim_id: UUID) -> Response:
+        async with parts.database.reading() as connection:
+            return _json_or_404(await queries.claim(connection, claim_id), "claim", claim_id)
+
+    @routes.get("/awards/{award_id}", tags=["awards"], summary="One award")
+    async def get_award(award_id: UUID) -> Response:
+        async with parts.database.reading() as connection:
+            return _json_or_404(await queries.award(connection, award_id), "award", award_id)
+
+    @routes.get("/vouchers/{code}", tags=["awards"], summary="Is this voucher good, whose is it, what is left of it?")
+    async def get_voucher(code: str) -> Response:
+        async with parts.database.reading() as connection:
+            return _json_or_404(await queries.voucher(connection, code), "voucher", code)
+
+
+def _add_reads(routes: APIRouter, parts: Parts) -> None:
+    @routes.get("/applications", tags=["applications"], summary="Search, in the order of making")
+    async def list_applications(
+        applicant: str | None = None,
+        scheme: str | None = None,
+        status: str | None = None,
+        district: str | None = None,
+        submitted_from: datetime | None = None,
+        submitted_until: datetime | None = None,
+        limit: Limit = 50,
+        cursor: UUID | None = None,
+    ) -> Response:
+        filters = {"applicant": applicant, "scheme": scheme, "status": status, "district": district}
+        async with parts.database.reading() as connection:
+            rows = await queries.applications(
+                connection,
+                filters=filters,
+                submitted_from=submitted_from,
+                submitted_until=submitted_until,
+                after=cursor,
+                limit=limit + 1,
+            )
+        return _json(page_of(rows, limit, "application_id"))
+
+    @routes.get("/applications/{application_id}", tags=["applications"], summary="The whole state of an application")
+    async def get_application(application_id: UUID) -> Response:
+        async with parts.database.reading() as connection:
+            found = await queries.application(connection, application_id)
+        response = _json_or_404(found, "application", application_id)
+        response.headers["etag"] = f'"{found["version"]}"' if found else ""
+        return response
+
+    @routes.get("/applications/{application_id}/timeline", tags=["applications"], summary="What happened, in order")
+    async def get_timeline(application_id: UUID) -> Response:
+        async with parts.database.reading() as connection:
+            lines = await queries.timeline(connection, application_id)
+        return _json_or_404({"items": lines, "next_cursor": None} if lines else None, "application", application_id)
+
+
+# --- headers and bytes ------------------------------------------------------------------------------------
+
+
+async def _key(request: Request, key: str | None) -> Key | None:
+    if key is None:
+        return None
+    return Key(_CLIENT, key, request_hash(request.method, request.url.path, await request.body()))
+
+
+async def _required_key(request: Request, key: str | None) -> Key | None:
+    if key is None:
+        raise Refusal(
+            "idempotency_key_missing",
+            "缺少 Idempotency-Key 请求头。请为每个新请求生成一个唯一值（如 UUID），重试时用同一值。",
+            "The header Idempotency-Key is missing. Send a new unique value (a UUID) with each new request, "
+            "and the same value when you try again.",
+            status=400,
+        )
+    return await _key(request, key)
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match == "*":
+        return None
+    digits = if_match.removeprefix("W/").strip('"')
+    if not digits.isdigit():
+        raise Refusal("stale", "If-Match 不是本资源的 ETag。", "If-Match is not an ETag of this resource.", status=412)
+    return int(digits)
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, answer.headers, "application/json")
+
+
+def _json(content: Any) -> Response:
+    return Response(msgspec.json.encode(content), media_type="application/json")
+
+
+def _json_or_404(content: Any, kind: str, identifier: object) -> Response:
+    if content is None:
+        raise rules.not_found(kind, identifier)
+    return _json(content)

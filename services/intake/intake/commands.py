@@ -1,0 +1,288 @@
+"""What the portal may ask for: one command per call, and one function that carries it out on the desk.
+
+A function either refuses before it changes anything, or changes the desk and gives its answer. The group that the
+command travels in is committed before the answer leaves.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.common import Company, Invoice, Request, Usage
+from contracts.events import ApplicationSubmitted, ApplicationWithdrawn, ClaimSubmitted
+from contracts.refusal import Refusal
+from intake import rules, views
+from intake.desk import Desk
+from intake.records import Application, Claim
+from kit.groups import Outcome
+from kit.idempotency import Answer, Key
+from kit.identifiers import uuid7
+from kit.outbox import Announcements
+
+
+class CreateApplication(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep an application as a draft, or submit it at once. ``body`` is the checked JSON."""
+
+    key: Key | None
+    traceparent: str | None
+    scheme: str
+    body: dict[str, Any]
+    submit: bool
+
+
+class ChangeDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """Replace parts of a draft. ``version`` is the caller's If-Match, or None."""
+
+    key: Key | None
+    traceparent: str | None
+    application_id: UUID
+    parts: dict[str, Any]
+    version: int | None
+
+
+class SubmitApplication(msgspec.Struct, frozen=True, kw_only=True):
+    """Submit a draft."""
+
+    key: Key | None
+    traceparent: str | None
+    application_id: UUID
+
+
+class WithdrawApplication(msgspec.Struct, frozen=True, kw_only=True):
+    """Withdraw an application that has no award yet."""
+
+    key: Key | None
+    traceparent: str | None
+    application_id: UUID
+    reason: str
+
+
+class CreateClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """Claim against an award. ``body`` is the checked JSON."""
+
+    key: Key | None
+    traceparent: str | None
+    award_id: UUID
+    body: dict[str, Any]
+
+
+Command = CreateApplication | ChangeDraft | SubmitApplication | WithdrawApplication | CreateClaim
+
+
+async def apply(
+    connection: AsyncConnection, commands: Sequence[Command], now: datetime
+) -> tuple[list[Outcome], Announcements]:
+    """Carry out a group of commands on one desk; return each one's answer or refusal, and what is to be told."""
+    desk = await _load(connection, commands, now)
+    outcomes: list[Outcome] = []
+    for command in commands:
+        desk.said.traceparent = command.traceparent
+        try:
+            outcomes.append(CARRIED_OUT_BY[type(command)](desk, command))
+        except Refusal as refusal:
+            outcomes.append(refusal)
+    await desk.store(connection)
+    return outcomes, desk.said
+
+
+async def _load(connection: AsyncConnection, commands: Sequence[Command], now: datetime) -> Desk:
+    desk = Desk(now)
+    await desk.load_policies(connection)
+    application_ids = [
+        command.application_id for command in commands if not isinstance(command, CreateApplication | CreateClaim)
+    ]
+    claims = [command for command in commands if isinstance(command, CreateClaim)]
+    await desk.load_applications(connection, application_ids, [command.award_id for command in claims])
+    await desk.load_claims_of(connection, desk.applications)
+    invoices = [(invoice["seller"], invoice["number"]) for claim in claims for invoice in claim.body["invoices"]]
+    await desk.load_invoices(connection, invoices)
+    await desk.draw_numbers(connection, sum(isinstance(command, CreateApplication) for command in commands))
+    return desk
+
+
+# --- applications -----------------------------------------------------------------------------------------
+
+
+def create_application(desk: Desk, command: CreateApplication) -> Answer:
+    """Take in an application; answer 201 with its state."""
+    policy = desk.current_policy(command.scheme)
+    _check_documents(command.body["documents"])
+    if command.submit:
+        rules.check_submittable(policy, command.body, desk.now)
+    year = rules.local_date(desk.now, policy).year
+    application = Application(
+        application_id=uuid7(),
+        number=f"{policy.number_prefix}-{year}-{desk.numbers.pop(0):06d}",
+        scheme=policy.scheme,
+        applicant=command.body["applicant"]["uscc"],
+        district=command.body["applicant"]["district"],
+        status="draft",
+        policy_version=policy.version,
+        provisional=policy.provisional,
+        body=command.body,
+        created_at=desk.now,
+        updated_at=desk.now,
+        progress={},
+    )
+    desk.add(application)
+    if command.submit:
+        _submit(desk, application)
+    else:
+        desk.note(application, "application.drafted", desk.now)
+    return _answer(desk, application, 201, location=f"/v1/applications/{application.application_id}")
+
+
+def change_draft(desk: Desk, command: ChangeDraft) -> Answer:
+    """Change a draft; refuse a stale If-Match with 412."""
+    application = desk.find(command.application_id)
+    if command.version is not None and command.version != application.version:
+        raise Refusal(
+            "stale",
+            f"申请已被修改（当前版本 {application.version}）。请重新读取后再改。",
+            f"The application has changed since (it is at {application.version}). Read it again, then change it.",
+            status=412,
+        )
+    if application.status != "draft":
+        raise rules.wrong_state(application, "修改", "changed", ["draft"])
+    _check_documents(command.parts.get("documents", []))
+    application.body = {**application.body, **command.parts}
+    application.applicant = application.body["applicant"]["uscc"]
+    application.district = application.body["applicant"]["district"]
+    desk.change(application)
+    return _answer(desk, application, 200)
+
+
+def submit_application(desk: Desk, command: SubmitApplication) -> Answer:
+    """Submit a draft under the policy in force now."""
+    application = desk.find(command.application_id)
+    if application.status != "draft":
+        raise rules.wrong_state(application, "提交", "submitted", ["draft"])
+    policy = desk.current_policy(application.scheme)
+    rules.check_submittable(policy, application.body, desk.now)
+    application.policy_version, application.provisional = policy.version, policy.provisional
+    _submit(desk, application)
+    return _answer(desk, application, 200)
+
+
+def _submit(desk: Desk, application: Application) -> None:
+    application.submitted_at = desk.now
+    desk.change(application)
+    desk.note(application, ApplicationSubmitted.TYPE, desk.now)
+    applicant = application.body["applicant"]
+    account = applicant["account"]
+    company = {
+        name: applicant[name] for name in ("uscc", "name", "district", "registered_on", "chain", "headcount", "opc")
+    } | {"account": {"name": account["name"], "account": account["number"], "bank_code": account["bank_code"]}}
+    desk.say(
+        ApplicationSubmitted(
+            occurred_at=desk.now,
+            application_id=application.application_id,
+            scheme=application.scheme,
+            applicant=application.applicant,
+            number=application.number,
+            district=application.district,
+            policy_version=application.policy_version,
+            company=msgspec.convert(company, Company),
+            request=msgspec.convert(application.body["request"], Request),
+            submitted_at=desk.now,
+        )
+    )
+
+
+def withdraw_application(desk: Desk, command: WithdrawApplication) -> Answer:
+    """Withdraw an application; a draft just ends, of a submitted one the others are told."""
+    application = desk.find(command.application_id)
+    rules.check_withdrawable(application)
+    submitted = application.submitted_at is not None
+    application.progress = {**application.progress, "withdrawn_at": desk.now}
+    desk.change(application)
+    desk.note(application, ApplicationWithdrawn.TYPE, desk.now)
+    if submitted:
+        desk.say(
+            ApplicationWithdrawn(
+                occurred_at=desk.now,
+                application_id=application.application_id,
+                scheme=application.scheme,
+                applicant=application.applicant,
+                reason=command.reason,
+            )
+        )
+    return _answer(desk, application, 200)
+
+
+# --- claims -----------------------------------------------------------------------------------------------
+
+
+def create_claim(desk: Desk, command: CreateClaim) -> Answer:
+    """Take in a claim; answer 201 with its state. An invoice that counts in another claim is refused."""
+    application = next((found for found in desk.applications.values() if found.award_id == command.award_id), None)
+    if application is None:
+        raise rules.not_found("award", command.award_id)
+    policy = desk.policies[application.scheme][application.policy_version]
+    rules.check_claimable(application, policy, command.body, desk.now)
+    for position, invoice in enumerate(command.body["invoices"]):
+        if (invoice["seller"], invoice["number"]) in desk.invoices:
+            raise rules.invoice_already_claimed(position, invoice["number"])
+    usage = command.body["usage"]
+    _check_documents(command.body["documents"], usage["statement"] if usage else None)
+    claim = Claim(
+        claim_id=uuid7(),
+        application_id=application.application_id,
+        award_id=command.award_id,
+        applicant=application.applicant,
+        status="submitted",
+        body=command.body,
+        submitted_at=desk.now,
+        updated_at=desk.now,
+    )
+    desk.add(claim)
+    desk.take_invoices(claim)
+    desk.change(application)
+    desk.note(application, ClaimSubmitted.TYPE, desk.now, claim.claim_id)
+    desk.say(_submitted_claim(application, claim, desk.now))
+    content = msgspec.json.encode(views.claim(claim))
+    return Answer(201, content, {"location": f"/v1/claims/{claim.claim_id}"})
+
+
+def _submitted_claim(application: Application, claim: Claim, now: datetime) -> ClaimSubmitted:
+    return ClaimSubmitted(
+        occurred_at=now,
+        application_id=application.application_id,
+        scheme=application.scheme,
+        applicant=application.applicant,
+        district=application.district,
+        claim_id=claim.claim_id,
+        award_id=claim.award_id,
+        invoices=msgspec.convert(claim.body["invoices"], tuple[Invoice, ...]),
+        usage=msgspec.convert(claim.body["usage"], Usage | None),
+        milestone=claim.body["milestone"],
+        details=claim.body["details"],
+        submitted_at=now,
+    )
+
+
+def _check_documents(documents: list[Any], statement: Any = None) -> None:
+    """Refuse references to documents: none can be uploaded yet, so none can exist."""
+    if documents:
+        raise rules.unknown_document("/documents/0", documents[0])
+    if statement is not None:
+        raise rules.unknown_document("/usage/statement", statement)
+
+
+def _answer(desk: Desk, application: Application, status: int, *, location: str | None = None) -> Answer:
+    claims = [claim for claim in desk.claims.values() if claim.application_id == application.application_id]
+    headers = {"etag": f'"{application.version}"'} | ({"location": location} if location else {})
+    return Answer(status, msgspec.json.encode(views.application(application, claims)), headers)
+
+
+CARRIED_OUT_BY: Final[dict[type[Command], Callable[[Desk, Any], Answer]]] = {
+    CreateApplication: create_application,
+    ChangeDraft: change_draft,
+    SubmitApplication: submit_application,
+    WithdrawApplication: withdraw_application,
+    CreateClaim: create_claim,
+}

@@ -1,0 +1,165 @@
+"""The working set of a batch or group: loaded under the applications' locks, changed in memory, stored at the end."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import delete, or_, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.codec import to_builtins
+from contracts.events import Event
+from contracts.policy import Policy
+from intake import rules, tables
+from intake.records import Application, Claim, Happening
+from kit.outbox import Announcements
+from kit.rows import insert_rows, rows_of, update_rows
+
+InvoiceKey = tuple[str, str]
+
+_NUMBERS: Final = text("SELECT nextval('application_number_seq') FROM generate_series(1, :count)")
+
+
+class Desk:
+    """Applications and claims on the desk, with what is to be said and stored about them."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.said = Announcements()
+        self.policies: dict[str, dict[str, Policy]] = {}
+        self.new_policies: list[Policy] = []
+        self.numbers: list[int] = []
+        self.applications: dict[UUID, Application] = {}
+        self.claims: dict[UUID, Claim] = {}
+        self.invoices: dict[InvoiceKey, UUID] = {}
+        self.released_claims: list[UUID] = []
+        self.timeline: list[Happening] = []
+        self._new_invoices: list[dict[str, Any]] = []
+        self._added: list[Application | Claim] = []
+        self._touched: dict[int, Application | Claim] = {}
+
+    def add(self, record: Application | Claim) -> None:
+        """Take in a new record."""
+        self._added.append(record)
+        if isinstance(record, Application):
+            self.applications[record.application_id] = record
+        else:
+            self.claims[record.claim_id] = record
+
+    def change(self, application: Application, *claims: Claim) -> None:
+        """Say that an application (and claims of it) changed: its status and version follow."""
+        application.status = rules.status_of(application)
+        application.version += 1
+        records: list[Application | Claim] = [application, *claims]
+        for record in records:
+            record.updated_at = self.now
+            if not any(record is new for new in self._added):
+                self._touched[id(record)] = record
+
+    def take_invoices(self, claim: Claim) -> None:
+        """Let the claim's invoices count in it, and in no other."""
+        for invoice in claim.body["invoices"]:
+            key = (invoice["seller"], invoice["number"])
+            self.invoices[key] = claim.claim_id
+            self._new_invoices.append({"seller": key[0], "number": key[1], "claim_id": claim.claim_id})
+
+    def note(
+        self, application: Application, kind: str, at: datetime, claim_id: UUID | None = None, **data: Any
+    ) -> None:
+        """Add a line to an application's timeline."""
+        application.happenings += 1
+        self.timeline.append(
+            Happening(
+                application_id=application.application_id,
+                position=application.happenings,
+                at=at,
+                type=kind,
+                claim_id=claim_id,
+                data=data,
+            )
+        )
+
+    def say(self, event: Event) -> None:
+        self.said.say(event)
+
+    def current_policy(self, scheme: str) -> Policy:
+        """Return the scheme's policy in force; raise the refusal that lists the schemes there are."""
+        versions = list(self.policies.get(scheme, {}).values())
+        policy = rules.current_policy(versions, self.now.date())
+        if policy is None:
+            raise rules.unknown_scheme(scheme, list(self.policies))
+        return policy
+
+    def find(self, application_id: UUID) -> Application:
+        """Return an application; raise the 404 refusal when there is none."""
+        application = self.applications.get(application_id)
+        if application is None:
+            raise rules.not_found("application", application_id)
+        return application
+
+    # --- loading and storing -----------------------------------------------------------------------------
+
+    async def load_policies(self, connection: AsyncConnection) -> None:
+        """Load all policies: they are few, and requests and events speak of any."""
+        for document in (await connection.execute(select(tables.policies.c.policy))).scalars():
+            policy = msgspec.convert(document, Policy)
+            self.policies.setdefault(policy.scheme, {})[policy.version] = policy
+
+    async def load_applications(
+        self, connection: AsyncConnection, application_ids: Iterable[UUID], award_ids: Iterable[UUID] = ()
+    ) -> None:
+        """Lock and load applications by their own ids or their awards', in the order of their ids."""
+        columns = tables.applications.c
+        application_ids, award_ids = sorted(set(application_ids)), sorted(set(award_ids))
+        if not application_ids and not award_ids:
+            return
+        named = or_(columns.application_id.in_(application_ids), columns.award_id.in_(award_ids))
+        query = select(tables.applications).where(named).order_by(columns.application_id).with_for_update()
+        for row in (await connection.execute(query)).mappings():
+            self.applications[row["application_id"]] = Application(**row)
+
+    async def load_claims(self, connection: AsyncConnection, claim_ids: Iterable[UUID]) -> None:
+        """Load claims; their applications' locks cover them."""
+        claim_ids = sorted(set(claim_ids))
+        if claim_ids:
+            query = select(tables.claims).where(tables.claims.c.claim_id.in_(claim_ids))
+            for row in (await connection.execute(query)).mappings():
+                self.claims[row["claim_id"]] = Claim(**row)
+
+    async def load_claims_of(self, connection: AsyncConnection, application_ids: Iterable[UUID]) -> None:
+        """Load all claims of these applications."""
+        application_ids = sorted(set(application_ids))
+        if application_ids:
+            query = select(tables.claims).where(tables.claims.c.application_id.in_(application_ids))
+            for row in (await connection.execute(query.order_by(tables.claims.c.claim_id))).mappings():
+                self.claims[row["claim_id"]] = Claim(**row)
+
+    async def load_invoices(self, connection: AsyncConnection, keys: Iterable[InvoiceKey]) -> None:
+        """Load which of these invoices count in a claim already."""
+        keys = sorted(set(keys))
+        if keys:
+            columns = tables.invoices.c
+            query = select(tables.invoices).where(tuple_(columns.seller, columns.number).in_(keys))
+            for row in await connection.execute(query):
+                self.invoices[(row.seller, row.number)] = row.claim_id
+
+    async def draw_numbers(self, connection: AsyncConnection, count: int) -> None:
+        """Draw as many application numbers as this group may need."""
+        if count:
+            self.numbers = list((await connection.execute(_NUMBERS, {"count": count})).scalars())
+
+    async def store(self, connection: AsyncConnection) -> None:
+        """Write what was added and changed."""
+        for kind, table in ((Application, tables.applications), (Claim, tables.claims)):
+            await insert_rows(connection, table, rows_of(record for record in self._added if isinstance(record, kind)))
+            await update_rows(connection, table, rows_of(r for r in self._touched.values() if isinstance(r, kind)))
+        if self.released_claims:
+            await connection.execute(
+                delete(tables.invoices).where(tables.invoices.c.claim_id.in_(self.released_claims))
+            )
+        await insert_rows(connection, tables.invoices, self._new_invoices)
+        await insert_rows(connection, tables.timeline, rows_of(self.timeline))
+        new = [{"scheme": p.scheme, "version": p.version, "policy": to_builtins(p)} for p in self.new_policies]
+        await insert_rows(connection, tables.policies, new)

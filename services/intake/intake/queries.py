@@ -1,0 +1,116 @@
+"""What the portal reads: stored state, by id or by page."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.policy import Policy
+from intake import rules, tables, views
+from intake.records import Application, Claim, Happening
+
+
+async def schemes(connection: AsyncConnection, now: datetime) -> list[dict[str, Any]]:
+    """Return the schemes in force, each with whether its window is open now."""
+    by_scheme: dict[str, list[Policy]] = {}
+    for document in (await connection.execute(select(tables.policies.c.policy))).scalars():
+        policy = msgspec.convert(document, Policy)
+        by_scheme.setdefault(policy.scheme, []).append(policy)
+    current = [rules.current_policy(policies, now.date()) for _, policies in sorted(by_scheme.items())]
+    return [{**views.scheme(policy), "open": policy.open_at(now)} for policy in current if policy]
+
+
+async def application(connection: AsyncConnection, application_id: UUID) -> dict[str, Any] | None:
+    """Return the whole state of one application, or None."""
+    found = await _states(
+        connection, select(tables.applications).where(tables.applications.c.application_id == application_id)
+    )
+    return found[0] if found else None
+
+
+async def applications(
+    connection: AsyncConnection,
+    *,
+    filters: dict[str, str | None],
+    submitted_from: datetime | None,
+    submitted_until: datetime | None,
+    after: UUID | None,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Return applications with ids above ``after`` that match, in the order of their ids (which is of their making)."""
+    columns = tables.applications.c
+    query = select(tables.applications).order_by(columns.application_id).limit(limit)
+    for name, value in filters.items():
+        if value is not None:
+            query = query.where(columns[name] == value)
+    if submitted_from is not None:
+        query = query.where(columns.submitted_at >= submitted_from)
+    if submitted_until is not None:
+        query = query.where(columns.submitted_at < submitted_until)
+    if after is not None:
+        query = query.where(columns.application_id > after)
+    return await _states(connection, query)
+
+
+async def _states(connection: AsyncConnection, query: Select[Any]) -> list[dict[str, Any]]:
+    found = [Application(**row) for row in (await connection.execute(query)).mappings()]
+    claims = await _claims(connection, [record.application_id for record in found])
+    return [views.application(record, claims.get(record.application_id, [])) for record in found]
+
+
+async def _claims(connection: AsyncConnection, application_ids: Sequence[UUID]) -> dict[UUID, list[Claim]]:
+    by_application: dict[UUID, list[Claim]] = {}
+    if application_ids:
+        columns = tables.claims.c
+        query = select(tables.claims).where(columns.application_id.in_(application_ids)).order_by(columns.claim_id)
+        for row in (await connection.execute(query)).mappings():
+            by_application.setdefault(row["application_id"], []).append(Claim(**row))
+    return by_application
+
+
+async def timeline(connection: AsyncConnection, application_id: UUID) -> list[dict[str, Any]]:
+    """Return what happened to an application, in the order in which it happened."""
+    columns = tables.timeline.c
+    query = (
+        select(tables.timeline).where(columns.application_id == application_id).order_by(columns.at, columns.position)
+    )
+    return [views.happening(Happening(**row)) for row in (await connection.execute(query)).mappings()]
+
+
+async def award(connection: AsyncConnection, award_id: UUID) -> dict[str, Any] | None:
+    """Return an award, or None."""
+    record = await _first(connection, select(tables.applications).where(tables.applications.c.award_id == award_id))
+    if record is None:
+        return None
+    return {"application_id": record.application_id, **(views.award(record) or {})}
+
+
+async def voucher(connection: AsyncConnection, code: str) -> dict[str, Any] | None:
+    """Return what a provider may know of a voucher: valid or not, holder, rest."""
+    record = await _first(connection, select(tables.applications).where(tables.applications.c.voucher_code == code))
+    if record is None or record.award is None:
+        return None
+    return {
+        "voucher_code": code,
+        "status": record.award["status"],
+        "scheme": record.scheme,
+        "holder": {"uscc": record.applicant, "name": record.body["applicant"]["name"]},
+        "rest": views.money(record.award["rest"]),
+        "valid_until": record.award["valid_until"],
+    }
+
+
+async def claim(connection: AsyncConnection, claim_id: UUID) -> dict[str, Any] | None:
+    """Return a claim, or None."""
+    query = select(tables.claims).where(tables.claims.c.claim_id == claim_id)
+    row = (await connection.execute(query)).mappings().first()
+    return views.claim(Claim(**row)) if row else None
+
+
+async def _first(connection: AsyncConnection, query: Select[Any]) -> Application | None:
+    row = (await connection.execute(query)).mappings().first()
+    return Application(**row) if row else None

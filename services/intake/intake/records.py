@@ -1,0 +1,63 @@
+"""The rows that a batch or a group of requests works on, as plain mutable records. Amounts are whole fen."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class Application(msgspec.Struct, kw_only=True):
+    """An application as the portal sees it.
+
+    ``body`` is what was sent (applicant, request, documents). ``progress`` holds what was heard of it: review,
+    waitlisted, refused, withdrawn; ``decision`` and ``award`` are what the portal shows. ``version`` is the ETag.
+    """
+
+    application_id: UUID
+    number: str
+    scheme: str
+    applicant: str
+    district: str
+    status: str
+    version: int = 1
+    policy_version: str
+    provisional: bool
+    body: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    submitted_at: datetime | None = None
+    progress: dict[str, Any] = {}
+    decision: dict[str, Any] | None = None
+    award: dict[str, Any] | None = None
+    award_id: UUID | None = None
+    voucher_code: str | None = None
+    happenings: int = 0
+
+
+class Claim(msgspec.Struct, kw_only=True):
+    """A claim as the portal sees it. ``body`` is what was sent."""
+
+    claim_id: UUID
+    application_id: UUID
+    award_id: UUID
+    applicant: str
+    status: str
+    body: dict[str, Any]
+    submitted_at: datetime
+    updated_at: datetime
+    eligible: int | None = None
+    payable: int | None = None
+    payment: dict[str, Any] | None = None
+    reasons: list[dict[str, Any]] | None = None
+
+
+class Happening(msgspec.Struct, kw_only=True):
+    """A line of an application's timeline."""
+
+    application_id: UUID
+    position: int
+    at: datetime
+    type: str
+    claim_id: UUID | None = None
+    data: dict[str, Any] = {}

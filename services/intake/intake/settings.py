@@ -1,0 +1,18 @@
+"""What an operator of intake may set, beside what every service has."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from kit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Variables begin with ``INTAKE_``."""
+
+    model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore")
+
+    http_port: int = Field(default=8001, ge=0, le=65535, description="port that the HTTP server listens on")
+    write_queue_size: int = Field(
+        default=4000, ge=1, description="requests that may wait to be written; beyond it callers get 503 at once"
+    )
+    write_group_size: int = Field(default=100, ge=1, le=1000, description="most requests that share a transaction")

@@ -1,0 +1,105 @@
+"""The tables that intake owns.
+
+Locks: whoever changes an application, its claims or its timeline locks the application's row first, several of them
+in the order of their ids.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Sequence,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from kit.tables import new_metadata
+
+metadata: Final = new_metadata()
+
+application_number: Final = Sequence("application_number_seq", metadata=metadata)
+
+policies: Final = Table(
+    "policies",
+    metadata,
+    Column("scheme", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("policy", JSONB, nullable=False),
+    PrimaryKeyConstraint("scheme", "version"),
+)
+
+applications: Final = Table(
+    "applications",
+    metadata,
+    Column("application_id", Uuid, primary_key=True),
+    Column("number", Text, nullable=False, unique=True),
+    Column("scheme", Text, nullable=False),
+    Column("applicant", Text, nullable=False),
+    Column("district", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("provisional", Boolean, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("submitted_at", DateTime(timezone=True)),
+    Column("progress", JSONB, nullable=False),
+    Column("decision", JSONB(none_as_null=True)),
+    Column("award", JSONB(none_as_null=True)),
+    Column("award_id", Uuid, unique=True),
+    Column("voucher_code", Text, unique=True),
+    Column("happenings", Integer, nullable=False),
+    Index("ix_applications_applicant", "applicant", "application_id"),
+    Index("ix_applications_status", "status", "application_id"),
+    Index("ix_applications_scheme", "scheme", "application_id"),
+    Index("ix_applications_submitted_at", "submitted_at"),
+)
+
+claims: Final = Table(
+    "claims",
+    metadata,
+    Column("claim_id", Uuid, primary_key=True),
+    Column("application_id", Uuid, nullable=False, index=True),
+    Column("award_id", Uuid, nullable=False),
+    Column("applicant", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("submitted_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("eligible", BigInteger),
+    Column("payable", BigInteger),
+    Column("payment", JSONB(none_as_null=True)),
+    Column("reasons", JSONB(none_as_null=True)),
+    CheckConstraint("payable >= 0", "payable_not_negative"),
+)
+
+invoices: Final = Table(
+    "invoices",
+    metadata,
+    Column("seller", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("claim_id", Uuid, nullable=False, index=True),
+    PrimaryKeyConstraint("seller", "number"),
+)
+
+timeline: Final = Table(
+    "timeline",
+    metadata,
+    Column("application_id", Uuid, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("claim_id", Uuid),
+    Column("data", JSONB, nullable=False),
+    PrimaryKeyConstraint("application_id", "position"),
+)
