@@ -15,18 +15,22 @@ import msgspec
 from stack.simulators.views import Page
 
 PAGE: Final = 200
-_PAUSE_SECONDS: Final = 0.2
+_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 
 Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
 
-class NoAnswerError(Exception):
+class OutsiderError(Exception):
+    """What an outside party complains about: the system did not do as the contract says."""
+
+
+class NoAnswerError(OutsiderError):
     """The other side gave no usable answer for as long as the caller's patience lasts."""
 
 
-class UnexpectedAnswerError(Exception):
+class UnexpectedAnswerError(OutsiderError):
     """The other side answered a read with something other than what the contract says."""
 
 

@@ -82,19 +82,21 @@ class Portal:
 
     async def claim(self, application_id: UUID, award_id: UUID) -> None:
         """File the claims of the company behind this application, one after the other."""
-        ask = self.told.accepted[application_id]
-        for plan in self.plan(ask):
-            await self._file(award_id, ask, plan)
+        for plan in self._plan(application_id):
+            await self._file(award_id, self.told.accepted[application_id], plan)
 
-    def plan(self, ask: Ask) -> list[ClaimPlan]:
-        """Return the claims that this company will file."""
-        return claims(self._seed, ask, self._today, self._run)
+    def claims_due(self, application_id: UUID) -> int:
+        """Return how many claims that will be."""
+        return len(self._plan(application_id))
 
     async def applications(self) -> AsyncIterator[ApplicationView]:
         """Yield the state of every application that this portal has sent, as intake shows it now."""
         async for state in self._caller.pages("/v1/applications", ApplicationView):
             if state.application_id in self.told.accepted:
                 yield state
+
+    def _plan(self, application_id: UUID) -> list[ClaimPlan]:
+        return claims(self._seed, self.told.accepted[application_id], self._today, self._run)
 
     async def _apply_by_draft(self, ask: Ask) -> UUID | None:
         application_id = await self._create(ask, submit=False)

@@ -5,13 +5,14 @@ Drives a portal with bounded concurrency and tells how far things are. What is r
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, TypeVar
 from uuid import UUID
 
 from stack.simulators.asks import Ask, ask
+from stack.simulators.calls import OutsiderError
 from stack.simulators.population import companies
 from stack.simulators.portal import Portal
 from stack.simulators.views import ApplicationView, ClaimInApplication
@@ -20,10 +21,9 @@ _WATCH_EVERY_SECONDS: Final = 0.3
 _EXAMPLES_SHOWN: Final = 5
 
 Work = TypeVar("Work")
-States = dict[UUID, ApplicationView]
 
 
-class StillMovingError(Exception):
+class StillMovingError(OutsiderError):
     """The deadline passed and something was not at rest; says what, with a few examples."""
 
 
@@ -31,9 +31,12 @@ class StillMovingError(Exception):
 class Tally:
     """How many applications and claims have come how far. A later stage is counted in the earlier ones too."""
 
+    asked: int = 0
     submitted: int = 0
     decided: int = 0
+    approved: int = 0
     awarded: int = 0
+    claims_planned: int = 0
     claims_filed: int = 0
     claims_decided: int = 0
     payable: int = 0
@@ -44,41 +47,44 @@ Progress = Callable[[Tally], None]
 
 
 class Season:
-    """The asks of ``count`` companies, sent through one portal."""
+    """The asks of some companies, sent through one portal."""
 
-    def __init__(self, portal: Portal, asks: Iterable[Ask], progress: Progress, concurrency: int = 16) -> None:
+    def __init__(self, portal: Portal, asks: Sequence[Ask], progress: Progress, concurrency: int = 16) -> None:
         self._portal = portal
         self._asks = asks
         self._progress = progress
         self._concurrency = concurrency
         self._claimed: set[UUID] = set()
+        self._planned = 0
 
-    async def submit(self) -> None:
-        """Send all applications."""
-
-        async def apply(one: Ask) -> None:
-            await self._portal.apply(one)
-            self._progress(Tally(submitted=len(self._portal.told.accepted)))
-
-        await spread(self._asks, apply, self._concurrency)
-
-    async def until_rest(self, deadline_seconds: float) -> States:
-        """File claims on what is awarded, and return every application's state once nothing moves.
+    async def play(self, deadline_seconds: float) -> None:
+        """Send all applications, file claims on what is awarded, return once nothing moves any more.
 
         Raises StillMovingError when that takes longer than ``deadline_seconds``.
         """
         deadline = time.monotonic() + deadline_seconds
-        while True:
-            states = {state.application_id: state async for state in self._portal.applications()}
-            filed = await self._claim(states.values())
-            self._progress(tally(states.values(), len(self._portal.told.accepted)))
-            moving = [words for state in states.values() if (words := movement(state))]
-            unseen = len(self._portal.told.accepted) - len(states)
-            if not (moving or filed or unseen):
-                return states
-            if time.monotonic() > deadline:
-                raise StillMovingError(_still(moving, unseen, deadline_seconds))
-            await asyncio.sleep(_WATCH_EVERY_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            sending = group.create_task(self.submit())
+            while moving := await self._advance(sending):
+                if time.monotonic() > deadline:
+                    sending.cancel()
+                    raise StillMovingError(_still(moving, deadline_seconds))
+                await asyncio.sleep(_WATCH_EVERY_SECONDS)
+
+    async def submit(self) -> None:
+        """Send all applications."""
+        await spread(self._asks, self._portal.apply, self._concurrency)
+
+    async def _advance(self, sending: asyncio.Task[None]) -> list[str]:
+        """Look at everything once and file the claims that are due; return what still moves."""
+        all_sent = sending.done()
+        states = {state.application_id: state async for state in self._portal.applications()}
+        filed = await self._claim(states.values())
+        self._progress(self._tally(states.values()))
+        moving = [words for state in states.values() if (words := movement(state))]
+        moving += [f"{each} is not in intake's list" for each in self._portal.told.accepted.keys() - states.keys()]
+        moving += [f"claims were filed on {filed} awards"] if filed else []
+        return moving if all_sent else ["applications are being sent", *moving]
 
     async def _claim(self, states: Iterable[ApplicationView]) -> int:
         """File the claims of those whose award is new; return how many those were."""
@@ -91,9 +97,20 @@ class Season:
         async def claim(pair: tuple[UUID, UUID]) -> None:
             await self._portal.claim(*pair)
 
+        self._planned += sum(self._portal.claims_due(application_id) for application_id in fresh)
         await spread(fresh.items(), claim, self._concurrency)
         self._claimed |= fresh.keys()
         return len(fresh)
+
+    def _tally(self, states: Iterable[ApplicationView]) -> Tally:
+        told = self._portal.told
+        refused = sum(told.refused.values())
+        return replace(
+            tally(states),
+            asked=len(self._asks) - refused,
+            submitted=len(told.accepted),
+            claims_planned=self._planned - sum(told.claims_refused.values()),
+        )
 
 
 def season_asks(seed: int, count: int, today: date, run: str = "") -> list[Ask]:
@@ -114,14 +131,14 @@ async def spread(items: Iterable[Work], work: Callable[[Work], Awaitable[None]],
             workers.create_task(worker())
 
 
-def tally(states: Iterable[ApplicationView], submitted: int) -> Tally:
+def tally(states: Iterable[ApplicationView]) -> Tally:
     """Count how far these applications and their claims have come."""
     seen = list(states)
     claims = [claim for state in seen for claim in state.claims]
     return Tally(
-        submitted=submitted,
         decided=sum(state.status not in {"submitted", "assessing"} for state in seen),
-        awarded=sum(state.award is not None for state in seen),
+        approved=sum(state.status in {"approved", "awarded"} for state in seen),
+        awarded=sum(state.status == "awarded" for state in seen),
         claims_filed=len(claims),
         claims_decided=sum(claim.status not in {"submitted", "verifying"} for claim in claims),
         payable=sum(claim.status in {"payable", "paid"} for claim in claims),
@@ -145,9 +162,7 @@ def _paying(claim: ClaimInApplication) -> bool:
     return claim.status == "payable" and (claim.payment is None or claim.payment.status == "instructed")
 
 
-def _still(moving: list[str], unseen: int, deadline_seconds: float) -> str:
-    words = [f"not at rest after {deadline_seconds:.0f} s: {len(moving)} applications move"]
-    words += moving[:_EXAMPLES_SHOWN]
-    if unseen:
-        words.append(f"{unseen} accepted applications are not in intake's list")
-    return "; ".join(words)
+def _still(moving: list[str], deadline_seconds: float) -> str:
+    more = len(moving) - _EXAMPLES_SHOWN
+    words = [*moving[:_EXAMPLES_SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    return f"not at rest after {deadline_seconds:.0f} s: {'; '.join(words)}"
