@@ -1,0 +1,150 @@
+"""You are at the demonstration: a season of simulated applications through the whole system, then the audit.
+
+    drawdown demo
+
+Starts a stack in a fresh directory and removes both at the end, unless the directory given already holds a running
+stack, which is then used as it is. Exit code 0 only when every check of ``stack.checks`` holds.
+"""
+
+import asyncio
+import json
+import shutil
+import signal
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+
+from stack import state
+from stack.checks import Result, verdict
+from stack.concurrency import first
+from stack.config import Config, Ports
+from stack.errors import StackError
+from stack.home import Home, open_home
+from stack.ports import LOOPBACK
+from stack.report import Report, report
+from stack.screen import Screen
+from stack.show import bars, show
+from stack.simulators.auditor import SERVICES, Auditor, Evidence, calling
+from stack.simulators.calls import OutsiderError
+from stack.simulators.portal import Portal, Told
+from stack.simulators.season import Season, season_asks
+from stack.supervisor import Stack
+
+REST_SECONDS: Final = 240.0
+VERDICT_SECONDS: Final = 30.0
+_VERDICT_EVERY_SECONDS: Final = 0.5
+_INTERRUPTED: Final = 130
+
+
+@dataclass(frozen=True)
+class Place:
+    """A running system, as outsiders reach it. ``run`` keeps this season's contracts apart from earlier ones."""
+
+    urls: Mapping[str, str]
+    kafka_bootstrap: str
+    run: str = ""
+
+
+def run(home: Path | None = None, *, companies: int = 300, seed: int = 1, as_json: bool = False) -> int:
+    """Run the demonstration and print its report; answers the exit code.
+
+    Raises StackError when the system does not start, does not come to rest, or fails a check.
+    """
+    try:
+        with _chosen_or_fresh(home) as chosen:
+            ended = asyncio.run(_demonstrate(chosen, companies, seed))
+            _tell(ended, as_json=as_json)
+            if not ended.passed:
+                raise StackError("the checks above do not hold")
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return _INTERRUPTED
+    return 0
+
+
+async def play(place: Place, companies: int, seed: int, console: Console) -> Report:
+    """Send the season, wait until it is at rest, read everything, check it. Works on any running system."""
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    async with calling(place.urls) as callers:
+        portal = Portal(callers["intake"], seed, today, place.run)
+        asks = season_asks(seed, companies, today, place.run)
+        try:
+            with bars(console) as progress:
+                await Season(portal, asks, progress).play(REST_SECONDS)
+            evidence, results = await _eventual_verdict(Auditor(callers, place.kafka_bootstrap), portal.told)
+        except (OutsiderError, ExceptionGroup) as errors:
+            if isinstance(error := first(errors), OutsiderError):
+                raise StackError(str(error)) from errors
+            raise
+    return report(evidence, portal.told, results)
+
+
+@contextmanager
+def _chosen_or_fresh(home: Path | None) -> Iterator[Home]:
+    """The directory that was chosen, or a new one that is removed unless something failed: its logs tell why."""
+    if home is not None:
+        yield open_home(home)
+        return
+    fresh = open_home(Path(tempfile.mkdtemp(prefix="drawdown-demo-")))
+    try:
+        yield fresh
+    except StackError as error:
+        raise StackError(f"{error}; the logs are in {fresh.logs}") from error
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        shutil.rmtree(fresh.path)
+        raise
+    shutil.rmtree(fresh.path)
+
+
+def _tell(ended: Report, *, as_json: bool) -> None:
+    console = Console(highlight=False)
+    if as_json:
+        console.print_json(json.dumps(ended.as_json()))
+    else:
+        show(console, ended)
+
+
+async def _demonstrate(home: Home, companies: int, seed: int) -> Report:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    console = Console(stderr=True, highlight=False)
+    async with _place(home, seed, console) as place:
+        return await play(place, companies, seed, console)
+
+
+@asynccontextmanager
+async def _place(home: Home, seed: int, console: Console) -> AsyncIterator[Place]:
+    """The stack that runs in this directory, or a new one on free ports for as long as the block lasts."""
+    known = state.read(home)
+    if known is not None and known.supervisor.is_alive():
+        urls = {name: f"http://{LOOPBACK}:{known.port(name)}" for name in SERVICES}
+        yield Place(urls, f"{LOOPBACK}:{known.port('kafka')}", run=uuid.uuid4().hex[:6])
+        return
+    used_before = home.kafka.exists()
+    with Screen(console) as listener:
+        stack = Stack(Config(home=home, ports=Ports.free(), seed=seed), listener=listener)
+        await stack.start()
+    try:
+        yield Place(stack.urls, stack.kafka_bootstrap, run=uuid.uuid4().hex[:6] if used_before else "")
+    finally:
+        await stack.stop()
+
+
+async def _eventual_verdict(auditor: Auditor, told: Told) -> tuple[Evidence, list[Result]]:
+    """Check until all holds, or the time for the last projections to catch up has passed."""
+    deadline = time.monotonic() + VERDICT_SECONDS
+    while True:
+        evidence = await auditor.gather()
+        results = verdict(evidence, told)
+        if all(result.passed for result in results) or time.monotonic() > deadline:
+            return evidence, results
+        await asyncio.sleep(_VERDICT_EVERY_SECONDS)
