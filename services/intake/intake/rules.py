@@ -63,12 +63,8 @@ def check_submittable(policy: Policy, body: dict[str, Any], now: datetime) -> No
     today = local_date(now, policy)
     applicant, contract = body["applicant"], body["request"].get("contract")
     if applicant["district"] not in policy.districts:
-        raise _invalid(
-            "/applicant/district",
-            "unknown_district",
-            f"须为以下之一：{_list(policy)}",
-            f"must be one of {_list(policy)}",
-        )
+        names = ", ".join(policy.districts)
+        raise _invalid("/applicant/district", "unknown_district", f"须为以下之一：{names}", f"must be one of {names}")
     if date.fromisoformat(applicant["registered_on"]) > today:
         raise _invalid("/applicant/registered_on", "date_in_future", "不得晚于今天", "must not be later than today")
     if contract is None:
