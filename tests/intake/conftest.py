@@ -1,0 +1,57 @@
+"""Intake's tests: its real database, migrated once; its application called as the portal would, without a socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from intake import api, tables
+from intake.commands import Command, apply
+from kit import migrations
+from kit.database import Database
+from kit.groups import GroupedWriter
+from kit.http import create_app
+from stack.postgres import Postgres
+from tests.intake.scenes import Portal, publish_policy
+
+
+@pytest.fixture(scope="session")
+async def database(postgres: Postgres) -> AsyncIterator[Database]:
+    await migrations.upgrade("intake", postgres.owner_dsn("intake"))
+    database = Database(postgres.dsn("intake"), pool_size=6)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def empty_database(database: Database) -> Database:
+    """The database with nothing in it but the policy of the scenes."""
+    names = [table.name for table in tables.metadata.sorted_tables if table.name != "relay"]
+    async with database.transaction() as connection:
+        for name in names:
+            await connection.execute(text(f"DELETE FROM {name}"))
+        await publish_policy(connection)
+    return database
+
+
+@pytest.fixture
+async def app(empty_database: Database) -> AsyncIterator[FastAPI]:
+    """The application with its writer running, as main wires it."""
+    stop = asyncio.Event()
+    writer: GroupedWriter[Command] = GroupedWriter(empty_database, apply)
+    running = asyncio.create_task(writer.run(stop))
+    app = create_app(service="intake", title="intake", description="", trouble={})
+    app.include_router(api.router(api.Parts(empty_database, writer)))
+    yield app
+    stop.set()
+    await running
+
+
+@pytest.fixture
+async def portal(app: FastAPI, empty_database: Database) -> AsyncIterator[Portal]:
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://intake") as client:
+        yield Portal(client, empty_database)
