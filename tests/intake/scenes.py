@@ -174,8 +174,8 @@ class Portal:
     async def awarded(self, **changes: Any) -> tuple[dict[str, Any], AwardIssued]:
         """Apply, and let the approval and the award arrive; return the application and the award."""
         created = (await self.apply(**changes)).json()
-        award = award_of(created)
-        await self.hear(approval_of(created), award)
+        approval, award = approval_of(created), award_of(created)
+        await self.hear(approval, award)
         return created, award
 
 
