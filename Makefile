@@ -38,6 +38,14 @@ status: setup ## what runs, where, and since when
 test: setup ## all tests, on real Kafka and PostgreSQL
 	@$(RUN) pytest
 
+check: setup ## style, types, import rules, generated documents, migrations match the tables
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy -p contracts -p kit -p stack -p intake -p eligibility -p disbursement -p metrics
+	@$(RUN) mypy tests
+	@$(RUN) lint-imports --no-logo
+	@$(RUN) python -m contracts.generate --check
+
 format: setup ## let ruff rewrite what it can
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
