@@ -10,7 +10,7 @@ from uuid import UUID
 from stack.checks import Result
 from stack.simulators.auditor import Evidence
 from stack.simulators.portal import Told
-from stack.simulators.views import ApplicationView, ClaimInApplication
+from stack.simulators.views import ApplicationView, ClaimInApplication, ReasonView
 
 Outcomes = Counter[tuple[str, str, str]]
 
@@ -112,10 +112,14 @@ def _reason(state: ApplicationView) -> str:
         return f"limited by {state.award.limited_by}"
     if state.decision is None:
         return ""
-    return ", ".join(reason.code for reason in state.decision.reasons if reason.outcome == "not_met")
+    return _not_met(state.decision.reasons)
 
 
 def _claim_outcome(claim: ClaimInApplication) -> tuple[str, str]:
     if claim.status == "payable" and claim.payment is not None:
         return claim.status, f"payment {claim.payment.status}"
-    return claim.status, ""
+    return claim.status, _not_met(claim.reasons)
+
+
+def _not_met(reasons: Iterable[ReasonView]) -> str:
+    return ", ".join(reason.code for reason in reasons if reason.outcome == "not_met")

@@ -22,13 +22,16 @@ def intake_equals_owners(evidence: Evidence, _: Told) -> Result:
 
 
 def _decisions(evidence: Evidence) -> Iterator[str]:
-    """An application that was withdrawn first may have no decision on either side."""
+    """Eligibility decides, but disbursement may refuse what it approved; who withdrew first has no decision."""
+    refused = evidence.refused()
     for application_id, state in evidence.applications.items():
         assessment = evidence.assessments.get(application_id)
         decided = assessment.outcome if assessment else None
+        if application_id in refused:
+            decided = "rejected"
         shown = state.decision.outcome if state.decision else None
-        if shown != decided and state.status != "withdrawn":
-            yield f"application {application_id} shows decision {shown}, eligibility has {decided}"
+        if shown != decided and state.status not in {"withdrawn", "draft"}:
+            yield f"application {application_id} shows decision {shown}, its owners have {decided}"
 
 
 def _awards(evidence: Evidence) -> Iterator[str]:

@@ -9,7 +9,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from contracts.events import ApplicationSubmitted, ClaimSubmitted, PaymentInstructed
+from contracts.events import ApplicationSubmitted, AwardRefused, ClaimSubmitted, PaymentInstructed
 from stack.simulators.calls import Caller
 from stack.simulators.reading import Record, read_topics
 from stack.simulators.views import ApplicationView, Assessment, Award, BankEntry, Page, Payment, Pool
@@ -35,12 +35,17 @@ class Evidence:
     bank: list[BankEntry] = field(default_factory=list)
     instructions: list[Record] = field(default_factory=list)
     submissions: list[Record] = field(default_factory=list)
+    award_events: list[Record] = field(default_factory=list)
 
     def submitted(self) -> list[ApplicationSubmitted]:
         return [each.event for each in self.submissions if isinstance(each.event, ApplicationSubmitted)]
 
     def claimed(self) -> list[ClaimSubmitted]:
         return [each.event for each in self.submissions if isinstance(each.event, ClaimSubmitted)]
+
+    def refused(self) -> set[UUID]:
+        """Return the applications that were approved and then got nothing."""
+        return {each.event.application_id for each in self.award_events if isinstance(each.event, AwardRefused)}
 
     def instructed(self) -> list[PaymentInstructed]:
         """Return the instructions, without what a restarted relay sent again under the same ``ce_id``."""
@@ -71,6 +76,7 @@ class Auditor:
             bank=await _items(self._callers["finance"], "/v1/log", BankEntry),
             instructions=await read_topics(self._bootstrap, "disbursement.payments"),
             submissions=await read_topics(self._bootstrap, "intake.applications"),
+            award_events=await read_topics(self._bootstrap, "disbursement.awards"),
         )
 
     async def _all(self, service: str, what: str) -> list[Any]:

@@ -21,7 +21,8 @@ from stack.simulators.calls import Caller
 from stack.simulators.claims import ClaimPlan, claims
 from stack.simulators.views import ApplicationView, Problem
 
-INVOICE_ALREADY_CLAIMED: Final = "invoice_already_claimed"
+# Claims that go over the award's rest, or bring an invoice again, are refused by these codes and no others.
+PROPER_CLAIM_REFUSALS: Final = frozenset({"invoice_already_claimed", "award_exhausted"})
 _KEYS: Final = UUID("6f1d3c1e-5b0a-5c55-9d53-9f6d3a1f0c11")  # any fixed namespace
 
 
@@ -109,7 +110,7 @@ class Portal:
             return None
         submitted = await self._write("POST", f"{path}/submission", {}, ask, "submission")
         if not submitted.is_success:
-            self.told.refused[_code(submitted)] += 1
+            self._refuse(submitted)
             return None
         return application_id
 
@@ -117,7 +118,7 @@ class Portal:
         body = bodies.application(ask, submit=submit)
         answer = await self._write("POST", "/v1/applications", body, ask, "application")
         if answer.status_code != httpx.codes.CREATED:
-            self.told.refused[_code(answer)] += 1
+            self._refuse(answer)
             return None
         return msgspec.json.decode(answer.content, type=_Created).application_id
 
@@ -141,12 +142,17 @@ class Portal:
             return
         code = _code(answer)
         self.told.claims_refused[code] += 1
-        if plan.repeats and code != INVOICE_ALREADY_CLAIMED:
-            self._surprise(answer, "a repeated invoice was refused for another reason")
+        if code not in PROPER_CLAIM_REFUSALS:
+            self._surprise(answer, "a claim was refused for no good reason")
 
     async def _write(self, method: str, path: str, body: Any, ask: Ask, what: str) -> httpx.Response:
         key = uuid5(_KEYS, f"{self._run} {self._seed} {ask.company.uscc} {what}")
         return await self._caller.write(method, path, body, str(key))
+
+    def _refuse(self, answer: httpx.Response) -> None:
+        """Keep the refusal. Intake decides nothing on merit, and the population sends nothing malformed."""
+        self.told.refused[_code(answer)] += 1
+        self._surprise(answer, "an application was refused at once")
 
     def _surprise(self, answer: httpx.Response, what: str) -> None:
         request = answer.request

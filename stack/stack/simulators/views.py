@@ -58,6 +58,7 @@ class ClaimInApplication(msgspec.Struct, frozen=True):
     status: str
     payable: Money | None = None
     payment: PaymentInClaim | None = None
+    reasons: list[ReasonView] = []
 
 
 class ApplicationView(msgspec.Struct, frozen=True):
@@ -70,13 +71,6 @@ class ApplicationView(msgspec.Struct, frozen=True):
     decision: DecisionView | None = None
     award: AwardInApplication | None = None
     claims: list[ClaimInApplication] = []
-
-
-class TimelineEntry(msgspec.Struct, frozen=True):
-    """One step of ``GET /v1/applications/{id}/timeline``."""
-
-    event: str
-    at: datetime
 
 
 class Assessment(msgspec.Struct, frozen=True):
