@@ -1,0 +1,130 @@
+"""The assessor: takes due applications by lease, asks the registers about them, decides, commits.
+
+No transaction is open while the registers are asked. The lease keeps two processes from asking about the same
+application; what was withdrawn, or taken over by another process, while we asked is left alone.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from eligibility import decisions, meters, rules
+from eligibility.records import Assessment
+from eligibility.registers import Answer, Registers
+from eligibility.settings import Settings
+from eligibility.shelf import Shelf
+from eligibility.store import assessments, policies
+from kit import outbox
+from kit.backoff import Backoff
+from kit.database import Database, describe
+from kit.errors import TransientError
+from kit.identifiers import uuid7
+from kit.logging import get_logger
+
+log = get_logger(__name__)
+
+_ASKING_SHARE: Final = 0.75  # of the lease: the rest is for the transaction that stores the decisions
+Group = Mapping[UUID, Assessment]
+Found = Mapping[UUID, dict[str, Answer]]
+
+
+class Assessor:
+    """Assesses until stopped: at once when ``woken``; calls ``committed`` when there may be something to relay."""
+
+    def __init__(
+        self,
+        database: Database,
+        registers: Registers,
+        shelf: Shelf,
+        settings: Settings,
+        *,
+        woken: asyncio.Event,
+        committed: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._registers = registers
+        self._shelf = shelf
+        self._settings = settings
+        self._committed = committed
+        self._woken = woken
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Assess until ``stop``; a database that is away is waited for."""
+        backoff = Backoff()
+        while not stop.is_set():
+            try:
+                took = await self.assess_group(stop)
+            except (SQLAlchemyError, OSError, TimeoutError, TransientError) as error:
+                log.warning("assessor_waits", reason=describe(error), error_class=type(error).__name__)
+                await backoff.pause(stop)
+                continue
+            backoff.reset()
+            if took < self._settings.assessor_group_size:
+                await self._nap()
+
+    async def assess_group(self, stop: asyncio.Event) -> int:
+        """Assess one group of due applications; return how many it took."""
+        token = uuid7()
+        group = await self._lease(token)
+        if group:
+            with meters.GROUP_SECONDS.time():
+                await self._decide(token, group, await self._ask(group, stop))
+        return len(group)
+
+    async def _lease(self, token: UUID) -> Group:
+        async with self._database.transaction() as connection:
+            group = await assessments.lease_due(
+                connection,
+                token=token,
+                limit=self._settings.assessor_group_size,
+                seconds=self._settings.assessor_lease_seconds,
+            )
+            await policies.stock(connection, self._shelf, [assessment.version for assessment in group.values()])
+        return group
+
+    async def _ask(self, group: Group, stop: asyncio.Event) -> Found:
+        """Ask about all companies at once; leave out those whose answers did not come before the end of the lease."""
+        asking = {key: asyncio.create_task(self._registers.ask(self._wanted(one))) for key, one in group.items()}
+        everything = asyncio.create_task(asyncio.wait(asking.values()))
+        stopping = asyncio.create_task(stop.wait())
+        deadline_seconds = self._settings.assessor_lease_seconds * _ASKING_SHARE
+        await asyncio.wait({everything, stopping}, timeout=deadline_seconds, return_when=asyncio.FIRST_COMPLETED)
+        unfinished = [task for task in (everything, stopping, *asking.values()) if not task.done()]
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        return {key: task.result() for key, task in asking.items() if not task.cancelled()}
+
+    def _wanted(self, assessment: Assessment) -> dict[str, str]:
+        """Return which register to ask about which company: the provider of the contract, otherwise the applicant."""
+        submitted = assessment.submitted
+        policy = self._shelf.find(*assessment.version, submitted.submitted_at).policy
+        codes = dict.fromkeys(sorted(rules.facts_needed(policy)), submitted.applicant)
+        contract = submitted.request.contract
+        if contract is None:
+            codes.pop(rules.PROVIDER, None)
+        elif rules.PROVIDER in codes:
+            codes[rules.PROVIDER] = contract.provider
+        return codes
+
+    async def _decide(self, token: UUID, group: Group, found: Found) -> None:
+        retry = Backoff(self._settings.assessor_first_retry_seconds, self._settings.assessor_longest_retry_seconds)
+        async with self._database.transaction() as connection:
+            tried, announcements = await decisions.decide_group(connection, self._shelf, token, found, retry)
+            await assessments.give_back(
+                connection, token=token, ids=group.keys() - {one.application_id for one in tried}
+            )
+            await outbox.add(connection, announcements)
+        self._committed()
+        for one in tried:
+            meters.ASSESSMENTS.labels(one.submitted.scheme, one.outcome or one.status).inc()
+
+    async def _nap(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), self._settings.assessor_poll_seconds)
+        except TimeoutError:
+            return
+        self._woken.clear()

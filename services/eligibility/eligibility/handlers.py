@@ -1,0 +1,201 @@
+"""What happens here when something has happened at intake: one function per event, applied to the batch's working set.
+
+The functions are plain and synchronous: everything they may need was loaded under its locks, and what they change is
+stored when all events of the batch have been applied. Applications are only taken in here; the assessor decides them,
+because it has to ask outside registers first.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.events import (
+    ApplicationLapsed,
+    ApplicationSubmitted,
+    ApplicationWithdrawn,
+    ClaimRejected,
+    ClaimSubmitted,
+    ClaimVerified,
+    ClaimWithdrawn,
+    Event,
+)
+from eligibility import claim_rules
+from eligibility.claim_rules import Support, Verification, invoice_key
+from eligibility.records import Assessment, Claim, WorkingSet
+from eligibility.shelf import Shelf
+from eligibility.store import assessments, claims, contracts, policies
+from kit.logging import get_logger
+from kit.messages import Message
+from kit.outbox import Announcements
+
+log = get_logger(__name__)
+
+
+async def handle(
+    shelf: Shelf, connection: AsyncConnection, messages: Sequence[Message], now: datetime
+) -> Announcements:
+    """Apply a batch: load what it touches, apply each event in order, store what has changed."""
+    work = await _load(shelf, connection, [message.data for message in messages], now)
+    for message in messages:
+        work.announcements.traceparent = message.traceparent
+        SUBSCRIPTIONS[type(message.data)](message.data, work)
+    await _store(connection, work)
+    return work.announcements
+
+
+# --- applications ------------------------------------------------------------------------------------------
+
+
+def on_application_submitted(event: ApplicationSubmitted, work: WorkingSet) -> None:
+    """Take the application in, under the policy version that it was submitted under; it is due at once."""
+    if event.application_id in work.assessments:
+        log.warning("submitted_again", application_id=str(event.application_id))
+        return
+    policy = work.shelf.find(event.scheme, event.policy_version, event.submitted_at).policy
+    if policy.version != event.policy_version:
+        log.warning("policy_version_not_recorded", scheme=event.scheme, named=event.policy_version, used=policy.version)
+    work.assessments[event.application_id] = Assessment(
+        application_id=event.application_id,
+        policy_version=policy.version,
+        submitted=event,
+        traceparent=work.announcements.traceparent,
+        next_try_at=work.now,
+    )
+    work.submitted.add(event.application_id)
+
+
+def on_application_ended(event: ApplicationWithdrawn | ApplicationLapsed, work: WorkingSet) -> None:
+    """Stop the assessment: no decision follows. A contract that the application held is free again."""
+    assessment = work.assessments.get(event.application_id)
+    if assessment is None:
+        log.info("ended_before_submission", application_id=str(event.application_id))  # a draft was thrown away
+        return
+    assessment.status = "withdrawn"
+    work.withdrawn.add(event.application_id)
+
+
+# --- claims ------------------------------------------------------------------------------------------------
+
+
+def on_claim_submitted(event: ClaimSubmitted, work: WorkingSet) -> None:
+    """Verify the claim. The invoices that count in it count in no other claim of the programme from now on."""
+    if event.claim_id in work.claims:
+        log.warning("claim_submitted_again", claim_id=str(event.claim_id))
+        return
+    result = _verify(event, work)
+    work.holders |= dict.fromkeys(result.counted, event.claim_id)
+    work.claims[event.claim_id] = Claim(
+        claim_id=event.claim_id,
+        submitted=event,
+        status="verified" if result.verified else "rejected",
+        eligible=result.eligible if result.verified else None,
+        reasons=result.reasons,
+        decided_at=work.now,
+    )
+    work.changed_claims.add(event.claim_id)
+    work.announcements.say(_verified(event, result, work) if result.verified else _rejected(event, result, work))
+
+
+def on_claim_withdrawn(event: ClaimWithdrawn, work: WorkingSet) -> None:
+    """Remember the withdrawal. The claim's invoices stay counted when it was verified: its payment is on its way.
+
+    Only a rejected claim holds no invoices. Whether a payment could still be stopped is disbursement's knowledge;
+    an invoice that was released here and claimed again would be paid twice.
+    """
+    claim = work.claims.get(event.claim_id)
+    if claim is None or claim.status != "verified":
+        log.info("withdrawal_of_no_open_claim", claim_id=str(event.claim_id))
+        return
+    claim.status = "withdrawn"
+    work.changed_claims.add(event.claim_id)
+
+
+def _verify(event: ClaimSubmitted, work: WorkingSet) -> Verification:
+    assessment = work.assessments.get(event.application_id)
+    taken = {key for key in map(invoice_key, event.invoices) if work.holders[key] is not None}
+    supported = None
+    if assessment is not None and assessment.submitted.applicant == event.applicant:
+        supported = _support(assessment, work.shelf)
+    return claim_rules.verify(event, supported, taken)
+
+
+def _support(assessment: Assessment, shelf: Shelf) -> Support | None:
+    if assessment.status != "decided" or assessment.outcome != "approved" or assessment.decided_at is None:
+        return None
+    submitted = assessment.submitted
+    policy = shelf.find(*assessment.version, submitted.submitted_at).policy
+    return claim_rules.support(policy, submitted, assessment.decided_at)
+
+
+def _verified(event: ClaimSubmitted, result: Verification, work: WorkingSet) -> ClaimVerified:
+    return ClaimVerified(
+        occurred_at=work.now,
+        application_id=event.application_id,
+        scheme=event.scheme,
+        applicant=event.applicant,
+        claim_id=event.claim_id,
+        award_id=event.award_id,
+        eligible=result.eligible,
+        reasons=result.reasons,
+        submitted_at=event.submitted_at,
+    )
+
+
+def _rejected(event: ClaimSubmitted, result: Verification, work: WorkingSet) -> ClaimRejected:
+    return ClaimRejected(
+        occurred_at=work.now,
+        application_id=event.application_id,
+        scheme=event.scheme,
+        applicant=event.applicant,
+        claim_id=event.claim_id,
+        award_id=event.award_id,
+        reasons=result.reasons,
+    )
+
+
+# --- the working set: loaded in the order of the locks, stored at the end -------------------------------------
+
+
+async def _load(shelf: Shelf, connection: AsyncConnection, events: Sequence[Any], now: datetime) -> WorkingSet:
+    known = await assessments.lock(connection, [event.application_id for event in events])
+    versions = [one.version for one in known.values()]
+    versions += [(event.scheme, event.policy_version) for event in events if isinstance(event, ApplicationSubmitted)]
+    await policies.stock(connection, shelf, versions)
+    claim_events = [event for event in events if isinstance(event, ClaimSubmitted | ClaimWithdrawn)]
+    return WorkingSet(
+        now=now,
+        shelf=shelf,
+        assessments=known,
+        claims=await claims.load(connection, [event.claim_id for event in claim_events]),
+        holders=await claims.reserve_invoices(connection, _invoices_of(events)),
+        announcements=Announcements(),
+    )
+
+
+def _invoices_of(events: Sequence[Any]) -> dict[claim_rules.InvoiceKey, UUID]:
+    return {
+        invoice_key(invoice): event.claim_id
+        for event in events
+        if isinstance(event, ClaimSubmitted)
+        for invoice in event.invoices
+    }
+
+
+async def _store(connection: AsyncConnection, work: WorkingSet) -> None:
+    await assessments.add(connection, [work.assessments[one] for one in sorted(work.submitted)], work.now)
+    await assessments.withdraw(connection, work.withdrawn - work.submitted)
+    await contracts.release(connection, work.withdrawn)
+    await claims.save(connection, [work.claims[one] for one in sorted(work.changed_claims)])
+    await claims.hold_invoices(connection, work.holders)
+
+
+SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Any, WorkingSet], None]]] = {
+    ApplicationSubmitted: on_application_submitted,
+    ApplicationWithdrawn: on_application_ended,
+    ApplicationLapsed: on_application_ended,
+    ClaimSubmitted: on_claim_submitted,
+    ClaimWithdrawn: on_claim_withdrawn,
+}

@@ -1,0 +1,57 @@
+"""The composition root: settings in, a running service out. Nothing is decided here."""
+
+import asyncio
+import logging
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+
+from eligibility import api
+from eligibility.assessor import Assessor
+from eligibility.handlers import SUBSCRIPTIONS, handle
+from eligibility.policies import read_documents
+from eligibility.publication import publish
+from eligibility.registers import Registers
+from eligibility.settings import Settings
+from eligibility.shelf import Shelf
+from kit.database import Database
+from kit.http import create_app
+from kit.service import Service
+from kit.worker import Worker
+
+NAME = "eligibility"
+TITLE = "Drawdown eligibility"
+DESCRIPTION = "Assessments with their facts, reasons and replay, and the policy documents behind them."
+
+
+async def run(settings: Settings) -> None:
+    """Run one process of the service until it is told to stop."""
+    logging.getLogger("httpx").setLevel("WARNING")  # it would write a line per look-up
+    documents = read_documents(settings.policies_dir)
+    database = Database(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout_seconds=settings.database_statement_timeout_seconds,
+        name=NAME,
+    )
+    service = Service(NAME, settings, database)
+    shelf, registers, due = Shelf(), Registers(settings), asyncio.Event()
+    worker = Worker(service, events=SUBSCRIPTIONS, handle=partial(handle, shelf), committed=due.set)
+    assessor = Assessor(database, registers, shelf, settings, woken=due, committed=worker.wake_relay)
+    if "worker" in settings.roles:
+        service.before_loops(partial(publish, database, documents))
+        service.add_loop("assessor", assessor.run)
+    app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble)
+    app.include_router(api.router(database, shelf))
+    try:
+        await service.run(app)
+    finally:
+        await registers.close()
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document without a database."""
+    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
+    app.include_router(api.router(None, Shelf()))
+    return app.openapi()

@@ -1,0 +1,69 @@
+"""The rows that a transaction works on, in memory, and the working set that holds a batch's.
+
+A handler changes the working set; ``store`` loaded it under locks, and writes back what was touched.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from contracts.common import Reason
+from contracts.events import ApplicationSubmitted, ClaimSubmitted
+from contracts.money import Money
+from eligibility.claim_rules import InvoiceKey
+from eligibility.shelf import Shelf, VersionKey
+from kit.outbox import Announcements
+
+
+class Assessment(msgspec.Struct, kw_only=True):
+    """One application under assessment, or assessed. ``policy_version`` is the one that decides."""
+
+    application_id: UUID
+    policy_version: str
+    submitted: ApplicationSubmitted
+    status: Literal["pending", "waiting", "decided", "withdrawn"] = "pending"
+    traceparent: str | None = None
+    facts: dict[str, dict[str, Any]] | None = None
+    outcome: Literal["approved", "rejected"] | None = None
+    reasons: tuple[Reason, ...] | None = None
+    approved: Money | None = None
+    cap_holder: str | None = None
+    decided_at: datetime | None = None
+    waits_for: str | None = None
+    next_try_at: datetime
+    attempts: int = 0
+
+    @property
+    def version(self) -> VersionKey:
+        return self.submitted.scheme, self.policy_version
+
+
+class Claim(msgspec.Struct, kw_only=True):
+    """A claim that was verified or rejected."""
+
+    claim_id: UUID
+    submitted: ClaimSubmitted
+    status: Literal["verified", "rejected", "withdrawn"]
+    eligible: Money | None
+    reasons: tuple[Reason, ...]
+    decided_at: datetime
+
+
+class WorkingSet(msgspec.Struct, kw_only=True):
+    """What one batch of events works on.
+
+    ``holders`` has every invoice of the batch's claims: the claim that it counts in, or None while it is free. All
+    of them are locked, so that what is decided on them still holds when the batch commits.
+    """
+
+    now: datetime
+    shelf: Shelf
+    assessments: dict[UUID, Assessment]
+    claims: dict[UUID, Claim]
+    holders: dict[InvoiceKey, UUID | None]
+    announcements: Announcements
+    submitted: set[UUID] = set()
+    withdrawn: set[UUID] = set()
+    changed_claims: set[UUID] = set()

@@ -1,0 +1,205 @@
+"""The outside registers over HTTP: what they know of a company, or None for what can't be found out right now.
+
+A register that is slow, away or talks nonsense gives no answer; it never gives a wrong one. "Not in the register" is
+an answer only where a register has it in JSON: the page of a proxy or of a mistyped address says nothing of a company.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from eligibility import meters
+from eligibility.breaker import Breaker
+from eligibility.rules import REGISTERS
+from eligibility.settings import Settings
+from kit.backoff import Backoff
+from kit.logging import get_logger
+
+log = get_logger(__name__)
+
+_FIRST_RETRY_SECONDS: Final = 0.05
+_LONGEST_RETRY_SECONDS: Final = 1.0
+_MOST_CACHED_ANSWERS: Final = 20_000  # about 10 MB
+
+Answer = dict[str, Any]
+
+
+class _BusinessRegistration(msgspec.Struct):
+    status: str
+
+
+class _CreditRecord(msgspec.Struct):
+    blacklisted: bool
+
+
+class _RelatedCompanies(msgspec.Struct):
+    group: str
+    members: list[str]
+
+
+class _Provider(msgspec.Struct):
+    listed: bool
+    services: list[str]
+
+
+class _Register(msgspec.Struct, frozen=True):
+    """A register's path, the fields that an answer must have, what to add to it, and what a 404 says of a company.
+
+    ``absent`` is None where every company has an answer: there a 404 says nothing.
+    """
+
+    path: str
+    shape: type[msgspec.Struct]
+    found: Answer = {}
+    absent: Answer | None = None
+
+
+_PLACES: Final[dict[str, _Register]] = {
+    "business_registration": _Register(
+        "/business-registration/companies/{}", _BusinessRegistration, {"found": True}, {"found": False}
+    ),
+    "credit_record": _Register("/credit-records/{}", _CreditRecord),
+    "related_companies": _Register("/related-companies/{}", _RelatedCompanies),
+    "provider": _Register("/providers/{}", _Provider, absent={"listed": False, "services": []}),
+}
+assert set(_PLACES) == set(REGISTERS)
+
+
+class NoAnswerError(Exception):
+    """The register could not be asked, or what it said is no answer. ``retry`` tells whether asking again may help."""
+
+    def __init__(self, said: str, *, retry: bool = True) -> None:
+        super().__init__(said)
+        self.retry = retry
+
+
+class Registers:
+    """The client. Bounded in everything: connections, companies at once, tries, time, answers kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._tries = settings.register_tries
+        self._answer_age_seconds = settings.register_answer_age_seconds
+        self._companies = asyncio.Semaphore(settings.register_companies_at_once)
+        self._breakers = {name: _breaker(settings) for name in REGISTERS}
+        self._answers: OrderedDict[tuple[str, str], tuple[float, Answer]] = OrderedDict()
+        connections = settings.register_companies_at_once * len(REGISTERS)
+        self._http = httpx.AsyncClient(
+            base_url=settings.registers_url,
+            timeout=httpx.Timeout(settings.register_timeout_seconds, connect=settings.register_connect_timeout_seconds),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def ask(self, wanted: Mapping[str, str]) -> dict[str, Answer]:
+        """Ask each register about a company's code; return the answers there are, each with the time it was given."""
+        async with self._companies:
+            answers = await asyncio.gather(*(self._look_up(name, code) for name, code in wanted.items()))
+        return {name: answer for name, answer in zip(wanted, answers, strict=True) if answer is not None}
+
+    def open_circuits(self) -> list[str]:
+        """Return the registers that are left alone right now."""
+        return [name for name, breaker in self._breakers.items() if breaker.is_open]
+
+    async def _look_up(self, name: str, code: str) -> Answer | None:
+        kept = self._kept(name, code)
+        if kept is not None:
+            return kept
+        breaker = self._breakers[name]
+        if not breaker.allows():
+            return None
+        started = time.perf_counter()
+        answer: Answer | None = None
+        try:
+            answer = await self._try(name, code)
+        except NoAnswerError as error:
+            breaker.failed()
+            log.warning("register_gives_no_answer", register=name, reason=str(error), circuit_open=breaker.is_open)
+        except asyncio.CancelledError:
+            breaker.abandoned()
+            raise
+        else:
+            breaker.succeeded()
+            self._keep(name, code, answer)
+        meters.REGISTER_SECONDS.labels(name, "answered" if answer else "no_answer").observe(
+            time.perf_counter() - started
+        )
+        meters.REGISTER_OPEN.labels(name).set(breaker.is_open)
+        return answer
+
+    async def _try(self, name: str, code: str) -> Answer:
+        backoff = Backoff(_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS)
+        while True:
+            try:
+                return await self._get(_PLACES[name], code)
+            except NoAnswerError as error:
+                if not error.retry or backoff.attempts >= self._tries - 1:
+                    raise
+            await asyncio.sleep(backoff.next_seconds())
+
+    async def _get(self, register: _Register, code: str) -> Answer:
+        try:
+            response = await self._http.get(register.path.format(quote(code, safe="")))
+        except httpx.HTTPError as error:
+            raise NoAnswerError(f"{type(error).__name__}: {error}") from error
+        return {**read_answer(register, response), "asked_at": datetime.now(UTC).isoformat()}
+
+    # --- answers are kept for a while: many applications name the same providers
+
+    def _kept(self, name: str, code: str) -> Answer | None:
+        given_at, answer = self._answers.get((name, code), (0.0, None))
+        if answer is None or time.monotonic() - given_at > self._answer_age_seconds:
+            return None
+        return answer
+
+    def _keep(self, name: str, code: str, answer: Answer) -> None:
+        self._answers[name, code] = (time.monotonic(), answer)
+        self._answers.move_to_end((name, code))
+        if len(self._answers) > _MOST_CACHED_ANSWERS:
+            self._answers.popitem(last=False)
+
+
+def _breaker(settings: Settings) -> Breaker:
+    return Breaker(
+        failures_to_open=settings.register_failures_to_open,
+        open_seconds=settings.register_open_seconds,
+        clock=time.monotonic,
+    )
+
+
+def read_answer(register: _Register, response: httpx.Response) -> Answer:
+    """Return what a register's response says; raise NoAnswerError when it is no answer."""
+    match response.status_code:
+        case 200:
+            return _answer(register, response.content)
+        case 404 if register.absent is not None and _is_json(response):
+            return register.absent
+        case 429 | 500 | 502 | 503 | 504:
+            raise NoAnswerError(f"HTTP {response.status_code}")
+        case status:
+            raise NoAnswerError(f"HTTP {status}", retry=False)
+
+
+def _answer(register: _Register, content: bytes) -> Answer:
+    try:
+        answer = msgspec.json.decode(content, type=dict[str, Any])
+        msgspec.convert(answer, register.shape)
+    except msgspec.MsgspecError as error:
+        raise NoAnswerError(f"not the agreed form: {error}", retry=False) from error
+    return {**register.found, **answer}
+
+
+def _is_json(response: httpx.Response) -> bool:
+    return response.headers.get("content-type", "").split(";")[0].strip() in (
+        "application/json",
+        "application/problem+json",
+    )

@@ -1,0 +1,42 @@
+"""What an operator of eligibility may set, beside what every service has. Units are in the names."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from kit.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Variables begin with ``ELIGIBILITY_``."""
+
+    model_config = SettingsConfigDict(env_prefix="ELIGIBILITY_", extra="ignore")
+
+    http_port: int = Field(default=8002, ge=0, le=65535, description="port that the HTTP server listens on")
+    policies_dir: Path = Field(description="directory with the policy documents, one YAML file each")
+
+    registers_url: str = Field(pattern="^https?://", description="address that the outside registers are under")
+    register_connect_timeout_seconds: float = Field(default=1.0, gt=0, description="most time to reach a register")
+    register_timeout_seconds: float = Field(default=2.0, gt=0, description="most time for one answer of a register")
+    register_tries: int = Field(default=3, ge=1, le=10, description="how often a look-up is tried before it fails")
+    register_companies_at_once: int = Field(
+        default=24, ge=1, le=500, description="companies that the registers are asked about at the same time"
+    )
+    register_failures_to_open: int = Field(
+        default=5, ge=1, description="failed look-ups in a row after which a register is left alone"
+    )
+    register_open_seconds: float = Field(default=2.0, gt=0, description="how long a failing register is left alone")
+    register_answer_age_seconds: float = Field(
+        default=30.0, ge=0, description="how old an answer may be that is used for another application"
+    )
+
+    assessor_group_size: int = Field(default=200, ge=1, le=2000, description="most applications assessed together")
+    assessor_lease_seconds: float = Field(
+        default=20.0, gt=1, description="after this long another process may take over an unfinished assessment"
+    )
+    assessor_poll_seconds: float = Field(default=0.2, gt=0, le=60, description="how often to look for due assessments")
+    assessor_first_retry_seconds: float = Field(
+        default=0.5, gt=0, description="first pause before an application without its facts is tried again"
+    )
+    assessor_longest_retry_seconds: float = Field(default=30.0, gt=0, description="longest such pause")

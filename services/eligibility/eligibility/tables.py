@@ -1,0 +1,94 @@
+"""The tables that eligibility owns. The migrations make them; a test holds the two together. Queries: ``store``."""
+
+from typing import Final
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from kit.tables import new_metadata
+
+metadata: Final = new_metadata()
+
+policies: Final = Table(
+    "policies",
+    metadata,
+    Column("scheme", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("content_hash", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+    Column("published_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+# One row per application. ``facts`` are frozen with the decision; ``leased_until`` and ``lease_token`` say which
+# process asks the registers right now, ``next_try_at`` when it is due.
+assessments: Final = Table(
+    "assessments",
+    metadata,
+    Column("application_id", Uuid, primary_key=True),
+    Column("scheme", Text, nullable=False),
+    Column("applicant", Text, nullable=False),
+    Column("policy_version", Text, nullable=False),
+    Column("submitted", JSONB, nullable=False),
+    Column("submitted_at", DateTime(timezone=True), nullable=False),
+    Column("traceparent", Text),
+    Column("status", Text, nullable=False),
+    Column("facts", JSONB),
+    Column("outcome", Text),
+    Column("reasons", JSONB),
+    Column("approved", JSONB),
+    Column("cap_holder", Text),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("waits_for", Text),
+    Column("next_try_at", DateTime(timezone=True), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("leased_until", DateTime(timezone=True)),
+    Column("lease_token", Uuid),
+    CheckConstraint("status IN ('pending', 'waiting', 'decided', 'withdrawn')", name="status"),
+    CheckConstraint("outcome IN ('approved', 'rejected')", name="outcome"),
+    CheckConstraint("(status = 'decided') <= (outcome IS NOT NULL AND facts IS NOT NULL)", name="decided"),
+    Index("ix_assessments_due", "next_try_at", postgresql_where=text("status IN ('pending', 'waiting')")),
+)
+
+# The contract counts once in a scheme: held by the application that was approved on it.
+contracts: Final = Table(
+    "contracts",
+    metadata,
+    Column("scheme", Text, primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("application_id", Uuid, ForeignKey("assessments.application_id"), nullable=False, unique=True),
+)
+
+claims: Final = Table(
+    "claims",
+    metadata,
+    Column("claim_id", Uuid, primary_key=True),
+    Column("application_id", Uuid, nullable=False, index=True),
+    Column("submitted", JSONB, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("eligible", JSONB),
+    Column("reasons", JSONB, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("status IN ('verified', 'rejected', 'withdrawn')", name="status"),
+)
+
+# The invoice counts once in the whole programme: held by the claim that it counted in.
+counted_invoices: Final = Table(
+    "counted_invoices",
+    metadata,
+    Column("seller", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("claim_id", Uuid, nullable=False),
+)
