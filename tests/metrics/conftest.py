@@ -43,11 +43,15 @@ def handlers() -> Handlers:
     return Handlers(SHENZHEN)
 
 
-@pytest.fixture
-async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service's HTTP application on the test's database."""
+def client_of(database: Database) -> httpx.AsyncClient:
+    """A client of the service's HTTP application on a database."""
     settings = Settings(database_url="postgresql://unused", kafka_bootstrap="unused")
     known = programme.read(PROGRAMME_FILE)
     app = application(database, known, renderer(database, known, settings), {})
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://metrics") as found:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://metrics")
+
+
+@pytest.fixture
+async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(database) as found:
         yield found

@@ -1,6 +1,6 @@
 """Events as the other services send them, for the tests of metrics: one company's way through the programme."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -160,7 +160,7 @@ class Case:
     def waitlisted(self, minutes: float = 2, amount: int = 60_000_000) -> ApplicationWaitlisted:
         return ApplicationWaitlisted(**self._about(minutes), pool=POOL, approved=Money(amount), short_of="envelope")
 
-    def _claim(self, number: int) -> dict[str, UUID]:
+    def _claim(self, number: int) -> dict[str, Any]:
         return {"claim_id": identifier("claim", self.number, number), "award_id": self.award_id}
 
     def claimed(self, number: int = 1, minutes: float = 3) -> ClaimSubmitted:
@@ -232,7 +232,7 @@ def one_paid_case(ledger: Ledger, case: Case, *, minutes: float = 0) -> list[Eve
     ]
 
 
-def messages(events: list[Event]) -> Iterator[Message]:
+def messages(events: Sequence[Event]) -> Iterator[Message]:
     """Events as the consumer hands them over."""
     for offset, event in enumerate(events):
         topic = TOPIC_OF[type(event)]

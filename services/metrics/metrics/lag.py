@@ -8,7 +8,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from contracts.topics import SERVICES
 from kit.backoff import wait
 from kit.database import describe
 from kit.logging import get_logger
@@ -23,7 +22,7 @@ _CLIENT_ID: Final = "metrics-lag"
 class LagWatch:
     """Reads the groups' committed offsets and the partitions' ends, every ``poll_seconds``."""
 
-    def __init__(self, bootstrap: str, poll_seconds: float, groups: Iterable[str] = SERVICES) -> None:
+    def __init__(self, bootstrap: str, poll_seconds: float, groups: Iterable[str]) -> None:
         self._bootstrap = bootstrap
         self._poll_seconds = poll_seconds
         self._groups = tuple(groups)

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
+from contracts.topics import SERVICES
 from kit.database import Database, describe
 from kit.http import MoreMetrics, Trouble, create_app
 from kit.logging import get_logger
@@ -38,7 +39,8 @@ async def run(settings: Settings) -> None:
     handlers = Handlers(settings.calendar)
     worker = Worker(service, events=SUBSCRIPTIONS, handle=handlers.handle, group=settings.consumer_group, relays=False)
     if "worker" in settings.roles:
-        service.add_loop("lag", LagWatch(settings.kafka_bootstrap, settings.lag_poll_seconds).run)
+        groups = sorted({*SERVICES, settings.consumer_group})
+        service.add_loop("lag", LagWatch(settings.kafka_bootstrap, settings.lag_poll_seconds, groups).run)
     await service.run(application(database, known, renderer(database, known, settings), worker.trouble))
 
 
