@@ -31,7 +31,7 @@ _FENCE_POLL_SECONDS: Final = 0.002
 _ACQUIRE: Final = text(
     """
     UPDATE relay SET holder = :holder, token = token + 1, expires_at = now() + make_interval(secs => :lease)
-    WHERE name = 'outbox' AND expires_at < now() RETURNING token, cursor
+    WHERE name = 'outbox' AND (expires_at < now() OR holder = :holder) RETURNING token, cursor
     """
 )
 _ADVANCE: Final = text(
@@ -99,7 +99,7 @@ class Relay:
                 return
             producer = self._producer = Producer(self._bootstrap, f"{self._source}-relay")
             await producer.start()
-            log.info("relay_leads", token=lease.token, cursor=lease.cursor)
+            log.info("relay_leads", lease=lease.token, cursor=lease.cursor)
             self.trouble = None
             backoff.reset()
             cursor = await self._publish_until(stop, connection, producer, lease.token, lease.cursor)
@@ -139,7 +139,7 @@ class Relay:
         if last <= cursor:
             return cursor
         meters.OUTBOX_PENDING.set(last - cursor)
-        own = (await connection.execute(text("SELECT pg_current_xact_id()::text"))).scalar_one()
+        own = (await connection.execute(text("SELECT pg_current_xact_id()"))).scalar_one()
         passed = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:own AS xid8)")
         deadline = asyncio.get_running_loop().time() + self._lease_seconds / 2
         while not (await connection.execute(passed, {"own": own})).scalar_one():
