@@ -56,6 +56,8 @@ class ClaimEvent(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class ApplicationSubmitted(ApplicationEvent, frozen=True, kw_only=True):
+    """An application was handed in; ``submitted_at`` is its place in every queue."""
+
     TYPE: ClassVar[str] = "application.submitted"
 
     number: str
@@ -68,16 +70,22 @@ class ApplicationSubmitted(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class ApplicationWithdrawn(ApplicationEvent, frozen=True, kw_only=True):
+    """The applicant took the application back; an award that was issued on it is revoked."""
+
     TYPE: ClassVar[str] = "application.withdrawn"
 
     reason: str = ""
 
 
 class ApplicationLapsed(ApplicationEvent, frozen=True, kw_only=True):
+    """The applicant did not answer in time."""
+
     TYPE: ClassVar[str] = "application.lapsed"
 
 
 class ClarificationAnswered(ApplicationEvent, frozen=True, kw_only=True):
+    """The applicant answered what was asked."""
+
     TYPE: ClassVar[str] = "clarification.answered"
 
     answer: str
@@ -85,6 +93,8 @@ class ClarificationAnswered(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class AppealLodged(ApplicationEvent, frozen=True, kw_only=True):
+    """The applicant asks for a rejection to be looked at again, which is possible once."""
+
     TYPE: ClassVar[str] = "appeal.lodged"
 
     grounds: str
@@ -92,6 +102,8 @@ class AppealLodged(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class ClaimSubmitted(ClaimEvent, frozen=True, kw_only=True):
+    """The applicant claims against an award, with invoices and what proves their use."""
+
     TYPE: ClassVar[str] = "claim.submitted"
 
     district: str
@@ -104,6 +116,8 @@ class ClaimSubmitted(ClaimEvent, frozen=True, kw_only=True):
 
 
 class ClaimWithdrawn(ClaimEvent, frozen=True, kw_only=True):
+    """The applicant took a claim back before it was payable."""
+
     TYPE: ClassVar[str] = "claim.withdrawn"
 
 
@@ -111,6 +125,8 @@ class ClaimWithdrawn(ClaimEvent, frozen=True, kw_only=True):
 
 
 class PolicyPublished(Event, frozen=True, kw_only=True):
+    """A version of a scheme's policy document was published; it never changes again."""
+
     TYPE: ClassVar[str] = "policy.published"
 
     scheme: str
@@ -122,6 +138,8 @@ class PolicyPublished(Event, frozen=True, kw_only=True):
 
 
 class ClarificationRequested(ApplicationEvent, frozen=True, kw_only=True):
+    """The applicant is asked something; the clock of the service level stands still meanwhile."""
+
     TYPE: ClassVar[str] = "clarification.requested"
 
     question: Text
@@ -137,6 +155,8 @@ class ReviewOpened(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class ApplicationApproved(ApplicationEvent, frozen=True, kw_only=True):
+    """The application meets the policy: up to ``approved`` is to be awarded, as far as the limits allow."""
+
     TYPE: ClassVar[str] = "application.approved"
 
     pool: str | None
@@ -154,6 +174,8 @@ class ApplicationApproved(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class ApplicationRejected(ApplicationEvent, frozen=True, kw_only=True):
+    """The application does not meet the policy; the reasons name each criterion, its clause and outcome."""
+
     TYPE: ClassVar[str] = "application.rejected"
 
     district: str
@@ -164,6 +186,8 @@ class ApplicationRejected(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class AppealDecided(ApplicationEvent, frozen=True, kw_only=True):
+    """A rejection was looked at again. When the appeal is ``upheld``, an approval follows."""
+
     TYPE: ClassVar[str] = "appeal.decided"
 
     upheld: bool
@@ -181,6 +205,8 @@ class ClaimVerified(ClaimEvent, frozen=True, kw_only=True):
 
 
 class ClaimRejected(ClaimEvent, frozen=True, kw_only=True):
+    """Nothing of the claim can be paid; the reasons say why."""
+
     TYPE: ClassVar[str] = "claim.rejected"
 
     reasons: tuple[Reason, ...]
@@ -190,6 +216,8 @@ class ClaimRejected(ClaimEvent, frozen=True, kw_only=True):
 
 
 class AwardIssued(ApplicationEvent, frozen=True, kw_only=True):
+    """Money was committed to the applicant; ``limited_by`` names the limit that bit."""
+
     TYPE: ClassVar[str] = "award.issued"
 
     award_id: Identifier
@@ -206,6 +234,8 @@ class AwardIssued(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class ApplicationWaitlisted(ApplicationEvent, frozen=True, kw_only=True):
+    """Approved, but the envelope or the pool is short: served by the time of submission once money is freed."""
+
     TYPE: ClassVar[str] = "application.waitlisted"
 
     pool: str
@@ -214,6 +244,8 @@ class ApplicationWaitlisted(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class AwardRefused(ApplicationEvent, frozen=True, kw_only=True):
+    """Approved, but nothing can be awarded: the cap is used up, or the application was withdrawn."""
+
     TYPE: ClassVar[str] = "award.refused"
 
     reasons: tuple[Reason, ...]
@@ -227,16 +259,22 @@ class AwardEnded(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class AwardExpired(AwardEnded, frozen=True, kw_only=True):
+    """The award's validity ended; its rest was not claimed."""
+
     TYPE: ClassVar[str] = "award.expired"
 
 
 class AwardRevoked(AwardEnded, frozen=True, kw_only=True):
+    """The award was taken back."""
+
     TYPE: ClassVar[str] = "award.revoked"
 
     reason: str = ""
 
 
 class AwardClosed(AwardEnded, frozen=True, kw_only=True):
+    """The award is done with: all of it was claimed, or the rest was given up."""
+
     TYPE: ClassVar[str] = "award.closed"
 
 
@@ -252,6 +290,8 @@ class ClaimPayable(ClaimEvent, frozen=True, kw_only=True):
 
 
 class ClaimPaid(ClaimEvent, frozen=True, kw_only=True):
+    """The bank settled the claim's payment."""
+
     TYPE: ClassVar[str] = "claim.paid"
 
     payment_id: Identifier
@@ -280,6 +320,8 @@ class ClaimUnpaid(ClaimEvent, frozen=True, kw_only=True):
 
 
 class PaymentInstructed(ApplicationEvent, frozen=True, kw_only=True):
+    """Finance is to pay this, once: ``end_to_end_id`` is the same on every retry, ``attempt`` counts them."""
+
     TYPE: ClassVar[str] = "payment.instructed"
 
     payment_id: Identifier
@@ -295,6 +337,8 @@ class PaymentInstructed(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class PaymentCancelled(ApplicationEvent, frozen=True, kw_only=True):
+    """A returned payment will not be tried again; its money is committed to the award again."""
+
     TYPE: ClassVar[str] = "payment.cancelled"
 
     payment_id: Identifier
@@ -306,6 +350,8 @@ class PaymentCancelled(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class RecoveryDemanded(ApplicationEvent, frozen=True, kw_only=True):
+    """Money that was disbursed is asked back."""
+
     TYPE: ClassVar[str] = "recovery.demanded"
 
     recovery_id: Identifier
@@ -317,10 +363,15 @@ class RecoveryDemanded(ApplicationEvent, frozen=True, kw_only=True):
 # --- finance.payment-status ------------------------------------------------------------------------------
 
 
-class PaymentReport(Event, frozen=True, kw_only=True):
-    """What the bank did, as the finance system reports it. ``occurred_at`` may be missing in its reports."""
+class FinanceReport(Event, frozen=True, kw_only=True):
+    """What the finance system reports. ``occurred_at`` may be missing: each report has a time of its own."""
 
     occurred_at: Instant | None = None  # type: ignore[assignment]  # finance owns this topic; we ask for less
+
+
+class PaymentReport(FinanceReport, frozen=True, kw_only=True):
+    """What the bank did about a payment."""
+
     payment_id: Identifier
     end_to_end_id: str
     money: Money
@@ -328,19 +379,25 @@ class PaymentReport(Event, frozen=True, kw_only=True):
 
 
 class PaymentSettled(PaymentReport, frozen=True, kw_only=True):
+    """The bank paid."""
+
     TYPE: ClassVar[str] = "payment.settled"
 
     settled_at: Instant
 
 
 class PaymentReturned(PaymentReport, frozen=True, kw_only=True):
+    """The bank could not pay; ``reason_code`` is an ISO 20022 external status reason, e.g. AC04."""
+
     TYPE: ClassVar[str] = "payment.returned"
 
     reason_code: str
     returned_at: Instant
 
 
-class RecoveryReceived(Event, frozen=True, kw_only=True):
+class RecoveryReceived(FinanceReport, frozen=True, kw_only=True):
+    """Money that was asked back has arrived."""
+
     TYPE: ClassVar[str] = "recovery.received"
 
     recovery_id: Identifier
