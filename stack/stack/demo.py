@@ -10,6 +10,7 @@ import asyncio
 import json
 import shutil
 import signal
+import sys
 import tempfile
 import time
 import uuid
@@ -39,7 +40,9 @@ from stack.simulators.portal import Portal, Told
 from stack.simulators.season import Season, season_asks
 from stack.supervisor import Stack
 
+OPEN_SECONDS: Final = 60.0
 REST_SECONDS: Final = 240.0
+WIDTH_IN_FILES: Final = 150
 VERDICT_SECONDS: Final = 30.0
 _VERDICT_EVERY_SECONDS: Final = 0.5
 _INTERRUPTED: Final = 130
@@ -77,6 +80,7 @@ async def play(place: Place, companies: int, seed: int, console: Console) -> Rep
         portal = Portal(callers["intake"], seed, today, place.run)
         asks = season_asks(seed, companies, today, place.run)
         try:
+            await portal.until_open(OPEN_SECONDS)
             with bars(console) as progress:
                 await Season(portal, asks, progress).play(REST_SECONDS)
             evidence, results = await _eventual_verdict(Auditor(callers, place.kafka_bootstrap), portal.told)
@@ -105,7 +109,7 @@ def _chosen_or_fresh(home: Path | None) -> Iterator[Home]:
 
 
 def _tell(ended: Report, *, as_json: bool) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_IN_FILES)
     if as_json:
         console.print_json(json.dumps(ended.as_json()))
     else:

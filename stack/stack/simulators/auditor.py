@@ -7,12 +7,11 @@ from typing import Any, Final
 from uuid import UUID
 
 import httpx
-import msgspec
 
 from contracts.events import ApplicationSubmitted, AwardRefused, ClaimSubmitted, PaymentInstructed
 from stack.simulators.calls import Caller
 from stack.simulators.reading import Record, read_topics
-from stack.simulators.views import ApplicationView, Assessment, Award, BankEntry, Page, Payment, Pool
+from stack.simulators.views import ApplicationView, Assessment, Award, BankEntry, Payment, Pool
 
 SERVICES: Final = ("intake", "eligibility", "disbursement", "metrics", "finance")
 _TIMEOUT_SECONDS: Final = 10.0
@@ -63,7 +62,7 @@ class Auditor:
     async def gather(self) -> Evidence:
         """Read everything once."""
         disbursement, metrics = self._callers["disbursement"], self._callers["metrics"]
-        pools = await _items(disbursement, "/v1/pools", Pool)
+        pools = (await disbursement.page("/v1/pools", Pool)).items
         return Evidence(
             applications={state.application_id: state for state in await self._all("intake", "applications")},
             assessments={each.application_id: each for each in await self._all("eligibility", "assessments")},
@@ -71,9 +70,9 @@ class Auditor:
             payments=await self._all("disbursement", "payments"),
             pools=pools,
             transfers={pool.pool: await self._transfers(pool.pool) for pool in pools},
-            metrics_pools=await _items(metrics, "/v1/pools", Pool),
+            metrics_pools=(await metrics.page("/v1/pools", Pool)).items,
             metrics_text=(await metrics.read("/metrics")).decode(),
-            bank=await _items(self._callers["finance"], "/v1/log", BankEntry),
+            bank=(await self._callers["finance"].page("/v1/log", BankEntry)).items,
             instructions=await read_topics(self._bootstrap, "disbursement.payments"),
             submissions=await read_topics(self._bootstrap, "intake.applications"),
             award_events=await read_topics(self._bootstrap, "disbursement.awards"),
@@ -102,8 +101,3 @@ async def calling(urls: Mapping[str, str], concurrency: int = 16) -> AsyncIterat
     limits = httpx.Limits(max_connections=concurrency)
     async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, limits=limits, trust_env=False) as client:
         yield {name: Caller(client, url) for name, url in urls.items() if name in SERVICES}
-
-
-async def _items(caller: Caller, path: str, of: type[Any]) -> list[Any]:
-    """Return the items of a list that comes in one piece."""
-    return msgspec.json.decode(await caller.read(path), type=Page[of]).items  # type: ignore[valid-type]

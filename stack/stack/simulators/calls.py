@@ -58,14 +58,21 @@ class Caller:
             raise UnexpectedAnswerError(f"GET {answer.url} answers {answer.status_code}: {answer.text[:300]}")
         return answer.content
 
+    async def page(self, path: str, of: type[Item], **query: str | int) -> Page[Item]:
+        """Return one page of a list. Raises UnexpectedAnswerError when its items have another shape."""
+        content = await self.read(path, **query)
+        try:
+            return msgspec.json.decode(content, type=Page[of])  # type: ignore[valid-type]  # a type that is handed in
+        except msgspec.MsgspecError as error:
+            raise UnexpectedAnswerError(f"GET {self._url}{path} answers in another shape: {error}") from error
+
     async def pages(
         self, path: str, of: type[Item], *, cursor_name: str = "cursor", **query: str | int
     ) -> AsyncIterator[Item]:
         """Yield the items of a list, page after page."""
-        decoder = msgspec.json.Decoder(Page[of])  # type: ignore[valid-type]  # a type that is handed in
         cursor: dict[str, str | int] = {}
         while True:
-            page = decoder.decode(await self.read(path, limit=PAGE, **query, **cursor))
+            page = await self.page(path, of, limit=PAGE, **query, **cursor)
             for item in page.items:
                 yield item
             if page.next_cursor is None:

@@ -3,7 +3,9 @@
 What it was told is the other half of the truth: the checks hold the services to it.
 """
 
+import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -17,12 +19,13 @@ import msgspec
 
 from stack.simulators import bodies
 from stack.simulators.asks import Ask
-from stack.simulators.calls import Caller
+from stack.simulators.calls import Caller, UnexpectedAnswerError
 from stack.simulators.claims import ClaimPlan, claims
-from stack.simulators.views import ApplicationView, Problem
+from stack.simulators.views import ApplicationView, Problem, Scheme
 
 # Claims that go over the award's rest, or bring an invoice again, are refused by these codes and no others.
 PROPER_CLAIM_REFUSALS: Final = frozenset({"invoice_already_claimed", "award_exhausted"})
+_LOOK_EVERY_SECONDS: Final = 0.1
 _KEYS: Final = UUID("6f1d3c1e-5b0a-5c55-9d53-9f6d3a1f0c11")  # any fixed namespace
 
 
@@ -68,6 +71,17 @@ class Portal:
         self._today = today
         self._run = run
 
+    async def until_open(self, deadline_seconds: float) -> None:
+        """Wait until intake offers the scheme, as a portal does before it shows a form.
+
+        Raises UnexpectedAnswerError when it is not offered in time.
+        """
+        deadline = time.monotonic() + deadline_seconds
+        while not await self._is_open():
+            if time.monotonic() > deadline:
+                raise UnexpectedAnswerError(f"intake does not offer {bodies.SCHEME} after {deadline_seconds:.0f} s")
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
     async def apply(self, ask: Ask) -> None:
         """Send one application, at once or as a draft that is changed first; a few take it back."""
         manner = random.Random(f"manner {self._seed} {ask.company.index}").choices(_MANNERS, _MANNER_WEIGHTS)[0]
@@ -95,6 +109,10 @@ class Portal:
         async for state in self._caller.pages("/v1/applications", ApplicationView):
             if state.application_id in self.told.accepted:
                 yield state
+
+    async def _is_open(self) -> bool:
+        schemes = [each async for each in self._caller.pages("/v1/schemes", Scheme)]
+        return any(each.scheme == bodies.SCHEME and each.open for each in schemes)
 
     def _plan(self, application_id: UUID) -> list[ClaimPlan]:
         return claims(self._seed, self.told.accepted[application_id], self._today, self._run)

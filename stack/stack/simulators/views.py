@@ -27,6 +27,13 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class Scheme(msgspec.Struct, frozen=True):
+    """An item of intake's ``GET /v1/schemes``."""
+
+    scheme: str
+    open: bool = True
+
+
 class ReasonView(msgspec.Struct, frozen=True):
     code: str
     outcome: str = ""
@@ -119,7 +126,6 @@ class Pool(msgspec.Struct, frozen=True):
     committed: Money
     obligated: Money
     disbursed: Money
-    name: dict[str, str] = {}
     version: int | None = None
     hash: str | None = None
 
