@@ -198,7 +198,7 @@ def _assessment(row: Row[Any]) -> Assessment:
     return Assessment(
         **values
         | {
-            "submitted": msgspec.json.decode(row.submitted, type=ApplicationSubmitted),
+            "submitted": msgspec.convert(row.submitted, ApplicationSubmitted),
             "facts": typed(row.facts, dict[str, dict[str, Any]]),
             "reasons": typed(row.reasons, tuple[Reason, ...]),
             "approved": typed(row.approved, Money),

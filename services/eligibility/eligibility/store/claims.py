@@ -79,10 +79,10 @@ async def load(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, C
 def _claim(row: Row[Any]) -> Claim:
     return Claim(
         claim_id=row.claim_id,
-        submitted=msgspec.json.decode(row.submitted, type=ClaimSubmitted),
+        submitted=msgspec.convert(row.submitted, ClaimSubmitted),
         status=row.status,
         eligible=typed(row.eligible, Money),
-        reasons=msgspec.json.decode(row.reasons, type=tuple[Reason, ...]),
+        reasons=msgspec.convert(row.reasons, tuple[Reason, ...]),
         decided_at=row.decided_at,
     )
 

@@ -11,6 +11,6 @@ def json_or_null(value: Any) -> str | None:
     return None if value is None else to_json(value)
 
 
-def typed(document: str | None, kind: Any) -> Any:
+def typed(document: Any, kind: Any) -> Any:
     """Return the column's value as ``kind``, or None where it is NULL."""
-    return None if document is None else msgspec.json.decode(document, type=kind)
+    return None if document is None else msgspec.convert(document, kind)

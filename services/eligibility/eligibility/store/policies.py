@@ -44,7 +44,7 @@ async def stock(connection: AsyncConnection, shelf: Shelf, versions: Iterable[Ve
     schemes = shelf.lacking(versions)
     if schemes:
         rows = await connection.execute(_LOAD, {"schemes": schemes})
-        shelf.put(msgspec.json.decode(document, type=Policy) for document in rows.scalars())
+        shelf.put(msgspec.convert(document, Policy) for document in rows.scalars())
 
 
 async def read(connection: AsyncConnection, scheme: str | None = None) -> list[dict[str, Any]]:
@@ -56,7 +56,7 @@ async def read(connection: AsyncConnection, scheme: str | None = None) -> list[d
             "version": row.version,
             "content_hash": row.content_hash,
             "published_at": row.published_at,
-            "document": msgspec.json.decode(row.document),
+            "document": row.document,
         }
         for row in rows
     ]
