@@ -71,7 +71,7 @@ def _extra(service: str, config: Config) -> dict[str, str]:
         case "eligibility":
             registers = f"http://{LOOPBACK}:{config.ports.registers}"
             return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies_dir())}
-        case "disbursement":
+        case "disbursement" | "metrics":
             return {"PROGRAMME_FILE": str(policies_dir() / "programme.yaml")}
         case _:
             return {}

@@ -49,6 +49,8 @@ def settings(node_id: int, ports: Sequence[NodePorts], data: Path) -> dict[str, 
         "log.dirs": data,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": 0,
+        "broker.session.timeout.ms": 4_000,  # a killed broker is let in again when its old session ends; default 9 s
+        "broker.heartbeat.interval.ms": 1_000,
         "log.retention.ms": -1,  # projections are rebuilt from the topics at any time
         "log.index.size.max.bytes": 2 << 20,  # the default reserves 20 MB for each partition
         "offsets.topic.num.partitions": 8,

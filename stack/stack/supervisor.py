@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -32,22 +32,18 @@ from stack.progress import Listener, step
 from stack.state import Running, State, clear_leftovers, sole_stack, write
 from stack.watch import Component, keep_running
 
-AppsOf = Callable[[Config, Postgres, str], list[App]]
-
 _log = logging.getLogger(__name__)
 
 
 class Stack:
-    """The running system. `services` may be replaced, so that the machinery can be tested without them."""
+    """The running system."""
 
-    def __init__(
-        self, config: Config | None = None, *, listener: Listener = progress.ignore, services: AppsOf = apps.services
-    ) -> None:
+    def __init__(self, config: Config | None = None, *, listener: Listener = progress.ignore) -> None:
         self.config = config or Config()
         self.postgres = Postgres(self.config.home, self.config.ports.postgres)
         self._kafka = Kafka(self.config.home, self.config.kafka_nodes())
         self._simulators = apps.simulators(self.config, self.kafka_bootstrap)
-        self._services = services(self.config, self.postgres, self.kafka_bootstrap)
+        self._services = apps.services(self.config, self.postgres, self.kafka_bootstrap)
         self._listener = listener
         self._components: dict[str, Component] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
@@ -133,6 +129,7 @@ class Stack:
         if leftovers := await clear_leftovers(home):
             _log.warning("ended what a killed stack had left: %s", ", ".join(leftovers))
             self._listener(progress.Step("leftovers", "done", 0.0, f"ended {', '.join(leftovers)}"))
+        self._remember()
         require_free(self.config.ports.by_name())
 
     async def _start_postgres(self) -> None:

@@ -1,6 +1,6 @@
-"""A service of twenty lines: `standin.py run NAME` answers /health/ready, `standin.py migrate NAME` leaves a mark.
+"""A service of twenty lines, for tests of the machinery around the services.
 
-It refuses a second login, as each service has to work with its own only.
+`run` answers /health/ready and shows its environment, `migrate` leaves a mark. INTAKE_FAILS makes intake fail.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200 if self.path in ("/health/ready", "/env") else 404)
+        self.send_response(200 if self.path in ("/health/ready", "/environment") else 404)
         self.end_headers()
         self.wfile.write(json.dumps(dict(os.environ)).encode())
 
@@ -20,11 +20,11 @@ class Answer(BaseHTTPRequestHandler):
         pass
 
 
-if __name__ == "__main__":
-    verb, name = sys.argv[1:]
-    if verb == "migrate":
-        if "MIGRATION_FAILS" in os.environ:
-            sys.exit("the migration failed: relation is there already")
-        Path(f"migrated-{name}").touch()
+def main(name: str) -> None:
+    failing = os.environ.get(f"{name.upper()}_FAILS")
+    if failing == sys.argv[1]:
+        sys.exit(f"{name} was told to fail")
+    if sys.argv[1] == "migrate":
+        Path(f"migrated-{name}").write_text(os.environ[f"{name.upper()}_MIGRATION_DATABASE_URL"])
     else:
         HTTPServer(("127.0.0.1", int(os.environ[f"{name.upper()}_HTTP_PORT"])), Answer).serve_forever()

@@ -1,0 +1,167 @@
+"""You are behind the `drawdown` command: each function does one command's work and answers what to show."""
+
+import asyncio
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from rich.console import Console
+
+from stack import health, kafka, screen, serve, state
+from stack.config import Config
+from stack.errors import StackError
+from stack.home import Home
+from stack.jars import kafka_classpath
+from stack.ports import LOOPBACK
+from stack.progress import Listener, Step
+from stack.simulators.views import Page, Pool
+from stack.tables import Health
+
+DOWN_SECONDS = 120.0
+ANSWER_SECONDS = 10.0
+POLL_SECONDS = 0.1
+
+
+def up(config: Config, console: Console, tell: Callable[[], None]) -> int:
+    """Start a detached supervisor and show its start; answers the exit code."""
+    launched = serve.launch(config)
+    try:
+        with screen.watching(console) as listener:
+            last = _relay(launched, listener)
+    except KeyboardInterrupt:
+        console.print("stopping what was started", highlight=False)
+        launched.interrupt()
+        return serve.INTERRUPTED
+    if last.get("ready"):
+        tell()
+        return 0
+    if "error" in last:
+        raise _as_error(last)
+    raise StackError(f"the supervisor died while starting: see {config.home.log('supervisor')}")
+
+
+def _relay(launched: serve.Launched, listener: Listener) -> dict[str, Any]:
+    last: dict[str, Any] = {}
+    for message in launched.messages():
+        if "status" in message:
+            listener(Step(**message))
+        last = message
+    return last
+
+
+def _as_error(message: dict[str, Any]) -> StackError:
+    error = StackError(message["error"])
+    error.exit_code = message["exit_code"]
+    return error
+
+
+def up_in_front(config: Config, console: Console, tell: Callable[[], None]) -> int:
+    """Be the supervisor until Ctrl-C or SIGTERM; answers the exit code."""
+    with screen.watching(console) as listener:
+
+        def ready() -> None:
+            listener.settle()
+            tell()
+
+        finished = asyncio.run(serve.serve(config, listener, ready))
+    return 0 if finished else serve.INTERRUPTED
+
+
+def down(home: Home) -> str:
+    """Stop the stack, or what a killed one left; answers what was done. Stopping nothing is no failure."""
+    known = state.read(home)
+    if known is None:
+        return "nothing runs here"
+    if not known.supervisor.is_alive():
+        with state.sole_stack(home):
+            left = asyncio.run(state.clear_leftovers(home))
+        return f"ended what a killed stack had left: {', '.join(left)}" if left else "nothing runs here"
+    began = time.monotonic()
+    known.supervisor.send(signal.SIGTERM)
+    while known.supervisor.is_alive():
+        if time.monotonic() - began > DOWN_SECONDS:
+            pid = known.supervisor.pid
+            raise StackError(f"the stack (pid {pid}) does not stop: see {home.log('supervisor')}, then kill -9 {pid}")
+        time.sleep(POLL_SECONDS)
+    return f"stopped in {time.monotonic() - began:.1f} s"
+
+
+def status(home: Home) -> list[Health]:
+    """Each component that the state file names, asked for its health; empty where nothing was started."""
+    known = state.read(home)
+    return asyncio.run(_ask_all(known.components)) if known else []
+
+
+async def _ask_all(components: tuple[state.Running, ...]) -> list[Health]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return list(await asyncio.gather(*(_ask(client, component) for component in components)))
+
+
+async def _ask(client: httpx.AsyncClient, component: state.Running) -> Health:
+    if not component.identity.is_alive():
+        return Health(component, "dead")
+    if component.name.startswith(("kafka", "postgres")):
+        return Health(component, await health.tcp_trouble(component.port))
+    return Health(component, await health.http_trouble(client, f"http://{LOOPBACK}:{component.port}"))
+
+
+def log_files(home: Home, component: str | None) -> list[Path]:
+    """The log of one component, or all. Raises StackError naming those that there are."""
+    there = sorted(home.logs.glob("*.log"))
+    if component is None and there:
+        return there
+    chosen = [path for path in there if path.stem == component]
+    if not chosen:
+        names = ", ".join(path.stem for path in there) or "none yet: drawdown up"
+        raise StackError(f"no log of {component or 'anything'} in {home.logs}; there are: {names}")
+    return chosen
+
+
+@dataclass(frozen=True)
+class PoolsAnswer:
+    """What the metrics service answered, as it came and as it reads."""
+
+    raw: str
+    pools: list[Pool]
+
+
+def pools(home: Home) -> PoolsAnswer:
+    """Ask the running metrics service for the pools."""
+    port = _port_of(home, "metrics")
+    try:
+        answer = httpx.get(f"http://{LOOPBACK}:{port}/v1/pools", timeout=ANSWER_SECONDS, trust_env=False)
+        answer.raise_for_status()
+        return PoolsAnswer(answer.text, msgspec.json.decode(answer.content, type=Page[Pool]).items)
+    except (httpx.HTTPError, msgspec.MsgspecError) as error:
+        raise StackError(f"the metrics service does not answer as expected ({error}): drawdown status") from error
+
+
+def console_consumer(home: Home, topic: str, more: list[str]) -> int:
+    """Run Kafka's console consumer on the running broker; answers its exit code."""
+    bootstrap = f"{LOOPBACK}:{_port_of(home, 'kafka')}"
+    shown = [f"--property=print.{what}=true" for what in ("headers", "key")]
+    java = kafka.java_command(home, kafka_classpath())
+    consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer"
+    arguments = ["--bootstrap-server", bootstrap, "--topic", topic, "--from-beginning", *shown, *more]
+    return subprocess.run([*java, consumer, *arguments], check=False).returncode
+
+
+def demo(home: Path | None, *, companies: int, seed: int, as_json: bool) -> int:
+    """Run the demonstration; answers its exit code."""
+    demonstration = import_module("stack.demo")  # here, because it loads all of the simulators
+    return int(demonstration.run(home, companies=companies, seed=seed, as_json=as_json))
+
+
+def _port_of(home: Home, component: str) -> int:
+    known = state.read(home)
+    port = known.port(component) if known else None
+    if port is None:
+        raise StackError(f"no {component} runs in {home.path}: drawdown up")
+    return port
