@@ -17,7 +17,9 @@ from stack.simulators.population import companies
 from stack.simulators.portal import Portal
 from stack.simulators.views import ApplicationView, ClaimInApplication
 
+# Looking costs intake the same work as serving people: at most a quarter of the time is spent on it.
 _WATCH_EVERY_SECONDS: Final = 0.3
+_PAUSE_PER_LOOK: Final = 3
 _EXAMPLES_SHOWN: Final = 5
 
 Work = TypeVar("Work")
@@ -65,11 +67,13 @@ class Season:
         deadline = time.monotonic() + deadline_seconds
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self.submit())
+            looked_at = time.monotonic()
             while moving := await self._advance(sending):
-                if time.monotonic() > deadline:
-                    sending.cancel()
+                now = time.monotonic()
+                if now > deadline:
                     raise StillMovingError(_still(moving, deadline_seconds))
-                await asyncio.sleep(_WATCH_EVERY_SECONDS)
+                await asyncio.sleep(max(_WATCH_EVERY_SECONDS, (now - looked_at) * _PAUSE_PER_LOOK))
+                looked_at = time.monotonic()
 
     async def submit(self) -> None:
         """Send all applications."""
