@@ -158,7 +158,8 @@ class Scene:
         return (await self.connection.execute(select(tables.pools).where(tables.pools.c.pool == POOL))).one()
 
     async def envelope(self) -> Any:
-        return (await self.connection.execute(select(tables.envelopes))).one()
+        """Return the one envelope in use, or None before the first award."""
+        return (await self.connection.execute(select(tables.envelopes))).first()
 
     async def rows(self, table: Any) -> list[Any]:
         return list((await self.connection.execute(select(table))).all())
