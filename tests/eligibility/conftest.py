@@ -79,7 +79,6 @@ def registers(register_server: FakeRegisters) -> FakeRegisters:
 def settings(migrated: Database, registers: FakeRegisters) -> Settings:
     """Settings with short times: what waits in production for seconds waits here for hundredths."""
     quick: dict[str, Any] = {
-        "register_timeout_seconds": 0.3,
         "register_tries": 2,
         "register_open_seconds": 0.1,
         "register_answer_age_seconds": 0.0,

@@ -21,7 +21,7 @@ class Settings(ServiceSettings):
     register_timeout_seconds: float = Field(default=2.0, gt=0, description="most time for one answer of a register")
     register_tries: int = Field(default=3, ge=1, le=10, description="how often a look-up is tried before it fails")
     register_companies_at_once: int = Field(
-        default=24, ge=1, le=500, description="companies that the registers are asked about at the same time"
+        default=8, ge=1, le=500, description="companies that the registers are asked about at the same time"
     )
     register_failures_to_open: int = Field(
         default=5, ge=1, description="failed look-ups in a row after which a register is left alone"
