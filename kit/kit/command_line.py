@@ -1,44 +1,47 @@
-"""`python -m <service> run | migrate | openapi`: the three things that one can do with a service."""
+"""`python -m <service> run | migrate | openapi`: the three things that one can do with a service.
+
+Each imports only what it needs: a migration starts without the web framework, a service without Alembic.
+"""
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any
+from importlib import import_module
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from kit import logging, migrations
-from kit.database import describe
-from kit.service import run_process
-from kit.settings import Settings, complain, load_settings, refuse_to_start
+from kit import logging
+from kit.settings import ServiceSettings, complain, load_settings, refuse_to_start
 
 USAGE = "usage: python -m {service} run | migrate | openapi"
 
 
-def main(
-    service: str,
-    settings_kind: type[Settings],
-    run: Callable[[Settings], Awaitable[None]],
-    openapi: Callable[[], dict[str, Any]],
-) -> None:
-    """Be the entry point of a service's package."""
+def main(service: str, settings_kind: type[ServiceSettings]) -> None:
+    """Be the entry point of a service's package, which has a ``main`` module with ``run`` and ``openapi``."""
     match sys.argv[1:]:
         case ["run"]:
-            settings = load_settings(settings_kind)
-            logging.configure(service, log_format=settings.log_format, level=settings.log_level)
-            run_process(lambda: run(settings))
+            _run(service, load_settings(settings_kind))
         case ["migrate"]:
             _migrate(service, load_settings(settings_kind).migration_database_url)
         case ["openapi"]:
-            sys.stdout.write(json.dumps(openapi(), ensure_ascii=False, indent=2) + "\n")
+            document = import_module(f"{service}.main").openapi()
+            sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
         case _:
             complain(USAGE.format(service=service))
             sys.exit(2)
 
 
+def _run(service: str, settings: ServiceSettings) -> None:
+    logging.configure(service, log_format=settings.log_format, level=settings.log_level)
+    run = import_module(f"{service}.main").run
+    import_module("kit.service").run_process(lambda: run(settings))
+
+
 def _migrate(service: str, url: str | None) -> None:
     if url is None:
         refuse_to_start(f"{service.upper()}_MIGRATION_DATABASE_URL is missing: the login that owns the tables")
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  # see the module's docstring
+
+    from kit import migrations  # noqa: PLC0415
+    from kit.database import describe  # noqa: PLC0415
+
     try:
         migrations.migrate(service, url)
     except (SQLAlchemyError, OSError) as error:

@@ -5,38 +5,30 @@ time take turns.
 """
 
 import asyncio
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Final
 
 from alembic import command, context, op
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from kit import revisions
 from kit.database import async_url
+from kit.revisions import head
 
 _LOCK_KEY: Final = 7_201_452  # any constant: one migration at a time per database
 _LOCK_TIMEOUT: Final = "5s"
 
+__all__ = ["configuration", "create_delivery_tables", "execute_script", "head", "migrate", "run", "upgrade"]
+
 
 def configuration(service: str) -> Config:
     """Return Alembic's configuration for a service's package."""
-    package = import_module(service)
     config = Config()
-    config.set_main_option("script_location", str(Path(str(package.__file__)).parent / "migrations"))
+    config.set_main_option("script_location", str(revisions.directory(service)))
     config.set_main_option("path_separator", "os")
     return config
-
-
-def head(service: str) -> str:
-    """Return the one revision that the code needs; raise when the history has several heads."""
-    revision = ScriptDirectory.from_config(configuration(service)).get_current_head()
-    if revision is None:
-        raise LookupError(f"{service} has no migrations")
-    return revision
 
 
 async def upgrade(service: str, url: str) -> None:

@@ -16,7 +16,7 @@ import uvloop
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from kit import idempotency, meters, migrations
+from kit import idempotency, meters, revisions
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe
 from kit.errors import SetupError, TransientError
@@ -126,7 +126,7 @@ class Service:
             raise
 
     async def _wait_for_database(self) -> None:
-        revision = migrations.head(self.name)
+        revision = revisions.head(self.name)
         backoff = Backoff(0.1, 5.0)
         while not self._stop.is_set():
             try:

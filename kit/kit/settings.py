@@ -74,7 +74,9 @@ def load_settings(kind: type[Settings]) -> Settings:
 
 def complain(line: str) -> None:
     """Write one line for the operator to standard error."""
-    sys.stderr.write(f"{Path(sys.argv[0]).name if sys.argv else 'drawdown'}: {line}\n")
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    sys.stderr.write(f"{name}: {line}\n")
 
 
 def refuse_to_start(line: str) -> NoReturn:

@@ -1,7 +1,6 @@
 """`python -m eligibility run | migrate | openapi`."""
 
-from eligibility.main import openapi, run
 from eligibility.settings import Settings
 from kit.command_line import main
 
-main("eligibility", Settings, run, openapi)
+main("eligibility", Settings)

@@ -1,7 +1,6 @@
 """`python -m intake run | migrate | openapi`."""
 
-from intake.main import openapi, run
 from intake.settings import Settings
 from kit.command_line import main
 
-main("intake", Settings, run, openapi)
+main("intake", Settings)
