@@ -96,8 +96,8 @@ _LISTS: Final[dict[str, type[Any]]] = {
 
 
 @asynccontextmanager
-async def calling(urls: Mapping[str, str], concurrency: int = 16) -> AsyncIterator[dict[str, Caller]]:
-    """Open a caller for each service and outside party that the urls name."""
-    limits = httpx.Limits(max_connections=concurrency)
+async def calling(urls: Mapping[str, str], connections: int = 24) -> AsyncIterator[dict[str, Caller]]:
+    """Open a caller for each service and outside party that the urls name. Writers need room besides readers."""
+    limits = httpx.Limits(max_connections=connections)
     async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, limits=limits, trust_env=False) as client:
         yield {name: Caller(client, url) for name, url in urls.items() if name in SERVICES}

@@ -17,9 +17,10 @@ from stack.simulators.population import companies
 from stack.simulators.portal import Portal
 from stack.simulators.views import ApplicationView, ClaimInApplication
 
-# Looking costs intake the same work as serving people: at most a quarter of the time is spent on it.
-_WATCH_EVERY_SECONDS: Final = 0.3
-_PAUSE_PER_LOOK: Final = 3
+# Looking costs intake as much as serving people: a fifth of the time at most goes into it.
+_SHORTEST_PAUSE_SECONDS: Final = 0.3
+_LONGEST_PAUSE_SECONDS: Final = 3.0
+_PAUSE_PER_LOOK: Final = 4
 _EXAMPLES_SHOWN: Final = 5
 
 Work = TypeVar("Work")
@@ -58,6 +59,7 @@ class Season:
         self._concurrency = concurrency
         self._claimed: set[UUID] = set()
         self._planned = 0
+        self._pause_seconds = _SHORTEST_PAUSE_SECONDS
 
     async def play(self, deadline_seconds: float) -> None:
         """Send all applications, file claims on what is awarded, return once nothing moves any more.
@@ -67,13 +69,10 @@ class Season:
         deadline = time.monotonic() + deadline_seconds
         async with asyncio.TaskGroup() as group:
             sending = group.create_task(self.submit())
-            looked_at = time.monotonic()
             while moving := await self._advance(sending):
-                now = time.monotonic()
-                if now > deadline:
+                if time.monotonic() > deadline:
                     raise StillMovingError(_still(moving, deadline_seconds))
-                await asyncio.sleep(max(_WATCH_EVERY_SECONDS, (now - looked_at) * _PAUSE_PER_LOOK))
-                looked_at = time.monotonic()
+                await asyncio.sleep(self._pause_seconds)
 
     async def submit(self) -> None:
         """Send all applications."""
@@ -82,13 +81,21 @@ class Season:
     async def _advance(self, sending: asyncio.Task[None]) -> list[str]:
         """Look at everything once and file the claims that are due; return what still moves."""
         all_sent = sending.done()
-        states = {state.application_id: state async for state in self._portal.applications()}
+        states = await self._look()
         filed = await self._claim(states.values())
         self._progress(self._tally(states.values()))
         moving = [words for state in states.values() if (words := movement(state))]
         moving += [f"{each} is not in intake's list" for each in self._portal.told.accepted.keys() - states.keys()]
         moving += [f"claims were filed on {filed} awards"] if filed else []
         return moving if all_sent else ["applications are being sent", *moving]
+
+    async def _look(self) -> dict[UUID, ApplicationView]:
+        """Read every application's state; the longer that takes, the later is the next look."""
+        began = time.monotonic()
+        states = {state.application_id: state async for state in self._portal.applications()}
+        wanted = (time.monotonic() - began) * _PAUSE_PER_LOOK
+        self._pause_seconds = min(max(wanted, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS)
+        return states
 
     async def _claim(self, states: Iterable[ApplicationView]) -> int:
         """File the claims of those whose award is new; return how many those were."""
