@@ -146,7 +146,7 @@ def pools(home: Home) -> PoolsAnswer:
 def console_consumer(home: Home, topic: str, more: list[str]) -> int:
     """Run Kafka's console consumer on the running broker; answers its exit code."""
     bootstrap = f"{LOOPBACK}:{_port_of(home, 'kafka')}"
-    shown = [f"--property=print.{what}=true" for what in ("headers", "key")]
+    shown = [f"--formatter-property=print.{what}=true" for what in ("headers", "key")]
     java = kafka.java_command(home, kafka_classpath())
     consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer"
     arguments = ["--bootstrap-server", bootstrap, "--topic", topic, "--from-beginning", *shown, *more]

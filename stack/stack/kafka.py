@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import subprocess
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -38,7 +39,11 @@ class Kafka:
 
     async def prepare(self, progress: Progress | None = None) -> None:
         """Fetch and verify the jars, write each node's configuration, format the storage of a new node."""
-        classpath = await asyncio.to_thread(kafka_classpath, progress)
+        stop_downloads = threading.Event()
+        try:
+            classpath = await asyncio.to_thread(kafka_classpath, progress, stop_downloads)
+        finally:
+            stop_downloads.set()  # a thread can't be cancelled
         java = java_command(self._home, classpath)
         for node_id in self._node_ids():
             self._configure(node_id)
@@ -111,9 +116,18 @@ def logging_file(home: Home) -> Path:
 
 
 def java_command(home: Home, classpath: Sequence[Path]) -> list[str]:
-    """The beginning of every command line that runs one of Kafka's classes."""
+    """The beginning of every command line that runs one of Kafka's classes.
+
+    The flags are in a file, because the class path alone would be 4,000 characters in every list of processes.
+    """
     configuration = f"-Dlog4j2.configurationFile=file:{logging_file(home)}"
-    return [str(JAVA), *JVM_FLAGS, configuration, "-cp", ":".join(map(str, classpath))]
+    arguments = [*JVM_FLAGS, configuration, "-cp", ":".join(map(str, classpath))]
+    file = home.kafka / "java.args"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(f'"{argument}"\n' for argument in arguments)
+    if not file.exists() or file.read_text() != text:  # a broker that is being started again reads it
+        file.write_text(text)
+    return [str(JAVA), f"@{file}"]
 
 
 @asynccontextmanager

@@ -86,7 +86,14 @@ def write_properties(path: Path, values: Mapping[str, object]) -> None:
 
 
 def cluster_id(path: Path) -> str:
-    """One id for all nodes of a data directory, made at the first start (Kafka's form: a UUID in 22 characters)."""
+    """One id for all nodes of a data directory, made at the first start."""
     if not path.exists():
-        path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+        path.write_text(new_cluster_id())
     return path.read_text().strip()
+
+
+def new_cluster_id() -> str:
+    """Kafka's form: a UUID in 22 characters of base 64, but none that a command line would take for a flag."""
+    while (identifier := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return identifier

@@ -169,10 +169,11 @@ class Stack:
         self._watchers[component.name] = asyncio.create_task(keep_running(component, self._remember))
 
     async def _stop_watching(self, names: Sequence[str]) -> None:
-        watchers = [self._watchers.pop(name) for name in names if name in self._watchers]
-        for watcher in watchers:
-            watcher.cancel()
-        await asyncio.gather(*watchers, return_exceptions=True)
+        watchers = {self._watchers.pop(name) for name in names if name in self._watchers}
+        while watchers:  # again and again, because a library may swallow a cancellation
+            for watcher in watchers:
+                watcher.cancel()
+            _, watchers = await asyncio.wait(watchers, timeout=1)
 
     async def _stop_one(self, component: Component) -> None:
         with step(self._listener, component.name, done="stopped"):

@@ -1,6 +1,6 @@
 """You are at the tables that people read: what runs, and how far each pool is drawn down."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from contracts.money import yuan
 from stack.simulators.views import Pool
 from stack.state import Running
 
-BAR_CELLS = 30
+BAR_CELLS = 17
 STATES = {"available": "green", "committed": "yellow", "obligated": "cyan", "disbursed": "blue"}
 
 
@@ -37,22 +37,20 @@ def status_table(components: Iterable[Health]) -> Table:
     return table
 
 
-def pools_table(pools: Iterable[Pool]) -> Table:
-    """Each pool's books in yuan, and a bar of the four states to scale."""
-    table = Table("pool")
-    table.add_column("appropriated", justify="right")
-    for state, colour in STATES.items():
-        table.add_column(Text(state, style=colour), justify="right")
-    table.add_column("")
+def pools_table(pools: Sequence[Pool]) -> Table:
+    """The books of each pool in yuan, one pool a column (three of them fit into 80 characters), and a bar to scale."""
+    table = Table("CNY")
     for pool in pools:
-        balances = pool.balances()
-        money = (f"¥{yuan(balances[state])}" for state in STATES)
-        table.add_row(pool.pool, f"¥{yuan(pool.appropriated.amount)}", *money, bar(pool))
+        table.add_column(pool.pool, justify="right", no_wrap=True)
+    table.add_row("appropriated", *(yuan(pool.appropriated.amount) for pool in pools), end_section=True)
+    for state, colour in STATES.items():
+        table.add_row(Text(state, style=colour), *(yuan(pool.balances()[state]) for pool in pools))
+    table.add_row("", *(bar(pool) for pool in pools))
     return table
 
 
 def bar(pool: Pool) -> Text:
-    """The four states side by side; one that holds anything shows in one cell at least."""
+    """What is drawn down, and the rest; a state that holds anything shows in one cell at least."""
     bar = Text()
     for state in ("disbursed", "obligated", "committed"):
         bar.append("█" * _cells(pool, state), style=STATES[state])

@@ -1,5 +1,6 @@
 """You are where the contract's topics come to exist on a broker that creates none by itself."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from contracts.topics import TOPICS, Topic
 from stack.errors import StackError
 
 ADMIN_TIMEOUT_MS = 10_000
+CLOSE_SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -21,7 +23,9 @@ async def admin_client(bootstrap: str) -> AsyncIterator[Any]:  # aiokafka has no
         await admin.start()
         yield admin
     finally:
-        await admin.close()
+        # In a task of its own, with a deadline: aiokafka's close() waits for a broker that hangs, and it swallows a
+        # cancellation that was meant for us, which would then run on for ever.
+        await asyncio.wait({asyncio.create_task(admin.close())}, timeout=CLOSE_SECONDS)
 
 
 async def create_topics(bootstrap: str, replicas: int) -> None:

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from contracts.topics import TOPICS
+from stack import kafkadata
 from stack.errors import StackError
 from stack.kafka import Kafka
 from stack.topics import admin_client, create_topics
@@ -37,6 +39,12 @@ async def test_another_number_of_partitions_is_refused(kafka: Kafka, monkeypatch
 
 def _fields(topic: Any) -> dict[str, Any]:
     return {name: getattr(topic, name) for name in topic.__struct_fields__}
+
+
+def test_a_cluster_id_is_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter([UUID(int=0xF8 << 120), UUID(int=1)])
+    monkeypatch.setattr("uuid.uuid4", lambda: next(drawn))
+    assert kafkadata.new_cluster_id() == "A" * 21 + "Q"
 
 
 async def test_an_unknown_topic_is_not_made_by_writing_to_it(kafka: Kafka, admin: Any) -> None:
