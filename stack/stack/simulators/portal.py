@@ -8,7 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Final
@@ -118,7 +118,8 @@ class Portal:
         return claims(self._seed, self.told.accepted[application_id], self._today, self._run)
 
     async def _apply_by_draft(self, ask: Ask) -> UUID | None:
-        application_id = await self._create(ask, submit=False)
+        draft = replace(ask, amount=ask.amount // 2)
+        application_id = await self._create(draft, submit=False)
         if application_id is None:
             return None
         path = f"/v1/applications/{application_id}"
