@@ -1,0 +1,28 @@
+"""The journeys run on the whole system: real Kafka, real PostgreSQL, the four services and the outside parties."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from stack.config import Config, Ports
+from stack.home import open_home
+from stack.supervisor import Stack
+from tests.journeys.traveller import Traveller
+
+
+@pytest.fixture(scope="session")
+async def system() -> AsyncIterator[Stack]:
+    path = Path(tempfile.mkdtemp(prefix="drawdown-journeys-"))
+    async with Stack(Config(home=open_home(path), ports=Ports.free())) as stack:
+        yield stack
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+async def traveller(system: Stack) -> AsyncIterator[Traveller]:
+    async with httpx.AsyncClient(timeout=30.0, trust_env=False) as client:
+        yield Traveller(system, client)
