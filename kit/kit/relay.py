@@ -20,6 +20,7 @@ from kit.backoff import Backoff, wait
 from kit.database import Database, describe
 from kit.errors import FencedError, TransientError
 from kit.kafka import Producer, Record
+from kit.lease import Lease
 from kit.logging import get_logger
 from kit.messages import headers_of
 
@@ -28,24 +29,14 @@ log = get_logger(__name__)
 _PAGE: Final = 2_000
 _FENCE_POLL_SECONDS: Final = 0.002
 
-_ACQUIRE: Final = text(
-    """
-    UPDATE relay SET holder = :holder, token = token + 1, expires_at = now() + make_interval(secs => :lease)
-    WHERE name = 'outbox' AND (expires_at < now() OR holder = :holder) RETURNING token, cursor
-    """
-)
-_ADVANCE: Final = text(
-    """
-    UPDATE relay SET cursor = :cursor, expires_at = now() + make_interval(secs => :lease)
-    WHERE name = 'outbox' AND token = :token
-    """
-)
-_RELEASE: Final = text("UPDATE relay SET expires_at = '-infinity' WHERE name = 'outbox' AND token = :token")
 _READ: Final = text(
     """
-    SELECT id, event_id, topic, key, type, subject, time, traceparent, data, created_at FROM outbox
+    SELECT id, event_id, topic, key, type, subject, time, traceparent, data FROM outbox
     WHERE id > :cursor AND id <= :limit ORDER BY id LIMIT :page
     """
+)
+_OLDEST: Final = text(
+    "SELECT extract(epoch FROM now() - created_at) FROM outbox WHERE id > :cursor ORDER BY id LIMIT 1"
 )
 
 
@@ -92,38 +83,32 @@ class Relay:
     async def _hold_lease(self, stop: asyncio.Event, backoff: Backoff) -> None:
         async with self._database.engine.connect() as plain:
             connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
-            lease = (await connection.execute(_ACQUIRE, {"holder": self._holder, "lease": self._lease_seconds})).first()
+            lease = await Lease.acquire(connection, self._holder, self._lease_seconds)
             if lease is None:
                 self.trouble = None  # another process relays: that is as it should be
                 await wait(stop, self._lease_seconds / 2)
                 return
             producer = self._producer = Producer(self._bootstrap, f"{self._source}-relay")
-            await producer.start()
+            await lease.keep_during(producer.start())
             log.info("relay_leads", lease=lease.token, cursor=lease.cursor)
             self.trouble = None
             backoff.reset()
-            cursor = await self._publish_until(stop, connection, producer, lease.token, lease.cursor)
-            await connection.execute(_RELEASE, {"token": lease.token})
-            log.info("relay_released", token=lease.token, cursor=cursor)
+            await self._publish_until(stop, connection, producer, lease)
+            await lease.release()
+            log.info("relay_released", lease=lease.token, cursor=lease.cursor)
 
     async def _publish_until(
-        self, stop: asyncio.Event, connection: AsyncConnection, producer: Producer, token: int, cursor: int
-    ) -> int:
-        renewed_at = asyncio.get_running_loop().time()
+        self, stop: asyncio.Event, connection: AsyncConnection, producer: Producer, lease: Lease
+    ) -> None:
         while not stop.is_set():
-            limit = await self._fence(connection, cursor)
-            now = asyncio.get_running_loop().time()
-            if limit > cursor:
-                cursor = await self._publish(connection, producer, token, cursor, limit)
-                renewed_at = now
+            limit = await self._fence(stop, connection, lease)
+            if limit > lease.cursor:
+                await self._publish(connection, producer, lease, limit)
                 continue
             meters.OUTBOX_PENDING.set(0)
             meters.OUTBOX_OLDEST.set(0)
-            if now - renewed_at > self._lease_seconds / 3:
-                await self._advance(connection, token, cursor)
-                renewed_at = now
+            await lease.keep()
             await self._nap()
-        return cursor
 
     async def _nap(self) -> None:
         try:
@@ -132,33 +117,38 @@ class Relay:
             return
         self._woken.clear()
 
-    async def _fence(self, connection: AsyncConnection, cursor: int) -> int:
+    async def _fence(self, stop: asyncio.Event, connection: AsyncConnection, lease: Lease) -> int:
         """Return an id up to which every event is committed or will never be; the cursor when there is none new."""
-        row = (await connection.execute(text("SELECT last_value, is_called FROM outbox_id_seq"))).one()
-        last: int = row.last_value if row.is_called else 0
-        if last <= cursor:
-            return cursor
-        meters.OUTBOX_PENDING.set(last - cursor)
+        last = await self._last_id(connection)
+        if last <= lease.cursor:
+            return lease.cursor
+        meters.OUTBOX_PENDING.set(last - lease.cursor)
         own = (await connection.execute(text("SELECT pg_current_xact_id()"))).scalar_one()
         passed = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:own AS xid8)")
-        deadline = asyncio.get_running_loop().time() + self._lease_seconds / 2
         while not (await connection.execute(passed, {"own": own})).scalar_one():
-            if asyncio.get_running_loop().time() > deadline:
-                return cursor  # a long transaction holds the fence: renew the lease, then wait on
+            if stop.is_set():
+                return lease.cursor
+            if await lease.keep():  # a long transaction, of anybody in this cluster, may hold the fence
+                await self._measure(connection, lease)
             await asyncio.sleep(_FENCE_POLL_SECONDS)  # PostgreSQL tells nobody when a transaction ends
         return last
 
-    async def _publish(
-        self, connection: AsyncConnection, producer: Producer, token: int, cursor: int, limit: int
-    ) -> int:
-        """Send one page and move the cursor past it; return the new cursor."""
-        rows = (await connection.execute(_READ, {"cursor": cursor, "limit": limit, "page": _PAGE})).all()
+    async def _last_id(self, connection: AsyncConnection) -> int:
+        row = (await connection.execute(text("SELECT last_value, is_called FROM outbox_id_seq"))).one()
+        return int(row.last_value) if row.is_called else 0
+
+    async def _measure(self, connection: AsyncConnection, lease: Lease) -> None:
+        meters.OUTBOX_PENDING.set(await self._last_id(connection) - lease.cursor)
+        oldest = await connection.execute(_OLDEST, {"cursor": lease.cursor})
+        meters.OUTBOX_OLDEST.set(max(0.0, float(oldest.scalar() or 0)))
+
+    async def _publish(self, connection: AsyncConnection, producer: Producer, lease: Lease, limit: int) -> None:
+        """Send one page and move the cursor past it."""
+        rows = (await connection.execute(_READ, {"cursor": lease.cursor, "limit": limit, "page": _PAGE})).all()
         if rows:
-            meters.OUTBOX_OLDEST.set(max(0.0, (await self._now(connection) - rows[0].created_at).total_seconds()))
-            await producer.send(self._records(rows))
-        reached: int = rows[-1].id if len(rows) == _PAGE else limit
-        await self._advance(connection, token, reached)
-        return reached
+            await self._measure(connection, lease)
+            await lease.keep_during(producer.send(self._records(rows)))
+        await lease.advance(rows[-1].id if len(rows) == _PAGE else limit)
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[Record]:
         return [
@@ -179,14 +169,6 @@ class Relay:
             )
             for row in rows
         ]
-
-    async def _advance(self, connection: AsyncConnection, token: int, cursor: int) -> None:
-        values = {"cursor": cursor, "lease": self._lease_seconds, "token": token}
-        if (await connection.execute(_ADVANCE, values)).rowcount != 1:
-            raise FencedError("another relay has taken the lease")
-
-    async def _now(self, connection: AsyncConnection) -> Any:
-        return (await connection.execute(text("SELECT now()"))).scalar_one()
 
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
