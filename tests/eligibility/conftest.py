@@ -10,7 +10,6 @@ import uvicorn
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from eligibility.policies import Document
 from eligibility.publication import publish
 from eligibility.settings import Settings
 from eligibility.tables import metadata
@@ -18,7 +17,7 @@ from kit import migrations
 from kit.database import Database
 from stack.postgres import Postgres
 from tests.eligibility.registers import FakeRegisters
-from tests.eligibility.scenes import POLICY, Desk
+from tests.eligibility.scenes import DOCUMENT, Desk
 
 EMPTIED = ["counted_invoices", "claims", "contracts", "assessments", "policies", "outbox", "inbox"]
 
@@ -38,7 +37,7 @@ async def database(migrated: Database) -> Database:
     async with migrated.transaction() as connection:
         for name in EMPTIED:
             await connection.execute(text(f"DELETE FROM {name}"))
-    await publish(migrated, [Document("compute-voucher.yaml", POLICY, "as-tested")])
+    await publish(migrated, [DOCUMENT])
     return migrated
 
 

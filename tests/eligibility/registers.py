@@ -42,6 +42,11 @@ class FakeRegisters:
         for register in names or PATHS:
             self.answer(register, {"detail": "out of order"}, status=503)
 
+    async def until_asked(self, times: int) -> None:
+        """Wait until so many answers were asked of the first register."""
+        while self.asked["business_registration"] < times:  # noqa: ASYNC110  # a count, not an event
+            await asyncio.sleep(0.01)
+
     def _endpoint(self, name: str) -> Any:
         async def endpoint(request: Request) -> Response:
             self.asked[name] += 1

@@ -30,7 +30,8 @@ OTHER_APPLICANT = "91440300MA5GYYYY1A"
 PROVIDER = "91440300MA5HHHHH2B"
 FEN = 100
 
-POLICY: Policy = read_document(POLICIES / "compute-voucher.yaml").policy
+DOCUMENT = read_document(POLICIES / "compute-voucher.yaml")
+POLICY: Policy = DOCUMENT.policy
 FACTS: dict[str, dict[str, Any]] = {
     "business_registration": {"found": True, "status": "active"},
     "credit_record": {"blacklisted": False},
