@@ -63,9 +63,10 @@ class FakeRegisters:
 
 
 def _usual(name: str, code: str) -> dict[str, Any]:
-    return {
+    usual: dict[str, dict[str, Any]] = {
         "business_registration": {"uscc": code, "name": "示例", "status": "active", "registered_on": "2024-05-06"},
         "credit_record": {"uscc": code, "blacklisted": False},
         "related_companies": {"uscc": code, "group": code, "members": [code]},
         "provider": {"uscc": code, "listed": True, "services": ["compute"]},
-    }[name]
+    }
+    return usual[name]

@@ -115,7 +115,7 @@ def test_without_invoices_it_is_rejected() -> None:
 
 
 def test_a_sum_that_other_readers_could_not_hold_is_rejected() -> None:
-    huge = {"money": Money(LARGEST_EXACT_INTEGER), "tax": Money(0)}
+    huge: dict[str, Any] = {"money": Money(LARGEST_EXACT_INTEGER), "tax": Money(0)}
     assert faults(verify(invoice("1", **huge), invoice("2", **huge))) == ["eligible-amount"]
 
 

@@ -6,12 +6,14 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
 from contracts.events import (
     ApplicationApproved,
+    ApplicationEvent,
     ApplicationRejected,
     ApplicationSubmitted,
     ClaimRejected,
@@ -80,8 +82,8 @@ async def test_killed_and_doubled_each_application_is_decided_once(
         messages = await read(own_kafka.bootstrap, DECISIONS, enough=150, quiet_seconds=2.0)
         shown = (await second.get(f"/v1/assessments/{submitted[7].application_id}")).json()
         metrics = (await third.get("/metrics")).text
-        assert await asyncio.gather(second.stop(), third.stop()) == [0, 0]
-    decided = Counter(message.data.application_id for message in messages)
+        assert [await second.stop(), await third.stop()] == [0, 0]
+    decided = Counter(application_of(message) for message in messages)
     assert decided == Counter({one.application_id: 1 for one in submitted})
     kinds = Counter(type(message.data) for message in messages)
     assert kinds == {ApplicationApproved: 149, ApplicationRejected: 1}
@@ -111,7 +113,12 @@ async def test_claims_and_an_outage_go_their_way(
 
 def kinds_of(messages: list[Message], submitted: ApplicationSubmitted) -> list[type[Event]]:
     """Return which events speak of this application, in their order."""
-    return [type(message.data) for message in messages if message.data.application_id == submitted.application_id]
+    return [type(message.data) for message in messages if application_of(message) == submitted.application_id]
+
+
+def application_of(message: Message) -> UUID:
+    assert isinstance(message.data, ApplicationEvent)
+    return message.data.application_id
 
 
 async def test_policies_are_on_their_topic_and_a_restart_adds_none(
