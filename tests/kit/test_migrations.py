@@ -1,0 +1,51 @@
+"""Migrations of every service: one head, again without harm, and what they make is what the code says."""
+
+from importlib import import_module
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from contracts.topics import SERVICES
+from kit import migrations
+from kit.database import Database, async_url
+from stack.postgres import Postgres
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_there_is_one_head(service: str) -> None:
+    heads = ScriptDirectory.from_config(migrations.configuration(service)).get_heads()
+
+    assert heads == [migrations.head(service)]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_tables_are_as_the_code_says(service: str, postgres: Postgres) -> None:
+    def differences(connection: Connection) -> list[object]:
+        options = {"include_name": migrations.include_name, "compare_type": True, "compare_server_default": True}
+        tables = import_module(f"{service}.tables")
+        return list(compare_metadata(MigrationContext.configure(connection, opts=options), tables.metadata))
+
+    await migrations.upgrade(service, postgres.owner_dsn(service))
+    await migrations.upgrade(service, postgres.owner_dsn(service))
+    engine = create_async_engine(async_url(postgres.owner_dsn(service)))
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_runtime_login_finds_its_revision_and_may_roll_partitions_but_not_drop_them(
+    service: str, postgres: Postgres
+) -> None:
+    await migrations.upgrade(service, postgres.owner_dsn(service))
+    database = Database(postgres.dsn(service), pool_size=2)
+    await database.check(migrations.head(service))
+    await database.roll_partitions()
+    with pytest.raises(Exception, match="must be owner"):
+        async with database.transaction() as connection:
+            await connection.execute(text("DROP TABLE outbox"))
+    await database.close()
