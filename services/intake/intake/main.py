@@ -1,18 +1,24 @@
 """Intake's composition root: the only reader of settings; connects database, commands, handlers, HTTP and loops."""
 
+import asyncio
 from typing import Any
 
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
-from intake import api
+from intake import api, queries
 from intake.commands import Command, apply
 from intake.handlers import SUBSCRIPTIONS, handle
 from intake.settings import Settings
-from kit.database import Database
+from kit.backoff import Backoff
+from kit.database import Database, describe
 from kit.groups import GroupedWriter
 from kit.http import create_app
+from kit.logging import get_logger
 from kit.service import Service
 from kit.worker import Worker
+
+log = get_logger(__name__)
 
 TITLE = "Drawdown intake"
 DESCRIPTION = "Applications and claims: what the government portal calls, and the state it shows."
@@ -36,9 +42,31 @@ async def run(settings: Settings) -> None:
         committed=worker.wake_relay,
     )
     service.add_loop("writer", writer.run)
-    app = create_app(service="intake", title=TITLE, description=DESCRIPTION, trouble=worker.trouble)
+    schemes = SchemesAwaited(database)
+    service.add_loop("schemes", schemes.run)
+    trouble = worker.trouble | {"schemes": lambda: schemes.trouble}
+    app = create_app(service="intake", title=TITLE, description=DESCRIPTION, trouble=trouble)
     app.include_router(api.router(api.Parts(database, writer)))
     await service.run(app)
+
+
+class SchemesAwaited:
+    """Keeps intake from being ready before the first policy has arrived: until then it could only refuse."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.trouble: str | None = "no policy has arrived yet: eligibility publishes them"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look until there is a policy; a database that is away is another part's trouble."""
+        backoff = Backoff(0.1, 2.0)
+        while self.trouble is not None and not await backoff.pause(stop):
+            try:
+                async with self._database.reading() as connection:
+                    if await queries.any_policy(connection):
+                        self.trouble = None
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                log.warning("schemes_unread", reason=describe(error))
 
 
 def openapi() -> dict[str, Any]:

@@ -24,6 +24,11 @@ async def schemes(connection: AsyncConnection, now: datetime) -> list[dict[str, 
     return [{**views.scheme(policy), "open": policy.open_at(now)} for policy in current if policy]
 
 
+async def any_policy(connection: AsyncConnection) -> bool:
+    """Return whether any scheme is known yet."""
+    return (await connection.execute(select(tables.policies.c.scheme).limit(1))).first() is not None
+
+
 async def application(connection: AsyncConnection, application_id: UUID) -> dict[str, Any] | None:
     """Return the whole state of one application, or None."""
     found = await _states(

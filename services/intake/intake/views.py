@@ -106,8 +106,10 @@ def _waiting_for(record: Application) -> dict[str, Any] | None:
     if record.status not in _WAITING:
         return None
     who, what = _WAITING[record.status]
-    since = record.progress.get("waitlisted", {}).get("since") or record.submitted_at or record.created_at
-    return {"who": who, "what": to_builtins(what), "since": since, "due": None}
+    waitlisted = record.progress.get("waitlisted", {})
+    since = waitlisted.get("since") or record.submitted_at or record.created_at
+    more = {"short_of": waitlisted["short_of"]} if record.status == "waitlisted" else {}
+    return {"who": who, "what": to_builtins(what), "since": since, "due": None, **more}
 
 
 def _decision(record: Application) -> dict[str, Any] | None:
