@@ -306,6 +306,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         async with self._database.reading() as connection:
             known = await offsets.read(connection, self._group, self._epochs)
         mine = {place: offset for place, offset in known.items() if place in kafka.assignment()}
-        if mine:
+        if not mine:
+            return
+        try:
             async with asyncio.timeout(_STOP_DEADLINE_SECONDS):
                 await kafka.commit(mine)
+        except (KafkaError, TimeoutError) as error:  # a rebalance, most often: the work itself is safe, so go on
+            log.warning("offsets_not_told", reason=describe(error), error_class=type(error).__name__)
