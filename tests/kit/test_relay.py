@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from kit import outbox
 from kit.database import Database
-from kit.outbox import Announcements
+from kit.outbox import LARGEST_EVENT_BYTES, Announcements
 from kit.relay import Relay
 from stack.kafka import Kafka
 from stack.ports import free_ports
@@ -198,6 +198,19 @@ async def test_headers_and_data_are_what_was_announced(database: Database, kafka
     assert headers["ce_time"] == "2026-03-15T08:00:00.000000Z"
     assert headers["traceparent"] == said.traceparent
     assert (record.key.decode(), "测试" in record.value.decode()) == (key, True)
+
+
+async def test_the_largest_event_that_the_outbox_takes_is_published(
+    database: Database, kafka: Kafka, ends: Offsets
+) -> None:
+    said = Announcements()
+    said.say(event(company(), "x" * (LARGEST_EVENT_BYTES - 1_000)))
+    said.say(event(company(), "and one after it"))
+    async with database.transaction() as connection:
+        await outbox.add(connection, said)
+    running = Running(relay_of(database, kafka.bootstrap))
+    assert len(await broker.read_from(kafka.bootstrap, ends, until=2)) == 2
+    await running.stop()
 
 
 async def test_without_kafka_it_says_so_and_stops_when_told(database: Database) -> None:

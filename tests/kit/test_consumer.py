@@ -1,0 +1,262 @@
+"""The consumer on real Kafka and PostgreSQL: each event has its effect once, in order, whatever happens in between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
+
+from contracts.events import PaymentCancelled, RecoveryDemanded
+from contracts.money import Money
+from contracts.topics import TOPICS
+from kit import offsets
+from kit.consumer import Consumer
+from kit.database import Database
+from kit.errors import FencedError
+from kit.identifiers import uuid7
+from kit.kafka import partition_of
+from kit.messages import Message
+from kit.outbox import Announcements
+from stack.kafka import Kafka
+from stack.ports import free_ports
+from tests.kit import broker
+from tests.kit.broker import record_of, send
+from tests.kit.conftest import NOW, TOPIC, company, event, eventually
+
+
+class Echo:
+    """A handler whose effect is one row in the outbox per event: its order is the order of effects.
+
+    It fails on the reasons in ``poison`` until they are taken out.
+    """
+
+    def __init__(self) -> None:
+        self.poison: set[str] = set()
+        self.tries = 0
+
+    async def handle(self, _: AsyncConnection, messages: Sequence[Message], _now: datetime) -> Announcements:
+        self.tries += 1
+        said = Announcements()
+        for message in messages:
+            assert isinstance(message.data, RecoveryDemanded)
+            if message.data.reason in self.poison:
+                raise ValueError(f"can't digest {message.data.reason}")
+            said.say(message.data)
+        return said
+
+
+class SimulatedCrashError(BaseException):
+    """What no loop catches: the process is gone after a commit, before Kafka hears of it."""
+
+
+@pytest.fixture
+async def group(database: Database, kafka: Kafka) -> str:
+    """A consumer group of one's own that begins where the topic ends now."""
+    name = f"test-{uuid4().hex[:8]}"
+    await broker.start_at(database, name, await broker.ends_of(kafka.bootstrap, [TOPIC]))
+    return name
+
+
+def consumer_of(
+    database: Database, bootstrap: str, group: str, echo: Echo, committed: Callable[[], None] = lambda: None
+) -> Consumer:
+    return Consumer(
+        database,
+        bootstrap,
+        group=group,
+        events=[RecoveryDemanded],
+        handle=echo.handle,
+        max_batch_events=50,
+        committed=committed,
+    )
+
+
+@asynccontextmanager
+async def running(consumer: Consumer) -> AsyncIterator[Consumer]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(consumer.run(stop))
+    try:
+        yield consumer
+    finally:
+        stop.set()
+        async with asyncio.timeout(20):
+            await task
+
+
+async def effects(database: Database) -> list[tuple[str, str]]:
+    """(key, reason) of every effect, in order."""
+    query = "SELECT key, CAST(convert_from(data, 'UTF8') AS json) ->> 'reason' AS reason FROM outbox ORDER BY id"
+    async with database.reading() as connection:
+        return [(row.key, row.reason) for row in await connection.execute(text(query))]
+
+
+def has(database: Database, count: int) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        return len(await effects(database)) >= count
+
+    return check
+
+
+def numbered(keys: Sequence[str], count: int, first: int = 0) -> list[RecoveryDemanded]:
+    return [event(key, str(number)) for number in range(first, first + count) for key in keys]
+
+
+def per_key(found: Sequence[tuple[str, str]]) -> dict[str, list[int]]:
+    ordered: dict[str, list[int]] = {}
+    for key, reason in found:
+        ordered.setdefault(key, []).append(int(reason))
+    return ordered
+
+
+def keys_apart(count: int) -> list[str]:
+    """Keys of different partitions."""
+    keys: dict[int, str] = {}
+    while len(keys) < count:
+        key = company()
+        keys.setdefault(partition_of(key.encode(), TOPICS[TOPIC].partitions), key)
+    return list(keys.values())
+
+
+async def test_every_event_has_its_effect_once_and_in_order(database: Database, kafka: Kafka, group: str) -> None:
+    keys = keys_apart(4)
+    await send(kafka.bootstrap, [record_of(each) for each in numbered(keys, 100)])
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())) as consumer:
+        await eventually(has(database, 400))
+        assert consumer.trouble is None
+    assert per_key(await effects(database)) == {key: list(range(100)) for key in keys}
+
+
+async def test_a_crash_between_commit_and_kafka_doubles_nothing(database: Database, kafka: Kafka, group: str) -> None:
+    keys = keys_apart(3)
+    await send(kafka.bootstrap, [record_of(each) for each in numbered(keys, 60)])
+    crashes = 0
+
+    def crash() -> None:
+        nonlocal crashes
+        crashes += 1
+        raise SimulatedCrashError
+
+    while len(await effects(database)) < 180:
+        with pytest.raises(SimulatedCrashError):
+            await consumer_of(database, kafka.bootstrap, group, Echo(), crash).run(asyncio.Event())
+    assert crashes >= 4, "50 events at most in a batch"
+    assert per_key(await effects(database)) == {key: list(range(60)) for key in keys}
+
+
+async def test_what_kafka_remembers_does_not_count(database: Database, kafka: Kafka, group: str) -> None:
+    """Somebody resets the group with Kafka's own tool: nothing is done again, because nobody reads that offset."""
+    key = company()
+    starts = await broker.ends_of(kafka.bootstrap, [TOPIC])
+    await send(kafka.bootstrap, [record_of(each) for each in numbered([key], 10)])
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())):
+        await eventually(has(database, 10))
+    tool = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, group_id=group, enable_auto_commit=False)
+    await tool.start()
+    tool.assign(list(starts))
+    await tool.commit(starts)
+    await tool.stop()
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())):
+        await send(kafka.bootstrap, [record_of(each) for each in numbered([key], 1, first=10)])
+        await eventually(has(database, 11))
+    assert per_key(await effects(database)) == {key: list(range(11))}
+
+
+async def test_an_event_that_is_sent_again_is_dropped(database: Database, kafka: Kafka, group: str) -> None:
+    key = company()
+    sent = [(event(key, str(number)), uuid7()) for number in range(5)]
+    twice = [record_of(*pair) for pair in [*sent, *sent]]
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())):
+        await send(kafka.bootstrap, twice)
+        await eventually(has(database, 5))
+        await send(kafka.bootstrap, [*twice, record_of(event(key, "5"))])
+        await eventually(has(database, 6))
+    assert await effects(database) == [(key, str(number)) for number in range(6)]
+
+
+async def test_a_zombie_is_fenced_and_claims_anew(database: Database, kafka: Kafka, group: str) -> None:
+    key = company()
+    place = TopicPartition(TOPIC, partition_of(key.encode(), TOPICS[TOPIC].partitions))
+    with capture_logs() as logs:
+        async with running(consumer_of(database, kafka.bootstrap, group, Echo())):
+            await send(kafka.bootstrap, [record_of(event(key, "0"))])
+            await eventually(has(database, 1))
+            async with database.transaction() as connection:
+                claimed = await offsets.claim(connection, group, [place])
+            await send(kafka.bootstrap, [record_of(event(key, "1"))])
+            await eventually(has(database, 2))
+    assert [entry["error_class"] for entry in logs if entry["event"] == "consumer_waits"] == ["FencedError"]
+    assert await effects(database) == [(key, "0"), (key, "1")]
+    async with database.transaction() as connection:
+        with pytest.raises(FencedError, match="belongs to epoch"):
+            await offsets.fence(connection, group, {place: claimed[place][1]})
+
+
+async def test_a_failing_event_blocks_its_partition_alone_until_it_is_cured(
+    database: Database, kafka: Kafka, group: str
+) -> None:
+    echo, (sick, *healthy) = Echo(), keys_apart(3)
+    echo.poison = {"1"}
+    poisoned = [record_of(event(sick, str(number))) for number in range(4)]
+    others = [record_of(event(key, str(number))) for number in range(10, 30) for key in healthy]
+    with capture_logs() as logs:
+        async with running(consumer_of(database, kafka.bootstrap, group, echo)) as consumer:
+            await send(kafka.bootstrap, [*poisoned, *others])
+            await eventually(has(database, 40))
+            await eventually(lambda: "blocked" in (consumer.trouble or ""))
+            blocked = per_key(await effects(database))
+            assert {key: blocked.get(key) for key in healthy} == {key: list(range(10, 30)) for key in healthy}
+            assert blocked.get(sick, []) in ([], [0]), "nothing overtakes the event that can't be handled"
+            echo.poison = set()
+            await eventually(has(database, 44))
+            await eventually(lambda: consumer.trouble is None)
+    assert per_key(await effects(database))[sick] == [0, 1, 2, 3]
+    told = [entry for entry in logs if entry["event"] == "partition_blocked"]
+    assert {(entry["log_level"], entry["topic"]) for entry in told} == {("error", TOPIC)}
+    assert told[0]["reason"] == "can't digest 1"
+
+
+async def test_events_that_nobody_asked_for_are_passed_over(database: Database, kafka: Kafka, group: str) -> None:
+    """A topic carries more events than a service subscribes to; they cost an offset and nothing else."""
+    key = company()
+    other = PaymentCancelled(
+        occurred_at=NOW,
+        application_id=uuid4(),
+        scheme="compute-voucher",
+        applicant=key,
+        payment_id=uuid4(),
+        award_id=uuid4(),
+        claim_id=uuid4(),
+        money=Money(1),
+        end_to_end_id="x",
+        reason="not for us",
+    )
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())):
+        await send(kafka.bootstrap, [record_of(event(key, "0")), record_of(other), record_of(event(key, "1"))])
+        await eventually(has(database, 2))
+    assert await effects(database) == [(key, "0"), (key, "1")]
+
+
+async def test_consumers_that_come_and_go_share_the_work(database: Database, kafka: Kafka, group: str) -> None:
+    keys = keys_apart(6)
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())):
+        await send(kafka.bootstrap, [record_of(each) for each in numbered(keys, 30)])
+        async with running(consumer_of(database, kafka.bootstrap, group, Echo())) as second:
+            await send(kafka.bootstrap, [record_of(each) for each in numbered(keys, 30, first=30)])
+            await eventually(lambda: second.trouble is None)
+            await send(kafka.bootstrap, [record_of(each) for each in numbered(keys, 30, first=60)])
+            await eventually(has(database, 6 * 90), seconds=40)
+        await send(kafka.bootstrap, [record_of(each) for each in numbered(keys, 10, first=90)])
+        await eventually(has(database, 600), seconds=40)
+    assert per_key(await effects(database)) == {key: list(range(100)) for key in keys}
+
+
+async def test_without_kafka_it_says_so_and_stops_when_told(database: Database) -> None:
+    [nobody_listens] = free_ports(1)
+    async with running(consumer_of(database, f"127.0.0.1:{nobody_listens}", "nobody", Echo())) as consumer:
+        await eventually(lambda: "the consumer waits" in (consumer.trouble or ""))
