@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration, 130 interru
 import errno
 import json
 import sys
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -81,9 +82,14 @@ def up(
 
 
 @app.command()
-def down(home: HomeFlag = None) -> None:
+def down(home: HomeFlag = None, as_json: JsonFlag = False) -> None:
     """Stop everything that runs in the data directory."""
-    out.print(commands.down(open_home(home)))
+    with err.status("stopping"):
+        stopped = commands.down(open_home(home))
+    if as_json:
+        out.print_json(json.dumps(asdict(stopped)))
+    else:
+        out.print(str(stopped), soft_wrap=True)
 
 
 @app.command()

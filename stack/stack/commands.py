@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from stack.errors import StackError
 from stack.home import Home
 from stack.jars import kafka_classpath
 from stack.ports import LOOPBACK
+from stack.processes import Identity
 from stack.progress import Listener, Step
 from stack.simulators.views import Page, Pool
 from stack.tables import Health
@@ -74,23 +74,41 @@ def up_in_front(config: Config, console: Console, tell: Callable[[], None]) -> i
     return 0 if finished else serve.INTERRUPTED
 
 
-def down(home: Home) -> str:
-    """Stop the stack, or what a killed one left; answers what was done. Stopping nothing is no failure."""
-    known = state.read(home)
-    if known is None:
-        return "nothing runs here"
-    if not known.supervisor.is_alive():
-        with state.sole_stack(home):
-            left = asyncio.run(state.clear_leftovers(home))
-        return f"ended what a killed stack had left: {', '.join(left)}" if left else "nothing runs here"
+@dataclass(frozen=True)
+class Stopped:
+    """What `down` ended, and how long it took."""
+
+    components: list[str]
+    seconds: float
+
+    def __str__(self) -> str:
+        if not self.components:
+            return "nothing runs here"
+        return f"stopped {', '.join(self.components)} in {self.seconds:.1f} s"
+
+
+def down(home: Home) -> Stopped:
+    """Stop the stack, or what a killed one left. Stopping nothing is no failure."""
     began = time.monotonic()
-    known.supervisor.send(signal.SIGTERM)
-    while known.supervisor.is_alive():
-        if time.monotonic() - began > DOWN_SECONDS:
-            pid = known.supervisor.pid
+    known = state.read(home)
+    ended: list[str] = []
+    if known and known.supervisor.is_alive():
+        ended = [component.name for component in known.components] or ["a start"]
+        _stop_supervisor(known.supervisor, home)
+    elif known:
+        with state.sole_stack(home):
+            ended = asyncio.run(state.clear_leftovers(home))
+    return Stopped(ended, round(time.monotonic() - began, 1))
+
+
+def _stop_supervisor(supervisor: Identity, home: Home) -> None:
+    deadline = time.monotonic() + DOWN_SECONDS
+    supervisor.send(signal.SIGTERM)
+    while supervisor.is_alive():
+        if time.monotonic() > deadline:
+            pid = supervisor.pid
             raise StackError(f"the stack (pid {pid}) does not stop: see {home.log('supervisor')}, then kill -9 {pid}")
         time.sleep(POLL_SECONDS)
-    return f"stopped in {time.monotonic() - began:.1f} s"
 
 
 def status(home: Home) -> list[Health]:
@@ -155,8 +173,9 @@ def console_consumer(home: Home, topic: str, more: list[str]) -> int:
 
 def demo(home: Path | None, *, companies: int, seed: int, as_json: bool) -> int:
     """Run the demonstration; answers its exit code."""
-    demonstration = import_module("stack.demo")  # here, because it loads all of the simulators
-    return int(demonstration.run(home, companies=companies, seed=seed, as_json=as_json))
+    from stack import demo as demonstration  # noqa: PLC0415  # loads all of the simulators
+
+    return demonstration.run(home, companies=companies, seed=seed, as_json=as_json)
 
 
 def _port_of(home: Home, component: str) -> int:

@@ -43,11 +43,6 @@ def locked_jars(path: Path = LOCK_PATH) -> list[Jar]:
     return [Jar(entry["groupId"], entry["artifactId"], entry["version"], entry["sha256"]) for entry in entries]
 
 
-def kafka_version() -> str:
-    """The version that the lock pins, e.g. `4.3.1`."""
-    return next(jar.version for jar in locked_jars() if jar.artifact == "kafka_2.13")
-
-
 def kafka_classpath(progress: Progress | None = None, stop: threading.Event | None = None) -> list[Path]:
     """The verified jars of the locked Kafka, downloaded where missing; after `stop` no further download begins.
 

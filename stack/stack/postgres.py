@@ -17,8 +17,8 @@ from stack.ports import LOOPBACK
 from stack.processes import Child, Command
 
 SUPERUSER = "postgres"
-READY_SECONDS = 60.0  # recovery after a crash replays at most max_wal_size
-CONNECT_SECONDS = 5.0
+READY_SECONDS = 120.0  # recovery after a crash replays at most max_wal_size
+CONNECT_SECONDS = 30.0
 
 SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -74,7 +74,7 @@ class Postgres:
         """None once the server takes queries, else what it says."""
         try:
             await (await asyncpg.connect(self.superuser_dsn(), timeout=CONNECT_SECONDS)).close()
-        except (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError) as error:
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError) as error:
             return str(error) or type(error).__name__
         return None
 

@@ -26,9 +26,12 @@ LOG_LIMIT_BYTES = 20_000_000
 
 @dataclass(frozen=True)
 class Identity:
-    """Which process, for good: its id and when it started (seconds since the epoch, as the system tells it)."""
+    """Which process, for good. `birth` counts from the boot where the system tells it so (Linux), because the clock may
+    be set while we run; `started_at` is for people (seconds since the epoch).
+    """
 
     pid: int
+    birth: float
     started_at: float
 
     @classmethod
@@ -38,14 +41,14 @@ class Identity:
             process = psutil.Process(pid)
             if process.status() == psutil.STATUS_ZOMBIE:
                 return None
-            return cls(pid, process.create_time())
-        except psutil.NoSuchProcess:
+            return cls(pid, _birth(process), process.create_time())
+        except (psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
             return None
 
     def is_alive(self) -> bool:
         """Whether this very process still runs."""
         now = Identity.of(self.pid)
-        return now is not None and abs(now.started_at - self.started_at) < 1
+        return now is not None and now.birth == self.birth
 
     def send(self, signal_number: int) -> None:
         """Signal this process and no later one that has its id; nothing happens when it is gone."""
@@ -57,21 +60,30 @@ class Identity:
 
     async def end(self, signal_number: int, timeout_seconds: float) -> bool:
         """Signal it, wait, then SIGKILL. True when it went by itself within `timeout_seconds`."""
-        self.send(signal_number)
-        if await self._gone(timeout_seconds):
-            return True
-        self.send(signal.SIGKILL)
-        if not await self._gone(KILL_SECONDS):
-            raise StackError(f"process {self.pid} does not die, even by SIGKILL: look at it with ps, then try again")
-        return False
+        return await _end(self.send, lambda: not self.is_alive(), signal_number, timeout_seconds)
 
-    async def _gone(self, timeout_seconds: float) -> bool:
-        deadline = time.monotonic() + timeout_seconds
-        while self.is_alive():
+
+def _birth(process: psutil.Process) -> float:
+    """The 22nd field of Linux's /proc/PID/stat (the second one, a name in parentheses, may hold anything)."""
+    if not sys.platform.startswith("linux"):
+        return process.create_time()
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return float(fields[19])
+
+
+async def _end(
+    send: Callable[[int], None], gone: Callable[[], bool], signal_number: int, timeout_seconds: float
+) -> bool:
+    for number, seconds in ((signal_number, timeout_seconds), (signal.SIGKILL, KILL_SECONDS)):
+        send(number)
+        deadline = time.monotonic() + seconds
+        while not gone():
             if time.monotonic() > deadline:
-                return False
+                break
             await asyncio.sleep(POLL_SECONDS)
-        return True
+        else:
+            return number == signal_number
+    raise StackError("a process does not die, even by SIGKILL: look for it with ps, then try again")
 
 
 @dataclass(frozen=True)
@@ -135,11 +147,10 @@ class Child:
 
     async def stop(self) -> bool:
         """End it by its own signal within its own time, else by SIGKILL. True when it went by itself."""
-        if self._process is None or self.identity is None or not self.alive:
+        if self._process is None or not self.alive:
             return True
-        by_itself = await self.identity.end(self.command.stop_signal, self.command.stop_seconds)
-        self._process.wait()  # it has ended: this only takes its exit code
-        return by_itself
+        send = self._process.send_signal  # our own child keeps its id until we have taken its exit code
+        return await _end(send, lambda: not self.alive, self.command.stop_signal, self.command.stop_seconds)
 
     async def until(self, ready: Callable[[], Awaitable[str | None]], timeout_seconds: float) -> None:
         """Wait until `ready` answers None instead of what is missing.

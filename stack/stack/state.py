@@ -26,6 +26,7 @@ class Running:
 
     name: str
     pid: int
+    birth: float
     started_at: float
     port: int
     restarts: int
@@ -33,7 +34,7 @@ class Running:
 
     @property
     def identity(self) -> Identity:
-        return Identity(self.pid, self.started_at)
+        return Identity(self.pid, self.birth, self.started_at)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import asdict
 from types import TracebackType
 from typing import Self
 
@@ -198,8 +199,11 @@ class Stack:
 
 def _running(component: Component) -> Running:
     child = component.child
-    assert child.identity is not None
-    signal_number = int(child.command.stop_signal)
+    assert child.identity is not None, f"{child.name} was never started"
     return Running(
-        child.name, child.identity.pid, child.identity.started_at, component.port, component.restarts, signal_number
+        name=child.name,
+        port=component.port,
+        restarts=component.restarts,
+        stop_signal=int(child.command.stop_signal),
+        **asdict(child.identity),
     )

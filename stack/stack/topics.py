@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from contracts.topics import TOPICS, Topic
 from stack.errors import StackError
 
 ADMIN_TIMEOUT_MS = 10_000
 CLOSE_SECONDS = 5.0
+ATTEMPTS = 3
 
 
 @asynccontextmanager
@@ -33,6 +34,18 @@ async def create_topics(bootstrap: str, replicas: int) -> None:
 
     Raises StackError when one is there with another number of partitions: keys would lose their order.
     """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            await _create_topics(bootstrap, replicas)
+        except (KafkaError, OSError) as error:  # a young broker may take longer than a request's deadline
+            if attempt == ATTEMPTS:
+                raise StackError(f"the topics can't be created ({error}): see the broker's log") from error
+            await asyncio.sleep(attempt)
+        else:
+            return
+
+
+async def _create_topics(bootstrap: str, replicas: int) -> None:
     async with admin_client(bootstrap) as admin:
         present = set(await admin.list_topics()) & TOPICS.keys()
         if present:

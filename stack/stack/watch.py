@@ -13,7 +13,7 @@ from stack.processes import Child
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 15.0
 STEADY_SECONDS = 30.0
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0  # on a machine that does much else at the same time; alone it is 10 s
 POLL_SECONDS = 0.1
 
 _log = logging.getLogger(__name__)

@@ -1,9 +1,10 @@
 """The supervisor: starts in order, gives each service only what is its own, heals, reuses, stops, explains."""
 
 import asyncio
-import json
+import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -155,7 +156,8 @@ async def execute(dsn: str, statement: str) -> Any:
 
 
 def test_an_identity_is_more_than_a_number() -> None:
-    me = Identity.of(json.loads("1"))
+    me = Identity.of(os.getpid())
     assert me is not None
     assert me.is_alive()
-    assert not Identity(me.pid, me.started_at - 100).is_alive()
+    assert not replace(me, birth=me.birth - 100).is_alive()
+    assert Identity.of(2**22 - 1) is None
