@@ -33,7 +33,7 @@ class Settings(ServiceSettings):
 
     assessor_group_size: int = Field(default=200, ge=1, le=2000, description="most applications assessed together")
     assessor_lease_seconds: float = Field(
-        default=20.0, gt=1, description="after this long another process may take over an unfinished assessment"
+        default=10.0, gt=1, description="after this long another process may take over an unfinished assessment"
     )
     assessor_poll_seconds: float = Field(default=0.2, gt=0, le=60, description="how often to look for due assessments")
     assessor_first_retry_seconds: float = Field(
