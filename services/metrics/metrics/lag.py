@@ -29,7 +29,7 @@ class LagWatch:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until ``stop``. Brokers that do not answer are asked again next time; stale figures are taken away."""
-        while not stop.is_set():
+        while not await wait(stop, self._poll_seconds):
             try:
                 async with asyncio.timeout(_DEADLINE_SECONDS):
                     lags = await self.read()
@@ -38,7 +38,6 @@ class LagWatch:
                 log.warning("lag_unreadable", reason=describe(error), error_class=type(error).__name__)
             else:
                 self._show(lags)
-            await wait(stop, self._poll_seconds)
 
     async def read(self) -> dict[tuple[str, TopicPartition], int]:
         """Return how many events each group is behind on each partition that it has committed anything on."""
