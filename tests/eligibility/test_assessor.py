@@ -272,9 +272,9 @@ async def test_withdrawn_while_the_registers_are_asked_there_is_no_decision(
 ) -> None:
     one = application()
     await office.submit(one)
-    registers.delay_seconds = 0.2
+    registers.delay_seconds = 1.0
     assessing = asyncio.create_task(office.assess())
-    await asyncio.sleep(0.1)
+    await registers.until_asked(1)
     await office.submit(withdrawn(one))
     await assessing
     assert await office.announced() == []
@@ -308,9 +308,9 @@ async def test_what_a_dead_process_held_is_taken_over_after_its_lease(office: Of
     one = application()
     await office.submit(one)
     async with office.database.transaction() as connection:
-        assert await assessments.lease_due(connection, token=one.application_id, limit=10, seconds=0.3)
+        assert await assessments.lease_due(connection, token=one.application_id, limit=10, seconds=1.5)
     assert await office.assess() == 0
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(1.6)
     assert await office.assess() == 1
     assert len(await office.announced()) == 1
 
@@ -318,9 +318,9 @@ async def test_what_a_dead_process_held_is_taken_over_after_its_lease(office: Of
 async def test_who_lost_the_lease_stores_nothing(office: Office, settings: Settings, registers: FakeRegisters) -> None:
     one = application()
     await office.submit(one)
-    registers.delay_seconds = 0.2
+    registers.delay_seconds = 1.0
     slow = asyncio.create_task(office.assess())
-    await asyncio.sleep(0.1)
+    await registers.until_asked(1)
     async with office.database.transaction() as connection:  # the lease ends early, another process takes over
         await connection.execute(text("UPDATE assessments SET leased_until = now() - interval '1 second'"))
     other = Office(office.database, settings)
@@ -333,12 +333,12 @@ async def test_who_lost_the_lease_stores_nothing(office: Office, settings: Setti
 async def test_a_stop_gives_back_what_was_not_answered(office: Office, registers: FakeRegisters) -> None:
     one = application()
     await office.submit(one)
-    registers.delay_seconds = 0.25
+    registers.delay_seconds = 2.0
     stop = asyncio.Event()
     assessing = asyncio.create_task(office.assessor.assess_group(stop))
-    await asyncio.sleep(0.05)
+    await registers.until_asked(1)
     stop.set()
-    await asyncio.wait_for(assessing, 0.15)
+    await asyncio.wait_for(assessing, 1.5)
     found = await office.find(one)
     assert (found.status, found.attempts) == ("pending", 0)
     assert await office.scalar("SELECT leased_until FROM assessments") is None

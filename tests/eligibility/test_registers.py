@@ -67,10 +67,10 @@ async def test_another_form_is_no_answer(client: Registers, registers: FakeRegis
 
 async def test_a_slow_register_is_given_up(settings: Settings, registers: FakeRegisters) -> None:
     client = Registers(changed(settings, register_timeout_seconds=0.05, register_tries=1))
-    registers.delay_seconds = 0.5
+    registers.delay_seconds = 2.0
     started = time.monotonic()
     assert await client.ask(ALL) == {}
-    assert time.monotonic() - started < 0.4
+    assert time.monotonic() - started < 1.5
     await client.close()
 
 
@@ -91,16 +91,16 @@ async def test_an_address_that_nobody_listens_on_is_no_answer(settings: Settings
 
 
 async def test_a_failing_register_is_left_alone_then_tried_by_one(settings: Settings, registers: FakeRegisters) -> None:
-    client = Registers(changed(settings, register_tries=1, register_failures_to_open=3, register_open_seconds=0.2))
+    client = Registers(changed(settings, register_tries=1, register_failures_to_open=3, register_open_seconds=1.0))
     registers.fail("credit_record")
     for _ in range(10):
         await client.ask({"credit_record": APPLICANT})
     assert registers.asked["credit_record"] == 3
     assert client.open_circuits() == ["credit_record"]
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(1.05)
     await asyncio.gather(*(client.ask({"credit_record": APPLICANT}) for _ in range(10)))
     assert registers.asked["credit_record"] == 4
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(1.05)
     registers.reset()
     assert await client.ask({"credit_record": APPLICANT})
     assert client.open_circuits() == []
@@ -117,11 +117,11 @@ async def test_only_so_many_companies_are_asked_about_at_once(settings: Settings
 
 
 async def test_an_answer_serves_for_a_while(settings: Settings, registers: FakeRegisters) -> None:
-    client = Registers(changed(settings, register_answer_age_seconds=0.2))
+    client = Registers(changed(settings, register_answer_age_seconds=1.0))
     first = await client.ask({"provider": APPLICANT})
     assert await client.ask({"provider": APPLICANT}) == first
     assert registers.asked["provider"] == 1
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(1.05)
     assert await client.ask({"provider": APPLICANT}) != first  # asked at another time
     assert registers.asked["provider"] == 2
     await client.close()
