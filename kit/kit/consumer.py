@@ -1,47 +1,44 @@
-"""The consumer: batches of events, each handled in one transaction with its offset, exactly once in effect.
+"""The consumer: takes batches from Kafka and has each handled in one transaction, exactly once in effect.
 
 The offset that counts is the one in our database. Each batch locks it first and compares its epoch: another epoch
-means that this process is a zombie whose partitions were given away, and its batch rolls back. ``inbox`` drops what
-a relay or a redrive sent twice. Offsets are committed to Kafka too, but only for its lag tools.
+means that this process is a zombie whose partitions were given away, and its batch rolls back. Offsets are committed
+to Kafka too, but only for its lag tools.
+
+What fails is told apart. An error that passes (the database is away) blocks its partition, which is tried again,
+backing off. Any other is narrowed down to the one event, and that event is parked with its key; other keys go on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import Event
-from contracts.topics import EVENTS, event_type, topics_with
-from kit import meters, offsets, outbox
+from contracts.topics import event_type, topics_with
+from kit import meters, offsets
 from kit.backoff import Backoff
-from kit.database import Database, describe
-from kit.errors import FencedError, PermanentError, TransientError
+from kit.batch import Batch, Batches, Handled, Handler, reached
+from kit.blocked import BlockedPartitions
+from kit.database import Database, describe, is_transient
+from kit.errors import FencedError, NotYetError, PermanentError, TransientError
 from kit.logging import get_logger
-from kit.messages import Message, event_type_of, parse
-from kit.outbox import Announcements
+from kit.parking import Family, Parked
 
 log = get_logger(__name__)
 
-Handler = Callable[[AsyncConnection, Sequence[Message], datetime], Awaitable[Announcements]]
-Batch = dict[TopicPartition, list[Any]]
-
 _START_DEADLINE_SECONDS: Final = 30.0
 _STOP_DEADLINE_SECONDS: Final = 10.0
-_COMMIT_EVERY_SECONDS: Final = 5.0
+_LOOK_ROUND_SECONDS: Final = 5.0
 _POLL_MS: Final = 200
-_WAITED_OUT: Final = (KafkaError, SQLAlchemyError, OSError, TimeoutError, TransientError)
+_WAITED_OUT: Final = (KafkaError, SQLAlchemyError, OSError, TimeoutError, TransientError, FencedError)
 
-_INBOX: Final = text(
-    """
-    INSERT INTO inbox (event_id) SELECT unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING RETURNING event_id
-    """
-)
+# An error that no family claims may be a race that a second look decides; after this many it is the event's fault.
+TRIES: Final = 3
+# What waits for another topic is most often there within moments.
+NOT_YET_SECONDS: Final = 0.5
 
 
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -63,13 +60,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._bootstrap = bootstrap
         self._group = group
         self._topics = topics_with(events)
-        self._types = frozenset(event_type(event) for event in events)
-        self._handle = handle
+        self._batches = Batches(database, group, frozenset(event_type(event) for event in events), handle)
         self._max_batch_events = max_batch_events
         self._committed = committed
         self._epochs: dict[TopicPartition, int] = {}
         self._positions: dict[TopicPartition, int] = {}
-        self._blocked: dict[TopicPartition, tuple[Backoff, float]] = {}
+        self._blocked = BlockedPartitions(self._topics)
+        self._tries: dict[tuple[TopicPartition, int], int] = {}
         self._assigned = False
         self.trouble: str | None = "the consumer has not started"
 
@@ -81,7 +78,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         while not stop.is_set():
             try:
                 await self._consume(stop, backoff)
-            except (*_WAITED_OUT, FencedError) as error:
+            except _WAITED_OUT as error:
                 self.trouble = f"the consumer waits: {describe(error)}"
                 log.warning("consumer_waits", reason=describe(error), error_class=type(error).__name__)
                 await backoff.pause(stop)
@@ -92,7 +89,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             async with asyncio.timeout(_START_DEADLINE_SECONDS):
                 await kafka.start()
             kafka.subscribe(self._topics, listener=self)
-            committed_at = 0.0
+            looked_at = 0.0
             while not stop.is_set():
                 await self._claim(kafka)
                 batch = await kafka.getmany(timeout_ms=_POLL_MS, max_records=self._max_batch_events)
@@ -100,8 +97,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 self._measure_lag(kafka)
                 self.trouble = self._state()
                 backoff.reset()
-                if asyncio.get_running_loop().time() - committed_at > _COMMIT_EVERY_SECONDS:
-                    committed_at = asyncio.get_running_loop().time()
+                if asyncio.get_running_loop().time() - looked_at > _LOOK_ROUND_SECONDS:
+                    looked_at = asyncio.get_running_loop().time()
                     await self._commit_for_tools(kafka)
         finally:
             self._forget()
@@ -133,7 +130,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         if not self._assigned:
             return "the consumer waits for its partitions"
         if self._blocked:
-            return f"blocked: {', '.join(sorted(f'{tp.topic}/{tp.partition}' for tp in self._blocked))}"
+            return f"blocked: {self._blocked}"
         return None
 
     # --- partitions: whose they are ------------------------------------------------------------------------
@@ -151,7 +148,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
     def _forget(self) -> None:
         self._epochs.clear()
         self._positions.clear()
-        self._blocked.clear()
+        self._blocked.forget()
         self._assigned = False
 
     async def _claim(self, kafka: AIOKafkaConsumer) -> None:
@@ -170,120 +167,111 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
     def _claimed_part(self, batch: Batch) -> Batch:
         return {place: records for place, records in batch.items() if place in self._epochs}
 
-    # --- batches: all partitions together, or each alone ------------------------------------------------
+    # --- batches: all partitions together, or each alone, or half by half ---------------------------------
 
     async def _process(self, kafka: AIOKafkaConsumer, batch: Batch) -> None:
         """Handle what was fetched in one transaction; where that fails, each partition by itself."""
-        self._resume_due(kafka)
-        if not batch:
-            return
+        self._blocked.resume_due(kafka)
         if len(batch) > 1:
             try:
                 await self._transact(batch)
             except FencedError:
                 raise
-            except Exception as error:  # noqa: BLE001  # told apart below, partition by partition
+            except Exception as error:  # noqa: BLE001  # told apart here and below
+                if is_transient(error):
+                    for place, records in batch.items():
+                        self._blocked.block(kafka, place, records[0].offset, error)
+                    return
                 log.warning("batch_split", reason=describe(error), partitions=len(batch))
             else:
-                for place in batch:
-                    self._blocked.pop(place, None)
                 return
         for place, records in batch.items():
             await self._process_partition(kafka, place, records)
 
-    async def _process_partition(self, kafka: AIOKafkaConsumer, place: TopicPartition, records: list[Any]) -> None:
+    async def _process_partition(self, kafka: AIOKafkaConsumer, place: TopicPartition, records: list[Any]) -> bool:
+        """Handle a partition's records in order, halving them where they fail; return False where it has to wait."""
         try:
             await self._transact({place: records})
         except FencedError:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever it is, the partition stands still until it is cured
-            self._block(kafka, place, records[0].offset, error)
-        else:
-            self._blocked.pop(place, None)
+        except Exception as error:  # noqa: BLE001  # whatever it is, nothing of it was committed
+            if is_transient(error):
+                self._blocked.block(kafka, place, records[0].offset, error)
+                return False
+            if len(records) == 1:
+                return await self._park_or_wait(kafka, place, records[0], error)
+            middle = len(records) // 2
+            return await self._process_partition(kafka, place, records[:middle]) and await self._process_partition(
+                kafka, place, records[middle:]
+            )
+        return True
 
-    def _block(self, kafka: AIOKafkaConsumer, place: TopicPartition, offset: int, error: Exception) -> None:
-        """Stop one partition loudly and try it again later; the others go on."""
-        backoff, _ = self._blocked.get(place, (Backoff(0.05, 10.0), 0.0))
-        pause_seconds = backoff.next_seconds()
-        self._blocked[place] = (backoff, asyncio.get_running_loop().time() + pause_seconds)
-        if place in kafka.assignment():
-            kafka.seek(place, offset)
-            kafka.pause(place)
-        expected = isinstance(error, _WAITED_OUT)
-        say = log.warning if expected else log.error
-        say(
-            "partition_blocked",
-            topic=place.topic,
-            partition=place.partition,
-            offset=offset,
+    async def _park_or_wait(
+        self, kafka: AIOKafkaConsumer, place: TopicPartition, record: Any, error: Exception
+    ) -> bool:
+        """Park the one record that fails for good; return False where it is worth another try."""
+        tries = self._tries[(place, record.offset)] = self._tries.get((place, record.offset), 0) + 1
+        family = _family(error)
+        if family == "failed" and tries < TRIES:
+            self._blocked.block(kafka, place, record.offset, error)
+            return False
+        event = Parked(
+            record=record,
+            family=family,
             reason=describe(error),
             error_class=type(error).__name__,
-            attempts=backoff.attempts,
-            retry_in_seconds=round(pause_seconds, 3),
-            exc_info=None if expected or isinstance(error, PermanentError) else error,
+            attempts=tries,
+            next_try_seconds=NOT_YET_SECONDS,
         )
-        self._count_blocked()
-
-    def _resume_due(self, kafka: AIOKafkaConsumer) -> None:
-        now = asyncio.get_running_loop().time()
-        for place, (_, due) in self._blocked.items():
-            if due <= now and place in kafka.assignment():
-                kafka.resume(place)
-        self._count_blocked()
-
-    def _count_blocked(self) -> None:
-        for topic in self._topics:
-            meters.BLOCKED.labels(topic).set(sum(place.topic == topic for place in self._blocked))
-
-    # --- one transaction --------------------------------------------------------------------------------
+        try:
+            await self._batches.park(place, event, self._epochs.get(place, -1))
+        except FencedError:
+            raise
+        except Exception as parking_failed:  # noqa: BLE001  # then the partition waits: nothing may be passed over
+            self._blocked.block(kafka, place, record.offset, parking_failed)
+            return False
+        self._passed({place: [record]})
+        self._log_parked([event], exc_info=error if family == "failed" else None)
+        self._committed()
+        return True
 
     async def _transact(self, batch: Batch) -> None:
-        """Fence, inbox, handle, outbox, offset: commit together or not at all."""
-        epochs = {place: self._epochs[place] for place in batch if place in self._epochs}
-        if len(epochs) != len(batch):
-            raise FencedError("the partitions were given away while their batch waited")
-        reached = {place: records[-1].offset + 1 for place, records in batch.items()}
-        with meters.BATCH_SECONDS.time():
-            async with self._database.transaction() as connection:
-                now, starts = await offsets.fence(connection, self._group, epochs)
-                fresh = await self._unseen(connection, self._messages(batch, starts))
-                if fresh:
-                    await outbox.add(connection, await self._handle(connection, fresh, now))
-                await offsets.advance(connection, self._group, reached)
+        handled = await self._batches.transact(batch, self._epochs)
+        self._passed(batch)
         self._committed()
-        self._positions.update(reached)
-        self._count(batch, fresh, now)
+        self._log_parked([event for event in handled.parked if event.family != "behind"])
+        self._count(handled)
 
-    def _messages(self, batch: Batch, starts: dict[TopicPartition, int]) -> list[Message]:
-        return [
-            parse(record)
-            for place, records in batch.items()
-            for record in records
-            if record.offset >= starts[place] and self._wanted(record)
-        ]
-
-    def _wanted(self, record: Any) -> bool:
-        """Skip the contract's other events of a topic; what the contract does not know is an error in ``parse``."""
-        name = event_type_of(record)
-        return name in self._types or name not in EVENTS
-
-    async def _unseen(self, connection: AsyncConnection, messages: list[Message]) -> list[Message]:
-        if not messages:
-            return []
-        rows = await connection.execute(_INBOX, {"ids": sorted({message.id for message in messages})})
-        fresh = set(rows.scalars())
-        first_of = {message.id: message for message in reversed(messages)}
-        return [message for message in messages if message.id in fresh and first_of[message.id] is message]
+    def _passed(self, batch: Batch) -> None:
+        self._positions.update(reached(batch))
+        self._blocked.passed(batch)
+        for place, records in batch.items() if self._tries else ():
+            for record in records:
+                self._tries.pop((place, record.offset), None)
 
     # --- what is seen from outside ---------------------------------------------------------------------
 
-    def _count(self, batch: Batch, fresh: list[Message], now: datetime) -> None:
-        skipped = sum(len(records) for records in batch.values()) - len(fresh)
-        if skipped:
-            meters.EVENTS.labels("", "skipped").inc(skipped)
-        for message in fresh:
+    def _log_parked(self, events: Iterable[Parked], exc_info: Exception | None = None) -> None:
+        for event in events:
+            record = event.record
+            log.error(
+                "event_parked",
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                family=event.family,
+                reason=event.reason,
+                error_class=event.error_class,
+                attempts=event.attempts,
+                exc_info=exc_info,
+            )
+
+    def _count(self, handled: Handled) -> None:
+        if handled.skipped:
+            meters.EVENTS.labels("", "skipped").inc(handled.skipped)
+        for message in handled.messages:
             meters.EVENTS.labels(message.type, "handled").inc()
-            delay_seconds = max(0.0, (now - message.time).total_seconds())
+            delay_seconds = max(0.0, (handled.now - message.time).total_seconds())
             meters.EVENT_DELAY.observe(delay_seconds)
             meters.CONSUMER_LAG_SECONDS.labels(message.topic, message.partition).set(delay_seconds)
 
@@ -313,3 +301,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 await kafka.commit(mine)
         except (KafkaError, TimeoutError) as error:  # a rebalance, most often: the work itself is safe, so go on
             log.warning("offsets_not_told", reason=describe(error), error_class=type(error).__name__)
+
+
+def _family(error: Exception) -> Family:
+    if isinstance(error, NotYetError):
+        return "not_yet"
+    return "refused" if isinstance(error, PermanentError) else "failed"

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from kit import meters
@@ -110,6 +111,20 @@ async def _revision(connection: AsyncConnection) -> str | None:
         return None
     found: str | None = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
     return found
+
+
+# SQLSTATE classes of errors that pass by themselves: connection, rollback (deadlock, serialization), resources,
+# not now (locks), operator's intervention (shutdown, time-out), system.
+_PASSING: Final = ("08", "40", "53", "55", "57", "58")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Return whether an error is one that waiting cures: the database or a broker is away, slow or busy."""
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", "") or "")
+        nameless = not state and isinstance(error, InterfaceError | OperationalError)
+        return error.connection_invalidated or state.startswith(_PASSING) or nameless
+    return isinstance(error, TransientError | OSError | TimeoutError | PoolTimeoutError)
 
 
 def describe(error: BaseException) -> str:

@@ -8,8 +8,8 @@ class TransientError(Exception):
     """It may work in a while without anybody doing anything: try again, backing off."""
 
 
-class NotYetError(TransientError):
-    """An event refers to something that another topic has still to bring: wait for it."""
+class NotYetError(Exception):
+    """An event refers to something that another topic has still to bring: it is parked and tried again by itself."""
 
 
 class PermanentError(Exception):

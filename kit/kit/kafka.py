@@ -21,7 +21,7 @@ class Record:
 
     __slots__ = ("headers", "key", "timestamp_ms", "topic", "value")
 
-    def __init__(self, topic: str, key: bytes, value: bytes, headers: list[Header], timestamp_ms: int) -> None:
+    def __init__(self, topic: str, key: bytes, value: bytes | None, headers: list[Header], timestamp_ms: int) -> None:
         self.topic = topic
         self.key = key
         self.value = value

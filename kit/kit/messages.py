@@ -9,10 +9,15 @@ import msgspec
 
 from contracts.codec import UnknownEventTypeError, decode
 from contracts.events import Event
+from contracts.topics import TOPICS
 from kit.errors import PermanentError
 
 REQUIRED_HEADERS: Final = ("ce_id", "ce_type", "ce_time")
 Header = tuple[str, bytes]
+
+
+class WrongKeyError(PermanentError):
+    """The record's key is not the field that orders its topic: its order is lost, and no other key waits for it."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -66,7 +71,7 @@ def parse(record: Any) -> Message:
         if name not in headers:
             raise PermanentError(f"the header {name} is missing")
     try:
-        return Message(
+        message = Message(
             id=UUID(headers["ce_id"]),
             type=headers["ce_type"],
             time=_instant(headers["ce_time"]),
@@ -81,17 +86,31 @@ def parse(record: Any) -> Message:
         raise PermanentError(str(error)) from error
     except (msgspec.MsgspecError, ValueError) as error:
         raise PermanentError(f"{headers['ce_type']} can't be read: {error}") from error
+    _check_key(message)
+    return message
+
+
+def _check_key(message: Message) -> None:
+    field = TOPICS[message.topic].key
+    wanted = str(getattr(message.data, field, message.key))
+    if message.key != wanted:
+        raise WrongKeyError(f"{message.type} has the key {message.key!r}, its {field} is {wanted!r}")
+
+
+def event_id_of(record: Any) -> str | None:
+    """Return the record's ``ce_id`` as it stands, or None when it has none."""
+    return _text_headers(record.headers).get("ce_id")
 
 
 def event_type_of(record: Any) -> str | None:
     """Return the record's ``ce_type``, or None when it has none."""
     for name, value in record.headers:
         if name == "ce_type":
-            return bytes(value).decode(errors="replace")
+            return (value or b"").decode(errors="replace")
     return None
 
 
-def _text_headers(headers: Sequence[tuple[str, bytes]]) -> Mapping[str, str]:
+def _text_headers(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, str]:
     return {name: (value or b"").decode(errors="replace") for name, value in headers}
 
 

@@ -79,7 +79,8 @@ CREATE TABLE outbox (
   subject text NOT NULL,
   time timestamptz NOT NULL,
   traceparent text,
-  data bytea NOT NULL,
+  headers jsonb,
+  data bytea,
   CONSTRAINT pk_outbox PRIMARY KEY (id, created_at)
 ) PARTITION BY RANGE (created_at);
 CREATE TABLE outbox_default PARTITION OF outbox DEFAULT;
@@ -108,6 +109,45 @@ CREATE TABLE consumer_offset (
   next_offset bigint NOT NULL,
   epoch bigint NOT NULL,
   CONSTRAINT pk_consumer_offset PRIMARY KEY (consumer_group, topic, partition)
+);
+
+CREATE TABLE parked (
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  topic text NOT NULL,
+  partition integer NOT NULL,
+  "offset" bigint NOT NULL,
+  key text NOT NULL,
+  event_id text,
+  type text,
+  headers jsonb NOT NULL,
+  value bytea,
+  family text NOT NULL,
+  reason text NOT NULL,
+  error_class text NOT NULL,
+  attempts integer NOT NULL,
+  state text NOT NULL DEFAULT 'parked',
+  parked_at timestamptz NOT NULL DEFAULT now(),
+  next_try_at timestamptz NOT NULL,
+  settled_at timestamptz,
+  settled_by text,
+  settled_why text,
+  CONSTRAINT pk_parked PRIMARY KEY (id),
+  CONSTRAINT uq_parked_topic UNIQUE (topic, partition, "offset"),
+  CONSTRAINT ck_parked_state_known CHECK (state IN ('parked', 'redriven', 'discarded'))
+);
+CREATE INDEX ix_parked_waiting ON parked (topic, key, partition, "offset") WHERE state = 'parked';
+
+CREATE TABLE redrive_audit (
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  at timestamptz NOT NULL DEFAULT now(),
+  who text NOT NULL,
+  why text NOT NULL,
+  action text NOT NULL,
+  topic text NOT NULL,
+  key text NOT NULL,
+  handled integer NOT NULL,
+  stopped_by text,
+  CONSTRAINT pk_redrive_audit PRIMARY KEY (id)
 );
 
 CREATE TABLE idempotency (

@@ -13,8 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.codec import encode
 from contracts.events import Event
 from contracts.topics import TOPIC_OF, event_type
+from kit import meters, parking
 from kit.errors import PermanentError
 from kit.identifiers import uuid7
+from kit.messages import event_type_of
+from kit.parking import Parked
 
 # Kafka's default limit of a message is 1 MiB with its headers; an event that is larger must be refused here, while
 # its transaction can still fail, because a record that the broker refuses stops the relay.
@@ -33,6 +36,14 @@ _INSERT: Final = text(
     )
     INSERT INTO outbox (id, event_id, topic, key, type, subject, time, traceparent, data)
     SELECT nextval('outbox_id_seq'), event_id, topic, key, type, subject, time, traceparent, data FROM ordered
+    """
+)
+
+
+_INSERT_DEAD_LETTER: Final = text(
+    """
+    INSERT INTO outbox (id, event_id, topic, key, type, subject, time, headers, data)
+    VALUES (nextval('outbox_id_seq'), :event_id, :topic, :key, :type, :subject, now(), CAST(:headers AS jsonb), :data)
     """
 )
 
@@ -77,6 +88,27 @@ async def add(connection: AsyncConnection, announcements: Sequence[Announcement]
             "data": [_bytes(event) for event in events],
         },
     )
+
+
+async def add_dead_letters(connection: AsyncConnection, group: str, events: Sequence[Parked]) -> None:
+    """Write a copy of each event for the service's dead-letter topic, headers and all. The transaction owns its id."""
+    if events:
+        await connection.execute(_INSERT_DEAD_LETTER, [_dead_letter(group, event) for event in events])
+        for event in events:
+            meters.DEAD_LETTERS.labels(event.record.topic).inc()
+
+
+def _dead_letter(group: str, event: Parked) -> dict[str, object]:
+    value = event.record.value
+    return {
+        "event_id": uuid7(),
+        "topic": f"{group}.dead-letters",
+        "key": parking.place_of(event.record)[1],
+        "type": event_type_of(event.record) or "",
+        "subject": event.record.topic,
+        "headers": msgspec.json.encode(parking.dead_letter_headers(event, group)).decode(),
+        "data": None if value is None else value[: parking.MAX_COPIED_BYTES],
+    }
 
 
 def _subject(event: Event, key: str) -> str:

@@ -22,7 +22,7 @@ from kit.errors import FencedError, TransientError
 from kit.kafka import Producer, Record
 from kit.lease import Lease
 from kit.logging import get_logger
-from kit.messages import headers_of
+from kit.messages import Header, headers_of
 
 log = get_logger(__name__)
 
@@ -31,7 +31,7 @@ _FENCE_POLL_SECONDS: Final = 0.002
 
 _READ: Final = text(
     """
-    SELECT id, event_id, topic, key, type, subject, time, traceparent, data FROM outbox
+    SELECT id, event_id, topic, key, type, subject, time, traceparent, headers, data FROM outbox
     WHERE id > :cursor AND id <= :limit ORDER BY id LIMIT :page
     """
 )
@@ -152,23 +152,23 @@ class Relay:
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[Record]:
         return [
-            Record(
-                row.topic,
-                row.key.encode(),
-                row.data,
-                headers_of(
-                    event_id=row.event_id,
-                    event_type=row.type,
-                    source=self._source,
-                    subject=row.subject,
-                    time=row.time,
-                    sequence=row.id,
-                    traceparent=row.traceparent,
-                ),
-                int(row.time.timestamp() * 1000),
-            )
+            Record(row.topic, row.key.encode(), row.data, self._headers(row), int(row.time.timestamp() * 1000))
             for row in rows
         ]
+
+    def _headers(self, row: Row[Any]) -> list[Header]:
+        """Return the event's attributes; a dead letter keeps the headers that it came with."""
+        if row.headers is not None:
+            return [(name, value.encode()) for name, value in row.headers]
+        return headers_of(
+            event_id=row.event_id,
+            event_type=row.type,
+            source=self._source,
+            subject=row.subject,
+            time=row.time,
+            sequence=row.id,
+            traceparent=row.traceparent,
+        )
 
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None

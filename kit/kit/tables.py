@@ -6,8 +6,11 @@ database's clock, the inbox by the event's own id (a UUIDv7 begins with its time
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     DateTime,
+    Identity,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -15,9 +18,12 @@ from sqlalchemy import (
     Sequence,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     func,
+    text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -33,6 +39,7 @@ def new_metadata() -> MetaData:
     metadata = MetaData(naming_convention=NAMING)
     _add_outbox(metadata)
     _add_inbox(metadata)
+    _add_parking(metadata)
     _add_idempotency(metadata)
     return metadata
 
@@ -51,7 +58,8 @@ def _add_outbox(metadata: MetaData) -> None:
         Column("subject", Text, nullable=False),
         Column("time", DateTime(timezone=True), nullable=False),
         Column("traceparent", Text),
-        Column("data", LargeBinary, nullable=False),
+        Column("headers", JSONB),
+        Column("data", LargeBinary),
         PrimaryKeyConstraint("id", "created_at"),
         postgresql_partition_by="RANGE (created_at)",
     )
@@ -82,6 +90,48 @@ def _add_inbox(metadata: MetaData) -> None:
         Column("partition", Integer, primary_key=True, autoincrement=False),
         Column("next_offset", BigInteger, nullable=False),
         Column("epoch", BigInteger, nullable=False),
+    )
+
+
+def _add_parking(metadata: MetaData) -> None:
+    Table(
+        "parked",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("topic", Text, nullable=False),
+        Column("partition", Integer, nullable=False),
+        Column("offset", BigInteger, nullable=False),
+        Column("key", Text, nullable=False),
+        Column("event_id", Text),
+        Column("type", Text),
+        Column("headers", JSONB, nullable=False),
+        Column("value", LargeBinary),
+        Column("family", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        Column("error_class", Text, nullable=False),
+        Column("attempts", Integer, nullable=False),
+        Column("state", Text, nullable=False, server_default="parked"),
+        Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("next_try_at", DateTime(timezone=True), nullable=False),
+        Column("settled_at", DateTime(timezone=True)),
+        Column("settled_by", Text),
+        Column("settled_why", Text),
+        CheckConstraint("state IN ('parked', 'redriven', 'discarded')", "state_known"),
+        UniqueConstraint("topic", "partition", "offset"),
+        Index("ix_parked_waiting", "topic", "key", "partition", "offset", postgresql_where=text("state = 'parked'")),
+    )
+    Table(
+        "redrive_audit",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("who", Text, nullable=False),
+        Column("why", Text, nullable=False),
+        Column("action", Text, nullable=False),
+        Column("topic", Text, nullable=False),
+        Column("key", Text, nullable=False),
+        Column("handled", Integer, nullable=False),
+        Column("stopped_by", Text),
     )
 
 

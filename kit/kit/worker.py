@@ -5,8 +5,10 @@ import socket
 from collections.abc import Callable, Iterable
 
 from contracts.events import Event
-from kit.consumer import Consumer, Handler
+from kit.batch import Handler
+from kit.consumer import Consumer
 from kit.http import Trouble
+from kit.redrive import Redrive
 from kit.relay import Relay
 from kit.service import Service
 
@@ -29,8 +31,10 @@ class Worker:
         committed: Callable[[], None] = lambda: None,
     ) -> None:
         settings = service.settings
+        group = group or service.name
         self._committed = committed
         self._relay: Relay | None = None
+        self.redrive = Redrive(service.database, group=group, handle=handle, committed=self._batch_committed)
         self.trouble: dict[str, Trouble] = {"service": service.trouble}
         if "worker" not in settings.roles:
             return
@@ -39,13 +43,14 @@ class Worker:
         consumer = Consumer(
             service.database,
             settings.kafka_bootstrap,
-            group=group or service.name,
+            group=group,
             events=events,
             handle=handle,
             max_batch_events=settings.consumer_max_batch_events,
             committed=self._batch_committed,
         )
         service.add_loop("consumer", consumer.run)
+        service.add_loop("redrive", self.redrive.run)
         self.trouble["consumer"] = lambda: consumer.trouble
 
     def _add_relay(self, service: Service) -> None:

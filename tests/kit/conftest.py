@@ -14,12 +14,14 @@ from contracts.money import Money
 from kit import migrations
 from kit.database import Database
 from kit.identifiers import uuid7
+from stack.kafka import Kafka
 from stack.postgres import Postgres
+from tests.kit import broker
 
 # The database of the one service that writes no events of its own: its outbox is free for tests.
 SERVICE = "metrics"
 TOPIC = "disbursement.payments"
-DELIVERY_TABLES = ("outbox", "inbox", "consumer_offset", "idempotency", "tallies")
+DELIVERY_TABLES = ("outbox", "inbox", "consumer_offset", "parked", "redrive_audit", "idempotency", "tallies")
 NOW = datetime(2026, 3, 15, 8, 0, tzinfo=UTC)
 
 
@@ -68,3 +70,11 @@ async def eventually(check: Callable[[], Awaitable[bool]] | Callable[[], bool], 
             if held if isinstance(held, bool) else await held:
                 return
             await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def group(database: Database, kafka: Kafka) -> str:
+    """A consumer group of one's own that begins where the topic ends now."""
+    name = f"test-{uuid4().hex[:8]}"
+    await broker.start_at(database, name, await broker.ends_of(kafka.bootstrap, [TOPIC]))
+    return name

@@ -1,0 +1,125 @@
+"""One batch, one transaction: fence, parked keys, inbox, handler, outbox, offset commit together or not at all.
+
+A record that breaks the contract, or whose key is held, is parked on the way. A handler's error rolls all of it back;
+``kit.consumer`` then tries smaller parts, down to the event that fails.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from aiokafka import TopicPartition
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.topics import EVENTS
+from kit import meters, offsets, outbox, parking
+from kit.database import Database
+from kit.errors import FencedError, PermanentError
+from kit.inbox import unseen
+from kit.messages import Message, WrongKeyError, event_type_of, parse
+from kit.outbox import Announcements
+from kit.parking import Parked, Place
+
+Handler = Callable[[AsyncConnection, Sequence[Message], datetime], Awaitable[Announcements]]
+Batch = dict[TopicPartition, list[Any]]
+
+
+class Handled(msgspec.Struct, frozen=True):
+    """What a committed batch was: the messages handled, how many records were skipped, and its time."""
+
+    messages: list[Message]
+    parked: list[Parked]
+    skipped: int
+    now: datetime
+
+
+class Batches:
+    """Handles batches for one consumer group."""
+
+    def __init__(self, database: Database, group: str, types: frozenset[str], handle: Handler) -> None:
+        self._database = database
+        self._group = group
+        self._types = types
+        self._handle = handle
+
+    async def transact(self, batch: Batch, epochs: Mapping[TopicPartition, int]) -> Handled:
+        """Handle a batch in one transaction.
+
+        Raises FencedError when a partition is not ours any more, and whatever the handler or the database raises;
+        nothing has happened then.
+        """
+        with meters.BATCH_SECONDS.time():
+            async with self._database.transaction() as connection:
+                now, starts = await self._fence(connection, batch, epochs)
+                messages, parked = await self._sort(connection, batch, starts)
+                await self._park(connection, parked)
+                fresh = await unseen(connection, messages)
+                if fresh:
+                    await outbox.add(connection, await self._handle(connection, fresh, now))
+                await offsets.advance(connection, self._group, reached(batch))
+        total = sum(len(records) for records in batch.values())
+        return Handled(fresh, parked, total - len(fresh) - len(parked), now)
+
+    async def park(self, place: TopicPartition, event: Parked, epoch: int) -> None:
+        """Park the one record that can't be handled, and go past it."""
+        batch = {place: [event.record]}
+        async with self._database.transaction() as connection:
+            await self._fence(connection, batch, {place: epoch})
+            await self._park(connection, [event])
+            await offsets.advance(connection, self._group, reached(batch))
+
+    async def _fence(
+        self, connection: AsyncConnection, batch: Batch, epochs: Mapping[TopicPartition, int]
+    ) -> tuple[datetime, dict[TopicPartition, int]]:
+        ours = {place: epochs[place] for place in batch if place in epochs}
+        if len(ours) != len(batch):
+            raise FencedError("the partitions were given away while their batch waited")
+        return await offsets.fence(connection, self._group, ours)
+
+    async def _sort(
+        self, connection: AsyncConnection, batch: Batch, starts: Mapping[TopicPartition, int]
+    ) -> tuple[list[Message], list[Parked]]:
+        """Tell what can be handled from what has to wait: what is broken, or behind a parked event of its key."""
+        held = await parking.held(connection, {place.topic for place in batch})
+        messages: list[Message] = []
+        parked: list[Parked] = []
+        for place, records in batch.items():
+            for record in records:
+                if record.offset < starts[place] or not self._wanted(record):
+                    continue
+                found = _message_or_parked(record, held)
+                if isinstance(found, Message):
+                    messages.append(found)
+                else:
+                    parked.append(found)
+        return messages, parked
+
+    def _wanted(self, record: Any) -> bool:
+        """Skip the contract's other events of a topic; what the contract does not know has to be looked at."""
+        name = event_type_of(record)
+        return name in self._types or name not in EVENTS
+
+    async def _park(self, connection: AsyncConnection, events: Sequence[Parked]) -> None:
+        if not events:
+            return
+        await parking.park(connection, events)
+        letters = [event for event in events if event.family not in ("behind", "not_yet")]
+        await outbox.add_dead_letters(connection, self._group, letters)
+
+
+def reached(batch: Batch) -> dict[TopicPartition, int]:
+    """Return the offset after the batch, by partition."""
+    return {place: int(records[-1].offset) + 1 for place, records in batch.items()}
+
+
+def _message_or_parked(record: Any, held: set[Place]) -> Message | Parked:
+    place = parking.place_of(record)
+    if place in held:
+        return Parked(record=record, family="behind", reason="an earlier event of this key is parked", attempts=0)
+    try:
+        return parse(record)
+    except PermanentError as error:
+        if not isinstance(error, WrongKeyError):
+            held.add(place)
+        return Parked(record=record, family="invalid", reason=str(error), error_class=type(error).__name__)
