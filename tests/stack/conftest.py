@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,9 +26,21 @@ def standins(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     return {**os.environ, "PYTHONPATH": str(folder)}
 
 
+@pytest.fixture(scope="session")
+def new_home() -> Iterator[Callable[[], Home]]:
+    """Makes data directories. (Not in pytest's own place: under root, PostgreSQL's user must be let through.)"""
+    made: list[Home] = []
+
+    def make() -> Home:
+        made.append(open_home(Path(tempfile.mkdtemp(prefix="drawdown-test-"))))
+        return made[-1]
+
+    yield make
+    for home in made:
+        shutil.rmtree(home.path)
+
+
 @pytest.fixture
-def home() -> Iterator[Home]:
-    """A data directory for one test. (Not pytest's own: under root, PostgreSQL's user must be let through.)"""
-    path = Path(tempfile.mkdtemp(prefix="drawdown-test-"))
-    yield open_home(path)
-    shutil.rmtree(path)
+def home(new_home: Callable[[], Home]) -> Home:
+    """A data directory for one test."""
+    return new_home()

@@ -24,14 +24,10 @@ PARTS = ["postgres", "kafka", "registers", "finance", *SERVICES]
 
 
 @pytest.fixture(scope="module")
-async def running(
-    standins: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[Stack, list[Step]]]:
+async def running(standins: Mapping[str, str], new_home: Callable[[], Home]) -> AsyncIterator[tuple[Stack, list[Step]]]:
     steps: list[Step] = []
-    home = Home(tmp_path_factory.mktemp("stack"))
-    home.logs.mkdir()
     environment = {**standins, "INTAKE_LOG_LEVEL": "DEBUG", "SIM_RETURNED": "0.5"}
-    config = Config(home=home, ports=Ports.free(), companies=100, environment=environment)
+    config = Config(home=new_home(), ports=Ports.free(), companies=100, environment=environment)
     async with Stack(config, listener=steps.append) as stack:
         yield stack, steps
 
