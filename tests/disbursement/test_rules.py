@@ -24,9 +24,9 @@ from disbursement.records import Books
 def test_the_least_limit_bites_and_is_named(
     approved: int, cap_left: int | None, envelope_left: int | None, pool_left: int, expected: tuple[int, str]
 ) -> None:
-    limits = {"cap_left": cap_left, "envelope_left": envelope_left, "pool_left": pool_left}
+    found = rules.award_amount(approved, cap_left=cap_left, envelope_left=envelope_left, pool_left=pool_left)
 
-    assert rules.award_amount(approved, **limits) == expected
+    assert found == expected
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.kit.broker import record_of, send
 from tests.kit.conftest import TOPIC, company, event, eventually
 from tests.kit.echo import Echo, consumer_of, effects, keys_apart, per_key, running
 
-WHO = {"who": "test", "why": "to see it"}
+WHO: Any = {"who": "test", "why": "to see it"}
 
 
 def broken(record: Record, **changes: Any) -> Record:
@@ -49,7 +49,7 @@ def told(database: Database, keys: Sequence[str], each: int) -> Any:
     return check
 
 
-POISON = {
+POISON: dict[str, tuple[dict[str, Any], str]] = {
     "no JSON": ({"value": b'{"half": '}, "can't be read"),
     "no value": ({"value": None}, "can't be read"),
     "a missing header": ({"ce_type": None}, "the header ce_type is missing"),
@@ -73,7 +73,8 @@ async def test_a_poison_event_waits_with_its_key_and_the_others_go_on(
         await send(kafka.bootstrap, sent)
         await eventually(told(database, healthy, 9))
         await eventually(told(database, [sick], 1))
-        await eventually(lambda: consumer.trouble is None)
+        await eventually(lambda: _parked(redrive, sick, 3))
+        assert consumer.trouble is None
         [first, *behind] = await redrive.show(TOPIC, sick)
         assert (first.family, [row.family for row in behind]) == ("invalid", ["behind", "behind"])
         assert reason in first.reason
@@ -110,7 +111,8 @@ async def test_a_refused_event_is_parked_at_once_and_redriven_in_order_when_mend
         async with running(consumer_of(database, kafka.bootstrap, group, echo)):
             await send(kafka.bootstrap, [*records(sick, 20), *records(healthy, 20, first=100)])
             await eventually(told(database, [healthy], 20))
-            await eventually(told(database, [sick], 5))
+            await eventually(lambda: _parked(redrive, sick, 15))
+            assert await handled(database, sick) == [0, 1, 2, 3, 4]
             dry = await redrive.one((TOPIC, sick), **WHO, dry_run=True)
             assert (dry.handled, dry.stopped_by) == (0, "5 may never be")
             echo.refused = set()
