@@ -107,6 +107,8 @@ async def test_a_key_is_asked_for(portal: Portal) -> None:
         ("request.contract.ends_on", "2001-01-01", "/request/contract", "before starts_on"),
         ("request.contract.signed_on", "2098-01-01", "/request/contract/signed_on", "later than today"),
         ("scheme", "no-such-scheme", "/scheme", "test-voucher"),
+        ("applicant.name", "a\0b", "", "U+0000"),
+        ("request.details", {"a": ["\0"]}, "", "U+0000"),
         ("documents", [str(uuid4())], "/documents/0", "Upload it first"),
         ("applicant.registered_on", "2098-01-01", "/applicant/registered_on", "later than today"),
     ],

@@ -67,7 +67,7 @@ async def test_a_dissolved_company_is_rejected_with_reasons_in_two_languages(tra
 async def test_the_cap_limits_what_a_large_company_gets(traveller: Traveller) -> None:
     state = await traveller.until_status(await traveller.apply(traveller.ask_of(Role.AT_CAP)), "awarded")
 
-    assert state["award"]["awarded"]["amount"] == 1_000_000_000
+    assert (state["award"]["awarded"]["amount"], state["award"]["limited_by"]) == (1_000_000_000, "cap")
 
 
 async def test_an_application_withdrawn_early_gets_nothing(traveller: Traveller) -> None:

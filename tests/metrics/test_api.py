@@ -103,7 +103,7 @@ async def test_pools_are_given_in_fen(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/pools", headers={"accept-language": "en"})
     [pool] = answer.json()["items"]
     assert pool["pool"] == POOL
-    assert pool["name"] == "2025 support package for AI and robotics"
+    assert pool["name"]["en"] == "2025 support package for AI and robotics"
     assert (pool["version"], pool["chain_breaks"]) == (7, 0)
     assert pool["appropriated"] == money(450_000_000_000)
     assert pool["disbursed"] == money(24_691_356)

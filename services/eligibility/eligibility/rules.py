@@ -83,11 +83,9 @@ def variables(application: ApplicationSubmitted, facts: Facts) -> dict[str, Any]
 
 
 def _approved(policy: Policy, application: ApplicationSubmitted) -> Money:
-    """The rate of what is asked for, rounded down, and at most the cap (whose use by others is disbursement's)."""
-    amount = share(application.request.money.amount, policy.rate)
-    if policy.cap is not None:
-        amount = min(amount, policy.cap.amount)
-    return Money(amount, application.request.money.currency)
+    """The rate of what is asked for, rounded down. Caps and other limits bite where the money is: in disbursement."""
+    asked = application.request.money
+    return Money(share(asked.amount, policy.rate), asked.currency)
 
 
 # --- what the policy document says outside of its criteria ---------------------------------------------------

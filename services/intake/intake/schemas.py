@@ -25,6 +25,15 @@ def _checked_uscc(value: str) -> str:
     return value
 
 
+def _has_nul(value: Any) -> bool:
+    """Look into strings and into the free-form parts; a nested body looks after itself as well."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_has_nul(part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(_has_nul(part) for part in value)
+
+
 Uscc = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_upper=True, min_length=18, max_length=18),
@@ -38,9 +47,17 @@ Fen = Annotated[int, Field(strict=True, le=LARGEST_EXACT_INTEGER, description="w
 
 
 class Body(BaseModel):
-    """What all bodies share: unknown fields are refused."""
+    """What all bodies share: unknown fields are refused, and so is the character that no database text can hold."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _holds_no_nul(cls, sent: Any) -> Any:
+        for name, value in sent.items() if isinstance(sent, dict) else ():
+            if _has_nul(name) or _has_nul(value):
+                raise ValueError(f"{name!r} holds the character U+0000; take it out")
+        return sent
 
 
 class Money(Body):

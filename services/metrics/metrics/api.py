@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, FastAPI, Path, Query, Request
+from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import BaseModel, Field
 
+from contracts.codec import to_builtins
 from contracts.refusal import Refusal
 from kit.database import Database
-from kit.http import language_of
 from metrics import snapshot
 from metrics.programme import Programme
 from metrics.rules.books import Pool
@@ -27,7 +27,7 @@ class PoolOut(BaseModel):
     """A pool as replayed from its transfers: appropriated = available + committed + obligated + disbursed."""
 
     pool: str = Field(examples=["ai-package-2025"])
-    name: str | None = Field(description="in the caller's language; null when the programme's file has none")
+    name: dict[str, str] | None = Field(description="in zh-CN and en; null when the programme's file has none")
     version: int = Field(description="how many transfers the pool has had")
     hash: str = Field(description="hash of the last transfer")
     appropriated: MoneyOut
@@ -61,7 +61,7 @@ class DrawdownOut(BaseModel):
 
 class TargetOut(BaseModel):
     target: str = Field(examples=["opc-communities"])
-    name: str
+    name: dict[str, str]
     value: int = Field(description="what was promised to reach")
     actual: int = Field(description="what is reached so far, as far as it is known here")
     unit: str | None
@@ -78,10 +78,10 @@ def add_routes(app: FastAPI, database: Database, programme: Programme) -> None:
     router = APIRouter(prefix="/v1", tags=["figures"])
 
     @router.get("/pools", summary="The pools and their balances, to the fen")
-    async def pools(request: Request) -> PoolsOut:
+    async def pools() -> PoolsOut:
         async with database.snapshot() as connection:
             found, as_of = await snapshot.read_pools(connection), await snapshot.moment(connection)
-        return PoolsOut(items=_pools(found, programme, language_of(request)), as_of=as_of)
+        return PoolsOut(items=_pools(found, programme), as_of=as_of)
 
     @router.get("/pools/{pool}/drawdown", summary="What was promised and disbursed, by scheme, district or month")
     async def drawdown(
@@ -96,14 +96,13 @@ def add_routes(app: FastAPI, database: Database, programme: Programme) -> None:
         return DrawdownOut(pool=pool, by=by, items=_drawdown(found), as_of=as_of)
 
     @router.get("/targets", summary="The programme's targets against what is reached")
-    async def targets(request: Request) -> TargetsOut:
+    async def targets() -> TargetsOut:
         async with database.snapshot() as connection:
             found, as_of = await snapshot.read_tallies(connection), await snapshot.moment(connection)
-        language = language_of(request)
         items = [
             TargetOut(
                 target=each.target,
-                name=each.name.in_language(language),
+                name=to_builtins(each.name),
                 value=each.value,
                 actual=each.actual(found),
                 unit=each.unit,
@@ -116,11 +115,11 @@ def add_routes(app: FastAPI, database: Database, programme: Programme) -> None:
     app.include_router(router)
 
 
-def _pools(pools: Sequence[Pool], programme: Programme, language: str) -> list[PoolOut]:
+def _pools(pools: Sequence[Pool], programme: Programme) -> list[PoolOut]:
     return [
         PoolOut(
             pool=pool.pool,
-            name=programme.name_of(pool.pool, language),
+            name=programme.name_of(pool.pool),
             version=pool.version,
             hash=pool.hash,
             appropriated=MoneyOut(amount=pool.appropriated),

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from contracts.codec import to_builtins
 from contracts.common import Text
 from kit.errors import SetupError
 from metrics.rules.tallies import OUTCOME, Tally
@@ -46,9 +47,10 @@ class Programme(msgspec.Struct, frozen=True):
     pools: tuple[NamedPool, ...] = ()
     targets: tuple[Target, ...] = ()
 
-    def name_of(self, pool: str, language: str) -> str | None:
-        """Return the pool's name, None for a pool that the file does not know."""
-        return next((known.name.in_language(language) for known in self.pools if known.pool == pool), None)
+    def name_of(self, pool: str) -> dict[str, str] | None:
+        """Return the pool's name by language, None for a pool that the file does not know."""
+        names = {known.pool: known.name for known in self.pools}
+        return to_builtins(names[pool]) if pool in names else None
 
 
 def read(path: Path | None) -> Programme:
