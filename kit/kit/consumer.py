@@ -23,6 +23,7 @@ from kit.backoff import Backoff
 from kit.batch import Batch, Batches, Handled, Handler, reached
 from kit.blocked import BlockedPartitions
 from kit.database import Database, describe, is_transient
+from kit.deadlines import within
 from kit.errors import FencedError, NotYetError, PermanentError, TransientError
 from kit.logging import get_logger
 from kit.parking import Family, Parked
@@ -122,7 +123,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     async def _close(self, kafka: AIOKafkaConsumer) -> None:
         try:
-            await asyncio.wait_for(kafka.stop(), _STOP_DEADLINE_SECONDS)
+            await within(_STOP_DEADLINE_SECONDS, kafka.stop(), "stopping the consumer")
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("consumer_dropped", reason=describe(error))
 

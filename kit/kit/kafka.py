@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 
 from contracts.topics import TOPICS
+from kit.deadlines import within
 from kit.errors import SetupError, TransientError
 from kit.messages import Header
 
@@ -91,7 +92,7 @@ class Producer:
 
     async def stop(self) -> None:
         """Stop under a deadline: a producer whose broker hangs would wait for ever."""
-        await asyncio.wait_for(self._producer.stop(), STOP_DEADLINE_SECONDS)
+        await within(STOP_DEADLINE_SECONDS, self._producer.stop(), "stopping the producer")
 
 
 def _append(batch: Any, record: Record) -> bool:
