@@ -1,6 +1,7 @@
 """The published documents, derived from the types: JSON Schema per event, AsyncAPI, and a table for people.
 
-``python -m contracts.generate`` writes them, ``--check`` names those that differ from the types and exits 1.
+``python -m contracts.generate`` writes them, ``--check`` names those that differ from the types, or that
+break what was published, and exits 1. ``--publish RELEASE`` keeps today's schemas and examples for ever.
 """
 
 from pathlib import Path
@@ -10,3 +11,4 @@ ROOT: Final = Path(__file__).parents[3]
 SCHEMAS: Final = ROOT / "contracts" / "schemas"
 EXAMPLES: Final = ROOT / "contracts" / "examples"
 REFERENCE: Final = ROOT / "docs" / "reference"
+PUBLISHED: Final = ROOT / "contracts" / "published"

@@ -1,9 +1,9 @@
-"""`python -m contracts.generate [--check]`: write the published documents, or say which of them are out of date."""
+"""`python -m contracts.generate [--check | --publish RELEASE]`: write the documents, check them, or publish them."""
 
 import sys
 from pathlib import Path
 
-from contracts.generate import REFERENCE, ROOT, SCHEMAS, asyncapi, reference, schemas
+from contracts.generate import REFERENCE, ROOT, SCHEMAS, asyncapi, publication, reference, schemas
 from contracts.topics import EVENTS
 
 
@@ -38,21 +38,25 @@ def _stray(wanted: dict[Path, str]) -> list[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Return the exit code: 0 done or up to date, 1 out of date, 2 not understood."""
+    """Return the exit code: 0 done or up to date, 1 out of date or breaking, 2 not understood."""
     match arguments:
         case []:
             write()
             return 0
         case ["--check"]:
-            stale = out_of_date()
-            for path in stale:
-                sys.stderr.write(
-                    f"{path.relative_to(ROOT)} is not what the types say: run python -m contracts.generate\n"
-                )
-            return 1 if stale else 0
+            stale = [f"{path.relative_to(ROOT)} is not what the types say" for path in out_of_date()]
+            return _complain([f"{line}: run python -m contracts.generate" for line in stale] + publication.problems())
+        case ["--publish", release]:
+            write()
+            return _complain(publication.publish(release))
         case _:
-            sys.stderr.write("usage: python -m contracts.generate [--check]\n")
+            sys.stderr.write("usage: python -m contracts.generate [--check | --publish RELEASE]\n")
             return 2
+
+
+def _complain(lines: list[str]) -> int:
+    sys.stderr.writelines(f"{line}\n" for line in lines)
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":
