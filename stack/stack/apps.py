@@ -5,11 +5,11 @@ A service gets the login of its own database and of no other; the login that own
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stack.config import Config, policies_dir
 from stack.grants import SERVICES
-from stack.ports import LOOPBACK
+from stack.ports import LOOPBACK, free_ports
 from stack.postgres import Postgres
 from stack.processes import Command
 
@@ -34,8 +34,14 @@ class App:
 
 
 def services(config: Config, postgres: Postgres, kafka_bootstrap: str) -> list[App]:
-    """The four services, in the order of the flow."""
-    return [_service(name, config, postgres, kafka_bootstrap) for name in SERVICES]
+    """The four services, in the order of the flow; then further processes of each, which share its database."""
+    first = [_service(name, config, postgres, kafka_bootstrap) for name in SERVICES]
+    more = [(name, number) for number in range(2, config.copies + 1) for name in SERVICES]
+    ports = free_ports(len(more))
+    return first + [
+        _copy(first[SERVICES.index(name)], f"{name}-{number}", port, config)
+        for (name, number), port in zip(more, ports, strict=True)
+    ]
 
 
 def simulators(config: Config, kafka_bootstrap: str) -> list[App]:
@@ -45,6 +51,13 @@ def simulators(config: Config, kafka_bootstrap: str) -> list[App]:
     bank_log = config.home.path / "finance" / "bank.jsonl"
     finance = common | {"SIM_KAFKA_BOOTSTRAP": kafka_bootstrap, "SIM_LOG": str(bank_log)}
     return [_simulator("registers", config, registers), _simulator("finance", config, finance)]
+
+
+def _copy(app: App, name: str, port: int, config: Config) -> App:
+    """One more process of a service; the first one has migrated their database."""
+    environment = {**app.command.env, f"{app.name.upper()}_HTTP_PORT": str(port)}
+    own = config.process_environment.get(name, {})
+    return App(replace(app.command, name=name, log=config.home.log(name), env=environment | own), port)
 
 
 def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str) -> App:
@@ -58,9 +71,10 @@ def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str
         **_extra(name, config),
     }
     environment = _inherited(config.environment, name) | {f"{name.upper()}_{key}": value for key, value in own.items()}
+    command = _python(name, config, name, "run", environment=environment | config.process_environment.get(name, {}))
     owner = {f"{name.upper()}_MIGRATION_DATABASE_URL": postgres.owner_dsn(name)}
     return App(
-        command=_python(name, config, name, "run", environment=environment),
+        command=replace(command, argv=(sys.executable, *config.service_launcher, name, "run")),
         port=port,
         migration=_python(f"{name}-migrate", config, name, "migrate", environment=environment | owner),
     )

@@ -58,11 +58,17 @@ class Config:
     home: Home = field(default_factory=open_home)
     ports: Ports = field(default_factory=Ports)
     brokers: int = 1
+    copies: int = 1
+    """Processes of each service; the further ones (`intake-2`) listen on free ports and share its database."""
     seed: int = 1
     companies: int | None = None
     """How many companies the registers know; None leaves it to the simulator."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     """What the children inherit; `INTAKE_LOG_LEVEL` and its like reach the service that they name, and no other."""
+    process_environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What one process gets besides, by its name: the last word, for a suite that puts something in between."""
+    service_launcher: tuple[str, ...] = ("-m",)
+    """What the interpreter is given before `<service> run`: a suite may run a service through a module of its own."""
 
     def kafka_nodes(self) -> list[NodePorts]:
         """The first broker on the chosen ports, further ones on free ports."""
