@@ -349,6 +349,25 @@ class PaymentCancelled(ApplicationEvent, frozen=True, kw_only=True):
     reason: str
 
 
+class PaymentStatusRequested(ApplicationEvent, frozen=True, kw_only=True):
+    """Finance is asked what became of a payment that it has not reported on; ``question`` counts from 1.
+
+    Never an instruction: it carries no account. The answer is a report on ``finance.payment-status``, the same one
+    again where it was sent before.
+    """
+
+    TYPE: ClassVar[str] = "payment.status_requested"
+
+    payment_id: Identifier
+    award_id: Identifier
+    claim_id: Identifier
+    money: Money
+    end_to_end_id: str
+    instructed_at: Instant
+    attempt: int
+    question: int
+
+
 class RecoveryDemanded(ApplicationEvent, frozen=True, kw_only=True):
     """Money that was disbursed is asked back."""
 

@@ -3,8 +3,8 @@
 Every service takes what it needs of a scheme from the ``policy.published`` event that carries this document.
 """
 
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -54,6 +54,46 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: Text
 
 
+Step = Literal["remind", "escalate", "lapse", "ask_finance"]
+
+
+class Deadline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long one kind of wait may last (ISO 8601, e.g. ``P30D`` or ``PT24H``), and what happens when it does.
+
+    ``remind`` makes it visible and no more, ``escalate`` hands it to an officer, ``lapse`` ends it,
+    ``ask_finance`` asks what became of a payment, again after each such time, and never instructs it again.
+    """
+
+    within: timedelta
+    then: Step
+
+
+class Clocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The deadlines of a scheme, by what is waited for. They begin anew with each wait; nothing waits without one.
+
+    Only an application in line for money has none: it is served by its place, when money is freed.
+    """
+
+    draft: Deadline = Deadline(timedelta(days=30), "lapse")  # the applicant submits it, from its last change on
+    decision: Deadline = Deadline(timedelta(days=10), "remind")  # eligibility says anything about it
+    registers: Deadline = Deadline(timedelta(hours=24), "escalate")  # the outside registers answer
+    officer: Deadline = Deadline(timedelta(days=5), "remind")  # an officer decides
+    award: Deadline = Deadline(timedelta(hours=24), "remind")  # an approval becomes an award, or gets in line
+    verification: Deadline = Deadline(timedelta(hours=24), "remind")  # a claim is verified
+    instruction: Deadline = Deadline(timedelta(hours=24), "remind")  # a verified claim is instructed for payment
+    payment: Deadline = Deadline(timedelta(hours=48), "ask_finance")  # finance reports what the bank did
+    account: Deadline = Deadline(timedelta(days=10), "remind")  # a returned payment gets a corrected account
+
+
+# What may follow a missed deadline: there is no officer yet for a draft, and nothing but finance knows of a payment.
+POSSIBLE_STEPS: Final[dict[str, frozenset[Step]]] = {
+    **{clock: frozenset({"remind"}) for clock in Clocks.__struct_fields__},
+    "draft": frozenset({"remind", "lapse"}),
+    "registers": frozenset({"remind", "escalate"}),
+    "payment": frozenset({"remind", "ask_finance"}),
+}
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A scheme's rules for an effective period.
 
@@ -84,6 +124,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     claims: ClaimRules = ClaimRules()
     evidence: tuple[Evidence, ...] = ()
     form: dict[str, Any] = {}
+    clocks: Clocks = Clocks()
 
     def open_at(self, moment: datetime) -> bool:
         """Return whether an application may be submitted at ``moment``."""

@@ -83,7 +83,7 @@ _TOPICS: Final = (
         "disbursement.payments",
         "disbursement",
         "applicant",
-        (e.PaymentInstructed, e.PaymentCancelled, e.RecoveryDemanded),
+        (e.PaymentInstructed, e.PaymentStatusRequested, e.PaymentCancelled, e.RecoveryDemanded),
     ),
     Topic(
         "finance.payment-status",

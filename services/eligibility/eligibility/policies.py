@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
-from contracts.policy import Policy
+from contracts.policy import POSSIBLE_STEPS, Policy
 from eligibility import expressions
 from kit.errors import SetupError
 
@@ -80,6 +81,11 @@ def _complaints(policy: Policy) -> Iterable[str]:
     for name, count in Counter(criterion.id for criterion in policy.criteria).items():
         if count > 1:
             yield f"criteria: {count} are called {name}"
+    for name, deadline in msgspec.structs.asdict(policy.clocks).items():
+        if deadline.within <= timedelta(0):
+            yield f"clocks.{name}.within: more than nothing"
+        if deadline.then not in POSSIBLE_STEPS[name]:
+            yield f"clocks.{name}.then: one of {', '.join(sorted(POSSIBLE_STEPS[name]))}"
 
 
 class _Loader(yaml.SafeLoader):
