@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, Generic, Protocol, TypeVar
 
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit import idempotency, outbox
@@ -122,11 +122,9 @@ class GroupedWriter(Generic[C]):
         for attempt in range(1, _ALONE_TRIES + 1):
             try:
                 return (await self._commit([command]))[0]
-            except IntegrityError as error:
-                if attempt == _ALONE_TRIES:
-                    return error
             except Exception as error:  # noqa: BLE001  # it becomes this caller's answer, and only this caller's
-                return error
+                if attempt == _ALONE_TRIES or not _was_a_race(error):
+                    return error
         raise AssertionError("unreachable")
 
     async def _commit(self, commands: list[C]) -> list[Outcome]:
@@ -146,3 +144,10 @@ class GroupedWriter(Generic[C]):
             self._committed()
         fresh = iter(outcomes)
         return [given[command.key] if command.key in given else next(fresh) for command in commands]
+
+
+def _was_a_race(error: Exception) -> bool:
+    """Return whether another transaction was in the way: it took a key or a row first, or the two were in a deadlock."""
+    if isinstance(error, IntegrityError):
+        return True
+    return isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", "")).startswith("40")

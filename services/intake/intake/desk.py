@@ -159,7 +159,8 @@ class Desk:
             await connection.execute(
                 delete(tables.invoices).where(tables.invoices.c.claim_id.in_(self.released_claims))
             )
-        await insert_rows(connection, tables.invoices, self._new_invoices)
+        invoices = sorted(self._new_invoices, key=lambda row: (row["seller"], row["number"]))  # one order: no deadlock
+        await insert_rows(connection, tables.invoices, invoices)
         await insert_rows(connection, tables.timeline, rows_of(self.timeline))
         new = [{"scheme": p.scheme, "version": p.version, "policy": to_builtins(p)} for p in self.new_policies]
         await insert_rows(connection, tables.policies, new)
