@@ -147,7 +147,7 @@ class GroupedWriter(Generic[C]):
 
 
 def _was_a_race(error: Exception) -> bool:
-    """Return whether another transaction was in the way: it took a key or a row first, or the two were in a deadlock."""
+    """Return whether another transaction was in the way: it took a key or row first, or the two were in a deadlock."""
     if isinstance(error, IntegrityError):
         return True
     return isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", "")).startswith("40")
