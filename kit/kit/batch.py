@@ -35,10 +35,13 @@ class Handled(msgspec.Struct, frozen=True):
 
 
 class Batches:
-    """Handles batches for one consumer group."""
+    """Handles batches for one consumer group. ``dead_letters`` is the topic for copies of what can't be handled."""
 
-    def __init__(self, database: Database, group: str, types: frozenset[str], handle: Handler) -> None:
+    def __init__(
+        self, database: Database, group: str, types: frozenset[str], handle: Handler, dead_letters: str
+    ) -> None:
         self._database = database
+        self._dead_letters = dead_letters
         self._group = group
         self._types = types
         self._handle = handle
@@ -105,7 +108,7 @@ class Batches:
             return
         await parking.park(connection, events)
         letters = [event for event in events if event.family not in ("behind", "not_yet")]
-        await outbox.add_dead_letters(connection, self._group, letters)
+        await outbox.add_dead_letters(connection, self._dead_letters, self._group, letters)
 
 
 def reached(batch: Batch) -> dict[TopicPartition, int]:

@@ -4,8 +4,9 @@ They are tried again, backing off; meanwhile the consumer goes on with the other
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from kit import meters
@@ -19,12 +20,18 @@ _FIRST_SECONDS = 0.05
 _MOST_SECONDS = 10.0
 
 
+class _Blocked(msgspec.Struct, frozen=True):
+    backoff: Backoff
+    due: float
+    reason: str
+
+
 class BlockedPartitions:
     """Which partitions stand still, and when each is tried again."""
 
     def __init__(self, topics: Iterable[str]) -> None:
         self._topics = list(topics)
-        self._waiting: dict[TopicPartition, tuple[Backoff, float]] = {}
+        self._waiting: dict[TopicPartition, _Blocked] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -32,11 +39,17 @@ class BlockedPartitions:
     def __str__(self) -> str:
         return ", ".join(sorted(f"{place.topic}/{place.partition}" for place in self._waiting))
 
+    def reasons(self) -> Mapping[TopicPartition, str]:
+        """Return why each of them stands still."""
+        return {place: blocked.reason for place, blocked in self._waiting.items()}
+
     def block(self, kafka: AIOKafkaConsumer, place: TopicPartition, offset: int, error: BaseException) -> None:
         """Stop a partition before ``offset``, loudly; the others go on."""
-        backoff, _ = self._waiting.get(place, (Backoff(_FIRST_SECONDS, _MOST_SECONDS), 0.0))
+        known = self._waiting.get(place)
+        backoff = known.backoff if known else Backoff(_FIRST_SECONDS, _MOST_SECONDS)
         pause_seconds = backoff.next_seconds()
-        self._waiting[place] = (backoff, asyncio.get_running_loop().time() + pause_seconds)
+        due = asyncio.get_running_loop().time() + pause_seconds
+        self._waiting[place] = _Blocked(backoff, due, describe(error))
         if place in kafka.assignment():
             kafka.seek(place, offset)
             kafka.pause(place)
@@ -58,8 +71,8 @@ class BlockedPartitions:
     def resume_due(self, kafka: AIOKafkaConsumer) -> None:
         """Let those be fetched again whose time has come; they count as blocked until something of them is handled."""
         now = asyncio.get_running_loop().time()
-        for place, (_, due) in self._waiting.items():
-            if due <= now and place in kafka.assignment():
+        for place, blocked in self._waiting.items():
+            if blocked.due <= now and place in kafka.assignment():
                 kafka.resume(place)
 
     def passed(self, places: Iterable[TopicPartition]) -> None:

@@ -9,7 +9,7 @@ backing off. Any other is narrowed down to the one event, and that event is park
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -18,20 +18,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.events import Event
 from contracts.topics import event_type, topics_with
-from kit import meters, offsets
+from kit import offsets
 from kit.backoff import Backoff
-from kit.batch import Batch, Batches, Handled, Handler, reached
+from kit.batch import Batch, Batches, Handler, reached
 from kit.blocked import BlockedPartitions
 from kit.database import Database, describe, is_transient
 from kit.deadlines import within
 from kit.errors import FencedError, NotYetError, PermanentError, TransientError
+from kit.kafka import group_consumer
 from kit.logging import get_logger
 from kit.parking import Family, Parked
+from kit.sightings import count, log_parked, measure_lag
 
 log = get_logger(__name__)
 
 _START_DEADLINE_SECONDS: Final = 30.0
-_STOP_DEADLINE_SECONDS: Final = 10.0
+_STOP_DEADLINE_SECONDS: Final = 3.0
+_COMMIT_DEADLINE_SECONDS: Final = 10.0
+_POLL_DEADLINE_SECONDS: Final = 30.0
 _LOOK_ROUND_SECONDS: Final = 5.0
 _POLL_MS: Final = 200
 _WAITED_OUT: Final = (KafkaError, SQLAlchemyError, OSError, TimeoutError, TransientError, FencedError)
@@ -43,7 +47,10 @@ NOT_YET_SECONDS: Final = 0.5
 
 
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Reads the topics that carry ``events`` and hands them to ``handle``, batch by batch."""
+    """Reads the topics that carry ``events`` and hands them to ``handle``, batch by batch.
+
+    ``committed`` is called after each commit, ``progressed`` whenever a batch is finished or there is nothing to do.
+    """
 
     def __init__(
         self,
@@ -55,15 +62,19 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         handle: Handler,
         max_batch_events: int = 500,
         committed: Callable[[], None] = lambda: None,
+        progressed: Callable[[], None] = lambda: None,
+        dead_letters: str | None = None,
     ) -> None:
         events = list(events)
         self._database = database
         self._bootstrap = bootstrap
         self._group = group
         self._topics = topics_with(events)
-        self._batches = Batches(database, group, frozenset(event_type(event) for event in events), handle)
+        types = frozenset(event_type(event) for event in events)
+        self._batches = Batches(database, group, types, handle, dead_letters or f"{group}.dead-letters")
         self._max_batch_events = max_batch_events
         self._committed = committed
+        self._progressed = progressed
         self._epochs: dict[TopicPartition, int] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._blocked = BlockedPartitions(self._topics)
@@ -85,17 +96,18 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 await backoff.pause(stop)
 
     async def _consume(self, stop: asyncio.Event, backoff: Backoff) -> None:
-        kafka = self._build()
+        kafka = group_consumer(self._bootstrap, self._group)
         try:
-            async with asyncio.timeout(_START_DEADLINE_SECONDS):
-                await kafka.start()
+            await within(_START_DEADLINE_SECONDS, kafka.start(), "starting the consumer")
             kafka.subscribe(self._topics, listener=self)
             looked_at = 0.0
             while not stop.is_set():
                 await self._claim(kafka)
-                batch = await kafka.getmany(timeout_ms=_POLL_MS, max_records=self._max_batch_events)
+                polled = kafka.getmany(timeout_ms=_POLL_MS, max_records=self._max_batch_events)
+                batch = await within(_POLL_DEADLINE_SECONDS, polled, "polling for events")
                 await self._process(kafka, self._claimed_part(batch))
-                self._measure_lag(kafka)
+                if measure_lag(kafka, self._positions) == 0 and self._assigned:
+                    self._progressed()
                 self.trouble = self._state()
                 backoff.reset()
                 if asyncio.get_running_loop().time() - looked_at > _LOOK_ROUND_SECONDS:
@@ -105,27 +117,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             self._forget()
             await self._close(kafka)
 
-    def _build(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            group_id=self._group,
-            client_id=self._group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=10_000,
-            heartbeat_interval_ms=2_000,
-            max_poll_interval_ms=120_000,
-            request_timeout_ms=20_000,
-            fetch_max_wait_ms=100,
-            max_partition_fetch_bytes=2 * 1024 * 1024,
-            metadata_max_age_ms=30_000,
-        )
-
     async def _close(self, kafka: AIOKafkaConsumer) -> None:
         try:
             await within(_STOP_DEADLINE_SECONDS, kafka.stop(), "stopping the consumer")
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("consumer_dropped", reason=describe(error))
+
+    def blocked(self) -> Mapping[TopicPartition, str]:
+        """Return the partitions of this process that stand still, each with the reason."""
+        return self._blocked.reasons()
 
     def _state(self) -> str | None:
         if not self._assigned:
@@ -232,7 +232,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             self._blocked.block(kafka, place, record.offset, parking_failed)
             return False
         self._passed({place: [record]})
-        self._log_parked([event], exc_info=error if family == "failed" else None)
+        log_parked([event], exc_info=error if family == "failed" else None)
         self._committed()
         return True
 
@@ -240,53 +240,18 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         handled = await self._batches.transact(batch, self._epochs)
         self._passed(batch)
         self._committed()
-        self._log_parked([event for event in handled.parked if event.family != "behind"])
-        self._count(handled)
+        log_parked([event for event in handled.parked if event.family != "behind"])
+        count(handled)
 
     def _passed(self, batch: Batch) -> None:
+        self._progressed()
         self._positions.update(reached(batch))
         self._blocked.passed(batch)
         for place, records in batch.items() if self._tries else ():
             for record in records:
                 self._tries.pop((place, record.offset), None)
 
-    # --- what is seen from outside ---------------------------------------------------------------------
-
-    def _log_parked(self, events: Iterable[Parked], exc_info: Exception | None = None) -> None:
-        for event in events:
-            record = event.record
-            log.error(
-                "event_parked",
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                family=event.family,
-                reason=event.reason,
-                error_class=event.error_class,
-                attempts=event.attempts,
-                exc_info=exc_info,
-            )
-
-    def _count(self, handled: Handled) -> None:
-        if handled.skipped:
-            meters.EVENTS.labels("", "skipped").inc(handled.skipped)
-        for message in handled.messages:
-            meters.EVENTS.labels(message.type, "handled").inc()
-            delay_seconds = max(0.0, (handled.now - message.time).total_seconds())
-            meters.EVENT_DELAY.observe(delay_seconds)
-            meters.CONSUMER_LAG_SECONDS.labels(message.topic, message.partition).set(delay_seconds)
-
-    def _measure_lag(self, kafka: AIOKafkaConsumer) -> None:
-        for place in self._epochs:
-            if place not in kafka.assignment():
-                continue
-            end = kafka.highwater(place)
-            if end is None:
-                continue
-            behind = max(0, end - self._positions.get(place, end))
-            meters.CONSUMER_LAG.labels(place.topic, place.partition).set(behind)
-            if behind == 0:
-                meters.CONSUMER_LAG_SECONDS.labels(place.topic, place.partition).set(0)
+    # --- for Kafka's own tools ------------------------------------------------------------------------------
 
     async def _commit_for_tools(self, kafka: AIOKafkaConsumer) -> None:
         """Tell Kafka where we are, for its lag tools; nothing of ours reads it."""
@@ -298,8 +263,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         if not mine:
             return
         try:
-            async with asyncio.timeout(_STOP_DEADLINE_SECONDS):
-                await kafka.commit(mine)
+            await within(_COMMIT_DEADLINE_SECONDS, kafka.commit(mine), "telling Kafka the offsets")
         except (KafkaError, TimeoutError) as error:  # a rebalance, most often: the work itself is safe, so go on
             log.warning("offsets_not_told", reason=describe(error), error_class=type(error).__name__)
 

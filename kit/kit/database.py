@@ -13,6 +13,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from kit import meters
 from kit.errors import SetupError, TransientError
@@ -37,6 +38,16 @@ class Database:
     def __init__(
         self, url: str, *, pool_size: int = 8, statement_timeout_seconds: float = 30.0, name: str = ""
     ) -> None:
+        connect_args = {
+            "timeout": _CONNECT_TIMEOUT_SECONDS,
+            "command_timeout": statement_timeout_seconds + 5,
+            "server_settings": {
+                "application_name": name or "drawdown",
+                "statement_timeout": str(int(statement_timeout_seconds * 1000)),
+                "idle_in_transaction_session_timeout": "60000",
+                "jit": "off",  # statements here are short; compiling them costs more than it saves
+            },
+        }
         self.engine: AsyncEngine = create_async_engine(
             async_url(url),
             pool_size=pool_size,
@@ -45,17 +56,9 @@ class Database:
             pool_use_lifo=True,
             json_serializer=to_json,
             json_deserializer=msgspec.json.decode,
-            connect_args={
-                "timeout": _CONNECT_TIMEOUT_SECONDS,
-                "command_timeout": statement_timeout_seconds + 5,
-                "server_settings": {
-                    "application_name": name or "drawdown",
-                    "statement_timeout": str(int(statement_timeout_seconds * 1000)),
-                    "idle_in_transaction_session_timeout": "60000",
-                    "jit": "off",  # statements here are short; compiling them costs more than it saves
-                },
-            },
+            connect_args=connect_args,
         )
+        self._unpooled = create_async_engine(async_url(url), poolclass=NullPool, connect_args=connect_args)
         self._count_connections(pool_size)
 
     def _count_connections(self, pool_size: int) -> None:
@@ -73,6 +76,12 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection for reads: each statement sees what is committed when it starts."""
         async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[AsyncConnection]:
+        """Give a new connection, outside the pool: for asking whether the database answers when the pool does not."""
+        async with self._unpooled.connect() as connection:
             yield connection
 
     @asynccontextmanager

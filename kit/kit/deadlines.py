@@ -2,21 +2,30 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from kit.logging import get_logger
 
 log = get_logger(__name__)
 
+Result = TypeVar("Result")
 
-async def within(seconds: float, work: Coroutine[Any, Any, Any], what: str) -> None:
+
+async def within(seconds: float, work: Coroutine[Any, Any, Result], what: str) -> Result:
     """Wait for ``work`` for so long and no longer; raise TimeoutError and leave it behind, cancelled, if it is late."""
     task = asyncio.create_task(work)
-    done, _ = await asyncio.wait({task}, timeout=seconds)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        _leave_behind(task)
+        raise
     if done:
-        task.result()
-        return
-    task.cancel()
-    task.add_done_callback(lambda late: None if late.cancelled() else late.exception())
+        return task.result()
+    _leave_behind(task)
     log.warning("left_behind", what=what, after_seconds=seconds)
     raise TimeoutError(f"{what} took longer than {seconds:g} s")
+
+
+def _leave_behind(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    task.add_done_callback(lambda late: None if late.cancelled() else late.exception())

@@ -85,25 +85,29 @@ def create_app(
     title: str,
     description: str,
     trouble: dict[str, Trouble],
+    stuck: Trouble = lambda: None,
     more_metrics: MoreMetrics = _no_more_metrics,
 ) -> FastAPI:
     """Return the service's application with the calls and errors that every service has.
 
     ``trouble`` maps each part that readiness depends on to a function that says what is missing, or None.
+    ``stuck`` says why only a new process can go on, or None.
     ``more_metrics`` renders, at each scrape, what this process does not count itself.
     """
     app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
-    _add_health(app, service, trouble)
+    _add_health(app, service, trouble, stuck)
     _add_metrics(app, more_metrics)
     _add_errors(app)
     app.add_middleware(_Edge)
     return app
 
 
-def _add_health(app: FastAPI, service: str, trouble: dict[str, Trouble]) -> None:
-    @app.get("/health/live", tags=["health"], summary="Is the process alive?")
-    async def live() -> dict[str, str]:
-        return {"status": "alive", "service": service}
+def _add_health(app: FastAPI, service: str, trouble: dict[str, Trouble], stuck: Trouble) -> None:
+    @app.get("/health/live", tags=["health"], summary="Is the process alive? If not, start it again")
+    async def live(response: Response) -> dict[str, Any]:
+        reason = stuck()
+        response.status_code = 503 if reason else 200
+        return {"status": "stuck" if reason else "alive", "service": service, "reason": reason}
 
     @app.get("/health/ready", tags=["health"], summary="Can it do its work? If not, what is missing?")
     async def ready(response: Response) -> dict[str, Any]:

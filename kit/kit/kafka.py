@@ -1,10 +1,10 @@
-"""Producers and partitions: every writer partitions by murmur2, every await has a deadline."""
+"""Kafka's clients as they are set up here: every writer partitions by murmur2, every await has a deadline."""
 
 import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 
 from contracts.topics import TOPICS
@@ -35,6 +35,24 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
+def group_consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:
+    """Return a member of a consumer group, not started, that commits nothing by itself."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=group,
+        client_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=2_000,
+        max_poll_interval_ms=120_000,
+        request_timeout_ms=20_000,
+        fetch_max_wait_ms=100,
+        max_partition_fetch_bytes=2 * 1024 * 1024,
+        metadata_max_age_ms=30_000,
+    )
+
+
 class Producer:
     """An idempotent producer that sends whole batches in order. After any error it is of no use: build a new one."""
 
@@ -51,7 +69,7 @@ class Producer:
         self._checked: set[str] = set()
 
     async def start(self) -> None:
-        await asyncio.wait_for(self._producer.start(), PRODUCE_DEADLINE_SECONDS)
+        await within(PRODUCE_DEADLINE_SECONDS, self._producer.start(), "starting the producer")
 
     async def send(self, records: Sequence[Record]) -> None:
         """Send the records, in order within each partition; return when the brokers have them all."""
@@ -59,13 +77,13 @@ class Producer:
         for record in records:
             place = (record.topic, partition_of(record.key, TOPICS[record.topic].partitions))
             by_partition.setdefault(place, []).append(record)
-        async with asyncio.timeout(PRODUCE_DEADLINE_SECONDS):
-            for topic in {topic for topic, _ in by_partition}:
-                await self._check_partitions(topic)
-            sent = [
-                future for place, batch in by_partition.items() for future in await self._send_partition(*place, batch)
-            ]
-            await asyncio.gather(*sent)
+        await within(PRODUCE_DEADLINE_SECONDS, self._send(by_partition), "producing")
+
+    async def _send(self, by_partition: dict[tuple[str, int], list[Record]]) -> None:
+        for topic in {topic for topic, _ in by_partition}:
+            await self._check_partitions(topic)
+        sent = [future for place, batch in by_partition.items() for future in await self._send_partition(*place, batch)]
+        await asyncio.gather(*sent)
 
     async def _send_partition(self, topic: str, partition: int, records: Sequence[Record]) -> list[Any]:
         futures = []

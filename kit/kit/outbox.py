@@ -90,19 +90,19 @@ async def add(connection: AsyncConnection, announcements: Sequence[Announcement]
     )
 
 
-async def add_dead_letters(connection: AsyncConnection, group: str, events: Sequence[Parked]) -> None:
-    """Write a copy of each event for the service's dead-letter topic, headers and all. The transaction owns its id."""
+async def add_dead_letters(connection: AsyncConnection, topic: str, group: str, events: Sequence[Parked]) -> None:
+    """Write a copy of each event for the dead-letter topic, headers and all. The transaction owns its id."""
     if events:
-        await connection.execute(_INSERT_DEAD_LETTER, [_dead_letter(group, event) for event in events])
+        await connection.execute(_INSERT_DEAD_LETTER, [_dead_letter(topic, group, event) for event in events])
         for event in events:
             meters.DEAD_LETTERS.labels(event.record.topic).inc()
 
 
-def _dead_letter(group: str, event: Parked) -> dict[str, object]:
+def _dead_letter(topic: str, group: str, event: Parked) -> dict[str, object]:
     value = event.record.value
     return {
         "event_id": uuid7(),
-        "topic": f"{group}.dead-letters",
+        "topic": topic,
         "key": parking.place_of(event.record)[1],
         "type": event_type_of(event.record) or "",
         "subject": event.record.topic,

@@ -27,6 +27,7 @@ from kit.parking import Place, Row
 log = get_logger(__name__)
 
 EVENTS_AT_ONCE: Final = 500
+KEYS_AT_ONCE: Final = 10_000
 _LOOK_EVERY_SECONDS: Final = 0.5
 _RETRY_FIRST_SECONDS: Final = 0.5
 _RETRY_MOST_SECONDS: Final = 60.0
@@ -67,14 +68,19 @@ _KEYS: Final = text(
     """
     SELECT DISTINCT ON (topic, key) topic, key, family, reason, type, parked_at, next_try_at, attempts,
       count(*) OVER (PARTITION BY topic, key) AS events
-    FROM parked WHERE state = 'parked' ORDER BY topic, key, partition, "offset"
+    FROM parked WHERE state = 'parked' AND (CAST(:topic AS text) IS NULL OR topic = :topic)
+    ORDER BY topic, key, partition, "offset" LIMIT :limit
     """
 )
+_COUNT: Final = text("SELECT count(*) FROM parked WHERE state = 'parked' AND topic = :topic AND key = :key")
 _DUE: Final = text(
     """
     SELECT topic, key FROM parked WHERE state = 'parked' AND family = 'not_yet' AND next_try_at <= now()
     ORDER BY next_try_at LIMIT :limit
     """
+)
+_AUDITED: Final = text(
+    "SELECT id, at, who, why, action, topic, key, handled, stopped_by FROM redrive_audit ORDER BY id DESC LIMIT :limit"
 )
 _AUDIT: Final = text(
     """
@@ -85,7 +91,10 @@ _AUDIT: Final = text(
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a redrive of one key did, or would do: how many were handled, and what stopped it."""
+    """What a redrive of one key did, or would do: how many were handled, how many are left, and what stopped it.
+
+    A redrive takes up EVENTS_AT_ONCE events at most: some may be left although nothing stopped it.
+    """
 
     topic: str
     key: str
@@ -110,10 +119,11 @@ class Redrive:
         self._committed = committed
         self._counted: set[str] = set()
 
-    async def keys(self) -> list[dict[str, Any]]:
-        """Return the keys that are held, with what stopped each and how many events wait."""
+    async def keys(self, topic: str | None = None, limit: int = KEYS_AT_ONCE) -> list[dict[str, Any]]:
+        """Return the keys that are held (of one topic, or all), with what stopped each and how many events wait."""
         async with self._database.reading() as connection:
-            return [dict(row) for row in (await connection.execute(_KEYS)).mappings()]
+            rows = await connection.execute(_KEYS, {"topic": topic, "limit": limit})
+            return [dict(row) for row in rows.mappings()]
 
     async def show(self, topic: str, key: str) -> list[Row]:
         """Return the parked events of a key, in order."""
@@ -163,6 +173,11 @@ class Redrive:
                 meters.PARKED.labels(topic).set(waiting.get(topic, 0))
             self._counted |= waiting.keys()
 
+    async def audited(self, limit: int) -> list[dict[str, Any]]:
+        """Return who redrove or discarded what, when and why, the latest first."""
+        async with self._database.reading() as connection:
+            return [dict(row) for row in (await connection.execute(_AUDITED, {"limit": limit})).mappings()]
+
     async def discard(self, identifier: int, *, who: str, why: str) -> Row | None:
         """Take one parked event out for good, which frees those behind it; return it, or None when there is none."""
         async with self._database.transaction() as connection:
@@ -182,6 +197,7 @@ class Redrive:
         if locked is None:
             return Outcome(topic, key, 0, 0, None)
         rows = await _rows(connection, topic, key)
+        waiting = (await connection.execute(_COUNT, {"topic": topic, "key": key})).scalar_one()
         handled, stopped_by = 0, None
         for row in rows:
             stopped_by = await self._again(connection, row, locked.now)
@@ -189,7 +205,7 @@ class Redrive:
                 break
             await _settle(connection, row, "redriven", who, why)
             handled += 1
-        outcome = Outcome(topic, key, handled, len(rows) - handled, stopped_by)
+        outcome = Outcome(topic, key, handled, waiting - handled, stopped_by)
         if handled or who != "drawdown":
             await _audit(connection, who, why, "redrive", outcome)
         return outcome

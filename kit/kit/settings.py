@@ -47,6 +47,18 @@ class ServiceSettings(BaseSettings):
         description="after this long without a sign of life another relay takes over",
     )
 
+    stuck_after_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="liveness fails when events wait and no batch was finished for this long",
+    )
+    retention_days: int = Field(
+        default=7,
+        ge=1,
+        le=3650,
+        description="how long published events stay in the outbox; what was handled is remembered a week longer",
+    )
+
     @field_validator("database_url", "migration_database_url")
     @classmethod
     def _is_postgresql(cls, value: str | None) -> str | None:

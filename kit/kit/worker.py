@@ -5,9 +5,12 @@ import socket
 from collections.abc import Callable, Iterable
 
 from contracts.events import Event
+from contracts.topics import topics_with
 from kit.batch import Handler
 from kit.consumer import Consumer
 from kit.http import Trouble
+from kit.lag import Lags
+from kit.liveness import Liveness
 from kit.redrive import Redrive
 from kit.relay import Relay
 from kit.service import Service
@@ -16,8 +19,8 @@ from kit.service import Service
 class Worker:
     """The consumer and relay of this process, if its roles include ``worker``; otherwise nothing.
 
-    ``group`` is the consumer group, the service's name unless given. ``relays`` is false for a service that
-    writes no events. ``committed`` is called after each batch, for loops that go on with what it stored.
+    ``group`` is the consumer group, the service's name unless given. ``committed`` is called after each batch, for
+    loops that go on with what it stored. ``redrive`` and ``lags`` are there whatever the roles: they are asked by HTTP.
     """
 
     def __init__(
@@ -27,20 +30,29 @@ class Worker:
         events: Iterable[type[Event]],
         handle: Handler,
         group: str | None = None,
-        relays: bool = True,
         committed: Callable[[], None] = lambda: None,
     ) -> None:
         settings = service.settings
+        events = list(events)
         group = group or service.name
         self._committed = committed
         self._relay: Relay | None = None
+        self._consumer: Consumer | None = None
+        self._liveness: Liveness | None = None
+        self.lags = Lags(
+            service.database,
+            settings.kafka_bootstrap,
+            group=group,
+            topics=topics_with(events),
+            blocked=lambda: self._consumer.blocked() if self._consumer else {},
+        )
         self.redrive = Redrive(service.database, group=group, handle=handle, committed=self._batch_committed)
         self.trouble: dict[str, Trouble] = {"service": service.trouble}
         if "worker" not in settings.roles:
             return
-        if relays:
-            self._add_relay(service)
-        consumer = Consumer(
+        self._add_relay(service)
+        liveness = self._liveness = Liveness(self.lags, settings.stuck_after_seconds)
+        consumer = self._consumer = Consumer(
             service.database,
             settings.kafka_bootstrap,
             group=group,
@@ -48,10 +60,17 @@ class Worker:
             handle=handle,
             max_batch_events=settings.consumer_max_batch_events,
             committed=self._batch_committed,
+            progressed=liveness.progressed,
+            dead_letters=f"{service.name}.dead-letters",
         )
         service.add_loop("consumer", consumer.run)
         service.add_loop("redrive", self.redrive.run)
+        service.add_loop("liveness", liveness.run)
         self.trouble["consumer"] = lambda: consumer.trouble
+
+    def stuck(self) -> str | None:
+        """Say why this process has to be started again, for its liveness."""
+        return self._liveness.stuck if self._liveness else None
 
     def _add_relay(self, service: Service) -> None:
         settings = service.settings

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from disbursement import api, programme
 from disbursement.handlers import SUBSCRIPTIONS, handle
 from disbursement.settings import Settings
+from kit import admin
 from kit.database import Database
 from kit.http import create_app
 from kit.service import Service
@@ -28,8 +29,11 @@ async def run(settings: Settings) -> None:
     service = Service("disbursement", settings, database)
     service.before_loops(lambda: programme.open_pools(database, opening))
     worker = Worker(service, events=SUBSCRIPTIONS, handle=handle)
-    app = create_app(service="disbursement", title=TITLE, description=DESCRIPTION, trouble=worker.trouble)
+    app = create_app(
+        service="disbursement", title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck
+    )
     app.include_router(api.router(database))
+    app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 
 
@@ -37,4 +41,5 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(None))
+    app.include_router(admin.router(None, None))
     return app.openapi()

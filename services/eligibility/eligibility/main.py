@@ -15,6 +15,7 @@ from eligibility.publication import publish
 from eligibility.registers import Registers
 from eligibility.settings import Settings
 from eligibility.shelf import Shelf
+from kit import admin
 from kit.database import Database
 from kit.http import create_app
 from kit.service import Service
@@ -42,8 +43,9 @@ async def run(settings: Settings) -> None:
     if "worker" in settings.roles:
         service.before_loops(partial(publish, database, documents))
         service.add_loop("assessor", assessor.run)
-    app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble)
+    app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck)
     app.include_router(api.router(database, shelf))
+    app.include_router(admin.router(worker.redrive, worker.lags))
     try:
         await service.run(app)
     finally:
@@ -54,4 +56,5 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(None, Shelf()))
+    app.include_router(admin.router(None, None))
     return app.openapi()

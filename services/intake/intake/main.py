@@ -10,6 +10,7 @@ from intake import api, queries
 from intake.commands import Command, apply
 from intake.handlers import SUBSCRIPTIONS, handle
 from intake.settings import Settings
+from kit import admin
 from kit.backoff import Backoff
 from kit.database import Database, describe
 from kit.groups import GroupedWriter
@@ -45,8 +46,9 @@ async def run(settings: Settings) -> None:
     schemes = SchemesAwaited(database)
     service.add_loop("schemes", schemes.run)
     trouble = worker.trouble | {"schemes": lambda: schemes.trouble}
-    app = create_app(service="intake", title=TITLE, description=DESCRIPTION, trouble=trouble)
+    app = create_app(service="intake", title=TITLE, description=DESCRIPTION, trouble=trouble, stuck=worker.stuck)
     app.include_router(api.router(api.Parts(database, writer)))
+    app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 
 
@@ -73,4 +75,5 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(api.Parts(None, None)))
+    app.include_router(admin.router(None, None))
     return app.openapi()

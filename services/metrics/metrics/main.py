@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.topics import SERVICES
+from kit import admin
 from kit.database import Database, describe
 from kit.http import MoreMetrics, Trouble, create_app
 from kit.logging import get_logger
@@ -37,19 +38,30 @@ async def run(settings: Settings) -> None:
     )
     service = Service("metrics", settings, database)
     handlers = Handlers(settings.calendar)
-    worker = Worker(service, events=SUBSCRIPTIONS, handle=handlers.handle, group=settings.consumer_group, relays=False)
+    worker = Worker(service, events=SUBSCRIPTIONS, handle=handlers.handle, group=settings.consumer_group)
     if "worker" in settings.roles:
         groups = sorted({*SERVICES, settings.consumer_group})
         service.add_loop("lag", LagWatch(settings.kafka_bootstrap, settings.lag_poll_seconds, groups).run)
-    await service.run(application(database, known, renderer(database, known, settings), worker.trouble))
+    app = application(database, known, renderer(database, known, settings), worker.trouble, worker.stuck)
+    app.include_router(admin.router(worker.redrive, worker.lags))
+    await service.run(app)
 
 
 def application(
-    database: Database, known: Programme, more_metrics: MoreMetrics, trouble: dict[str, Trouble]
+    database: Database,
+    known: Programme,
+    more_metrics: MoreMetrics,
+    trouble: dict[str, Trouble],
+    stuck: Trouble = lambda: None,
 ) -> FastAPI:
     """Return the HTTP application."""
     app = create_app(
-        service="metrics", title=TITLE, description=DESCRIPTION, trouble=trouble, more_metrics=more_metrics
+        service="metrics",
+        title=TITLE,
+        description=DESCRIPTION,
+        trouble=trouble,
+        stuck=stuck,
+        more_metrics=more_metrics,
     )
     api.add_routes(app, database, known)
     return app
@@ -74,4 +86,6 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document, without anything running."""
     settings = Settings(database_url="postgresql://localhost/metrics", kafka_bootstrap="localhost:9092")
     database = Database(settings.database_url, name="metrics")
-    return application(database, Programme(), renderer(database, Programme(), settings), {}).openapi()
+    app = application(database, Programme(), renderer(database, Programme(), settings), {})
+    app.include_router(admin.router(None, None))
+    return app.openapi()

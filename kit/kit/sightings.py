@@ -1,0 +1,55 @@
+"""What is seen of a consumer from outside: its log lines about parked events, its counters, its lag."""
+
+from collections.abc import Iterable, Mapping
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from kit import meters
+from kit.batch import Handled
+from kit.logging import get_logger
+from kit.parking import Parked
+
+log = get_logger(__name__)
+
+
+def log_parked(events: Iterable[Parked], exc_info: Exception | None = None) -> None:
+    """Write one line for each event that stopped its key."""
+    for event in events:
+        record = event.record
+        log.error(
+            "event_parked",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            family=event.family,
+            reason=event.reason,
+            error_class=event.error_class,
+            attempts=event.attempts,
+            exc_info=exc_info,
+        )
+
+
+def count(handled: Handled) -> None:
+    """Count a committed batch, and how long after its event's time each message was handled."""
+    if handled.skipped:
+        meters.EVENTS.labels("", "skipped").inc(handled.skipped)
+    for message in handled.messages:
+        meters.EVENTS.labels(message.type, "handled").inc()
+        delay_seconds = max(0.0, (handled.now - message.time).total_seconds())
+        meters.EVENT_DELAY.observe(delay_seconds)
+        meters.CONSUMER_LAG_SECONDS.labels(message.topic, message.partition).set(delay_seconds)
+
+
+def measure_lag(kafka: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> int:
+    """Set the gauges of the lag as the last fetches tell it; return how many events wait in all."""
+    total = 0
+    for place, position in positions.items():
+        end = kafka.highwater(place) if place in kafka.assignment() else None
+        if end is None:
+            continue
+        behind = max(0, end - position)
+        total += behind
+        meters.CONSUMER_LAG.labels(place.topic, place.partition).set(behind)
+        if behind == 0:
+            meters.CONSUMER_LAG_SECONDS.labels(place.topic, place.partition).set(0)
+    return total
