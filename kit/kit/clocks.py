@@ -116,7 +116,7 @@ class Scanner(Generic[S]):
         except Exception as error:
             if is_transient(error):
                 raise
-            log.error("clocks_batch_failed", subjects=len(due), error_class=type(error).__name__, exc_info=error)
+            log.exception("clocks_batch_failed", subjects=len(due))
             return sum([await self._take_alone(subject) for subject in due])
 
     async def _due(self) -> list[S]:
@@ -151,7 +151,7 @@ class Scanner(Generic[S]):
                 raise
             FAILED.inc()
             self._aside[subject] = asyncio.get_running_loop().time() + _ASIDE_SECONDS
-            log.error("clock_failed", subject=str(subject), error_class=type(error).__name__, exc_info=error)
+            log.exception("clock_failed", subject=str(subject))
             return 0
 
     async def _measure(self) -> None:
