@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.common import Company, Invoice, Request, Usage
 from contracts.events import ApplicationSubmitted, ApplicationWithdrawn, ClaimSubmitted
 from contracts.refusal import Refusal
-from intake import rules, views
+from intake import rules, views, waits
 from intake.desk import Desk
 from intake.records import Application, Claim
 from kit.groups import Outcome
@@ -152,6 +152,7 @@ def change_draft(desk: Desk, command: ChangeDraft) -> Answer:
     application.body = {**application.body, **command.parts}
     application.applicant = application.body["applicant"]["uscc"]
     application.district = application.body["applicant"]["district"]
+    waits.begin_anew(application)
     desk.change(application)
     return _answer(desk, application, 200)
 

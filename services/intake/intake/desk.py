@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.codec import to_builtins
 from contracts.events import Event
 from contracts.policy import Policy
-from intake import rules, tables
+from intake import rules, tables, waits
 from intake.records import Application, Claim, Happening
 from kit.outbox import Announcements
 from kit.rows import insert_rows, rows_of, update_rows
@@ -47,16 +47,25 @@ class Desk:
             self.applications[record.application_id] = record
         else:
             self.claims[record.claim_id] = record
+        self._follow(record)
 
     def change(self, application: Application, *claims: Claim) -> None:
-        """Say that an application (and claims of it) changed: its status and version follow."""
+        """Say that an application (and claims of it) changed: its status, version and clocks follow."""
         application.status = rules.status_of(application)
         application.version += 1
         records: list[Application | Claim] = [application, *claims]
         for record in records:
             record.updated_at = self.now
+            self._follow(record)
             if not any(record is new for new in self._added):
                 self._touched[id(record)] = record
+
+    def _follow(self, record: Application | Claim) -> None:
+        """Let the clock of a record be that of what it waits for now, by the policy of its application."""
+        application = self.applications[record.application_id]
+        wait = waits.of_claim(record) if isinstance(record, Claim) else waits.of_application(record)
+        clocks = self.policies[application.scheme][application.policy_version].clocks
+        waits.follow(record, wait, clocks, self.now)
 
     def take_invoices(self, claim: Claim) -> None:
         """Let the claim's invoices count in it, and in no other."""

@@ -7,11 +7,13 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from intake import api, queries
+from intake.clocks import Deadlines
 from intake.commands import Command, apply
 from intake.handlers import SUBSCRIPTIONS, handle
 from intake.settings import Settings
 from kit import admin
 from kit.backoff import Backoff
+from kit.clocks import Scanner
 from kit.database import Database, describe
 from kit.groups import GroupedWriter
 from kit.http import create_app
@@ -43,6 +45,8 @@ async def run(settings: Settings) -> None:
         committed=worker.wake_relay,
     )
     service.add_loop("writer", writer.run)
+    if "worker" in settings.roles:
+        service.add_loop("clocks", Scanner(database, Deadlines(), committed=worker.wake_relay).run)
     schemes = SchemesAwaited(database)
     service.add_loop("schemes", schemes.run)
     trouble = worker.trouble | {"schemes": lambda: schemes.trouble}

@@ -11,7 +11,9 @@ class Application(msgspec.Struct, kw_only=True):
     """An application as the portal sees it.
 
     ``body`` is what was sent (applicant, request, documents). ``progress`` holds what was heard of it: review,
-    waitlisted, refused, withdrawn; ``decision`` and ``award`` are what the portal shows. ``version`` is the ETag.
+    waitlisted, refused, withdrawn, lapsed; ``decision`` and ``award`` are what the portal shows. ``version`` is the
+    ETag. ``waits_for`` names the clock that runs (``waits``), ``due_at`` its deadline, ``missed_at`` when it was found
+    to be over.
     """
 
     application_id: UUID
@@ -33,10 +35,14 @@ class Application(msgspec.Struct, kw_only=True):
     award_id: UUID | None = None
     voucher_code: str | None = None
     happenings: int = 0
+    waits_for: str | None = None
+    waits_since: datetime | None = None
+    due_at: datetime | None = None
+    missed_at: datetime | None = None
 
 
 class Claim(msgspec.Struct, kw_only=True):
-    """A claim as the portal sees it. ``body`` is what was sent."""
+    """A claim as the portal sees it. ``body`` is what was sent; its clock is kept as an application's."""
 
     claim_id: UUID
     application_id: UUID
@@ -50,6 +56,10 @@ class Claim(msgspec.Struct, kw_only=True):
     payable: int | None = None
     payment: dict[str, Any] | None = None
     reasons: list[dict[str, Any]] | None = None
+    waits_for: str | None = None
+    waits_since: datetime | None = None
+    due_at: datetime | None = None
+    missed_at: datetime | None = None
 
 
 class Happening(msgspec.Struct, kw_only=True):

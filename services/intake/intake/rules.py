@@ -21,6 +21,8 @@ def status_of(application: Application) -> str:
     progress, decision = application.progress, application.decision
     if "withdrawn_at" in progress:
         return "withdrawn"
+    if "lapsed_at" in progress:
+        return "lapsed"
     if application.submitted_at is None:
         return "draft"
     if application.award is not None:

@@ -4,7 +4,7 @@ Locks: whoever changes an application, its claims or its timeline locks the appl
 in the order of their ids.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -19,12 +19,20 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from kit.tables import new_metadata
 
 metadata: Final = new_metadata()
+
+
+def _clock() -> list[Column[Any]]:
+    """What it waits for, since when, until when, and when that was found to be over (``waits``)."""
+    moments = ("waits_since", "due_at", "missed_at")
+    return [Column("waits_for", Text), *(Column(name, DateTime(timezone=True)) for name in moments)]
+
 
 application_number: Final = Sequence("application_number_seq", metadata=metadata)
 
@@ -59,10 +67,12 @@ applications: Final = Table(
     Column("award_id", Uuid, unique=True),
     Column("voucher_code", Text, unique=True),
     Column("happenings", Integer, nullable=False),
+    *_clock(),
     Index("ix_applications_applicant", "applicant", "application_id"),
     Index("ix_applications_status", "status", "application_id"),
     Index("ix_applications_scheme", "scheme", "application_id"),
     Index("ix_applications_submitted_at", "submitted_at"),
+    Index("ix_applications_deadline", "due_at", "waits_for", postgresql_where=text("due_at IS NOT NULL")),
 )
 
 claims: Final = Table(
@@ -80,7 +90,9 @@ claims: Final = Table(
     Column("payable", BigInteger),
     Column("payment", JSONB(none_as_null=True)),
     Column("reasons", JSONB(none_as_null=True)),
+    *_clock(),
     CheckConstraint("payable >= 0", "payable_not_negative"),
+    Index("ix_claims_deadline", "due_at", "waits_for", postgresql_where=text("due_at IS NOT NULL")),
 )
 
 invoices: Final = Table(

@@ -4,20 +4,10 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from contracts.codec import to_builtins
-from contracts.common import Text
 from contracts.policy import Policy
+from intake import waits
 from intake.records import Application, Claim, Happening
 
-_WAITING: Final[dict[str, tuple[str, Text]]] = {
-    "draft": ("applicant", Text(zh="申请尚未提交", en="The draft has not been submitted")),
-    "submitted": ("eligibility", Text(zh="等待审核", en="Waits to be assessed")),
-    "in_review": ("officer", Text(zh="人工审核中", en="Waits for an officer")),
-    "approved": ("disbursement", Text(zh="等待拨付额度", en="Waits for its award")),
-    "waitlisted": (
-        "disbursement",
-        Text(zh="预算不足，按提交时间候补", en="Waits in line for money"),
-    ),
-}
 _AWARD_MONEY: Final = ("awarded", "claimed", "paid", "rest")
 
 
@@ -64,6 +54,7 @@ def claim(record: Claim) -> dict[str, Any]:
         "eligible": money(record.eligible),
         "payable": money(record.payable),
         "payment": record.payment,
+        "waiting_for": _wait(wait, record) if (wait := waits.of_claim(record)) else None,
         "reasons": record.reasons or [],
     }
 
@@ -100,16 +91,28 @@ def money(amount: int | None) -> dict[str, Any] | None:
 
 
 def _waiting_for(record: Application) -> dict[str, Any] | None:
-    if record.status == "assessing":
-        review = record.progress["review"]
-        return {"who": review["holder"], "what": review["what"], "since": review["since"], "due": None}
-    if record.status not in _WAITING:
+    wait = waits.of_application(record)
+    if wait is None:
         return None
-    who, what = _WAITING[record.status]
-    waitlisted = record.progress.get("waitlisted", {})
-    since = waitlisted.get("since") or record.submitted_at or record.created_at
-    more = {"short_of": waitlisted["short_of"]} if record.status == "waitlisted" else {}
-    return {"who": who, "what": to_builtins(what), "since": since, "due": None, **more}
+    waiting = _wait(wait, record)
+    match wait.kind:
+        case "registers" | "officer":
+            review = record.progress["review"]
+            return waiting | {"who": review["holder"], "what": review["what"]}
+        case waits.MONEY:
+            return waiting | {"short_of": record.progress["waitlisted"]["short_of"]}
+        case _:
+            return waiting
+
+
+def _wait(wait: waits.Wait, record: waits.Waiting) -> dict[str, Any]:
+    return {
+        "who": wait.who,
+        "what": to_builtins(wait.what),
+        "since": record.waits_since,
+        "due": record.due_at,
+        "overdue": record.missed_at is not None,
+    }
 
 
 def _decision(record: Application) -> dict[str, Any] | None:

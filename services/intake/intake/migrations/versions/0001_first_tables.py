@@ -30,6 +30,10 @@ CREATE TABLE applications (
   award_id UUID,
   voucher_code TEXT,
   happenings INTEGER NOT NULL,
+  waits_for TEXT,
+  waits_since TIMESTAMP WITH TIME ZONE,
+  due_at TIMESTAMP WITH TIME ZONE,
+  missed_at TIMESTAMP WITH TIME ZONE,
   CONSTRAINT pk_applications PRIMARY KEY (application_id),
   CONSTRAINT uq_applications_number UNIQUE (number),
   CONSTRAINT uq_applications_award_id UNIQUE (award_id),
@@ -37,6 +41,8 @@ CREATE TABLE applications (
 );
 
 CREATE INDEX ix_applications_applicant ON applications (applicant, application_id);
+
+CREATE INDEX ix_applications_deadline ON applications (due_at, waits_for) WHERE due_at IS NOT NULL;
 
 CREATE INDEX ix_applications_scheme ON applications (scheme, application_id);
 
@@ -57,11 +63,17 @@ CREATE TABLE claims (
   payable BIGINT,
   payment JSONB,
   reasons JSONB,
+  waits_for TEXT,
+  waits_since TIMESTAMP WITH TIME ZONE,
+  due_at TIMESTAMP WITH TIME ZONE,
+  missed_at TIMESTAMP WITH TIME ZONE,
   CONSTRAINT pk_claims PRIMARY KEY (claim_id),
   CONSTRAINT ck_claims_payable_not_negative CHECK (payable >= 0)
 );
 
 CREATE INDEX ix_claims_application_id ON claims (application_id);
+
+CREATE INDEX ix_claims_deadline ON claims (due_at, waits_for) WHERE due_at IS NOT NULL;
 
 CREATE TABLE invoices (
   seller TEXT NOT NULL,

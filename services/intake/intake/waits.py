@@ -1,0 +1,100 @@
+"""What an application or a claim waits for, of whom, and until when. Pure: the time is handed in.
+
+The wait follows from the status, and its deadline is copied from the policy when it begins: a change of status stops
+one clock and starts the next, in the transaction that changes it.
+"""
+
+from datetime import datetime
+from typing import Final, Protocol
+
+import msgspec
+
+from contracts.common import Text
+from contracts.policy import Clocks
+from intake.records import Application, Claim
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """One kind of wait: the clock of the policy that runs (``money`` has none), who acts, and what is said of it."""
+
+    kind: str
+    who: str
+    what: Text
+
+
+class Waiting(Protocol):
+    """A record that may wait: nothing to wait for, no deadline to keep, none missed are None."""
+
+    waits_for: str | None
+    waits_since: datetime | None
+    due_at: datetime | None
+    missed_at: datetime | None
+
+
+MONEY: Final = "money"
+
+_OF_APPLICATIONS: Final = {
+    "draft": Wait("draft", "applicant", Text("申请尚未提交", "The draft has not been submitted")),
+    "submitted": Wait("decision", "eligibility", Text("等待审核", "Waits to be assessed")),
+    "assessing": Wait("registers", "registers", Text("等待外部登记系统", "Waits for outside registers")),
+    "in_review": Wait("officer", "officer", Text("人工审核中", "Waits for an officer")),
+    "approved": Wait("award", "disbursement", Text("等待拨付额度", "Waits for its award")),
+    "waitlisted": Wait(
+        MONEY,
+        "disbursement",
+        Text(
+            "预算不足，按提交时间候补，无固定期限",
+            "Waits in line for money, in the order of submission; there is no deadline",
+        ),
+    ),
+}
+_VERIFICATION: Final = Wait("verification", "eligibility", Text("等待核验", "Waits to be verified"))
+_INSTRUCTION: Final = Wait("instruction", "disbursement", Text("等待付款指令", "Waits for its payment instruction"))
+_PAYMENT: Final = Wait("payment", "finance", Text("等待付款结果", "Waits for the outcome of its payment"))
+_ACCOUNT: Final = Wait(
+    "account",
+    "finance",
+    Text("款项被银行退回，等待更正收款账户", "The bank sent the payment back: waits for a corrected account"),
+)
+
+KINDS: Final = Clocks.__struct_fields__
+
+
+def of_application(application: Application) -> Wait | None:
+    """Return what an application waits for, or None when it waits for nothing."""
+    return _OF_APPLICATIONS.get(application.status)
+
+
+def of_claim(claim: Claim) -> Wait | None:
+    """Return what a claim waits for, or None when it waits for nothing."""
+    match claim.status:
+        case "submitted":
+            return _VERIFICATION
+        case "verifying":
+            return _INSTRUCTION
+        case "payable":
+            returned = claim.payment is not None and claim.payment["status"] == "returned"
+            return _ACCOUNT if returned else _PAYMENT
+        case _:
+            return None
+
+
+def follow(record: Waiting, wait: Wait | None, clocks: Clocks, now: datetime) -> None:
+    """Let the record's clock be that of ``wait``: one that runs for it already goes on, any other is stopped."""
+    kind = wait.kind if wait else None
+    if kind == record.waits_for:
+        return
+    deadline = getattr(clocks, kind) if kind in KINDS else None
+    record.waits_for, record.missed_at = kind, None
+    record.waits_since = now if kind else None
+    record.due_at = now + deadline.within if deadline else None
+
+
+def begin_anew(record: Waiting) -> None:
+    """Let the next ``follow`` start the clock again."""
+    record.waits_for = None
+
+
+def is_missed(record: Waiting, now: datetime) -> bool:
+    """Return whether the deadline has passed and nobody has acted on that yet."""
+    return record.due_at is not None and record.due_at <= now and record.missed_at is None
