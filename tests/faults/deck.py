@@ -1,0 +1,49 @@
+"""You are at the deck: every fault that the suite can play, by the rows of faults.md.
+
+F12 (disk full), F13 (clock jumps), F16 (upgrade in the middle) and F18 (topic recreated) are not in it. F17 (demand
+above the envelope) is no card but a property of each run: ``system`` makes the envelope too small for the workload.
+"""
+
+from typing import Final
+
+from tests.faults import break_database as database
+from tests.faults import break_events as events
+from tests.faults import break_processes as processes
+from tests.faults.sabotage import Fault
+
+# What I11 allows until the system works again, measured from the end of the fault.
+PROCESS_SECONDS: Final = 15.0
+DATABASE_SECONDS: Final = 30.0
+BROKER_SECONDS: Final = 60.0
+
+DECK: Final = (
+    Fault("F1", "kill a service process", processes.kill_service, PROCESS_SECONDS, weight=4),
+    Fault("F1", "kill both processes", processes.kill_both, PROCESS_SECONDS),
+    Fault("F2", "zombie process", processes.zombie, PROCESS_SECONDS, weight=2),
+    Fault("F3", "process stands still", processes.hiccup, PROCESS_SECONDS),
+    Fault("F4", "kill a broker", processes.kill_broker, BROKER_SECONDS, weight=2),
+    Fault("F4", "kill two brokers", processes.kill_two_brokers, BROKER_SECONDS),
+    Fault("F4", "kill the controller", processes.kill_controller, BROKER_SECONDS),
+    Fault("F4", "kill all brokers", processes.kill_all_brokers, BROKER_SECONDS),
+    Fault("F5", "pause a broker", processes.pause_broker, BROKER_SECONDS),
+    Fault("F6", "kill PostgreSQL", database.kill_postgres, DATABASE_SECONDS, weight=2),
+    Fault("F6", "restart PostgreSQL", database.restart_postgres, DATABASE_SECONDS),
+    Fault("F6", "end a service's backends", database.end_backends, DATABASE_SECONDS, weight=2),
+    Fault("F6", "end writing backends", database.end_transactions, DATABASE_SECONDS, weight=2),
+    Fault("F7", "old transaction", database.old_transaction, DATABASE_SECONDS),
+    Fault("F7", "lock on a pool", database.lock_pool, DATABASE_SECONDS, weight=2),
+    Fault("F7", "lock on the answers", database.lock_keys, DATABASE_SECONDS),
+    Fault("F8", "cut connections", database.cut_connections, DATABASE_SECONDS, weight=2),
+    Fault("F8", "slow network", database.slow_network, DATABASE_SECONDS),
+    Fault("F8", "frozen network", database.frozen_network, BROKER_SECONDS),
+    Fault("F9", "restless member", events.restless_member, PROCESS_SECONDS),
+    Fault("F10", "poison events", events.poison, PROCESS_SECONDS, weight=3),
+    Fault("F10", "legal event, illegal state", events.illegal, PROCESS_SECONDS),
+    Fault("F11", "records sent again", events.send_again, PROCESS_SECONDS, weight=2),
+    Fault("F11", "epoch stolen, offset rewound", events.steal_and_rewind, PROCESS_SECONDS, weight=2),
+    Fault("F11", "two relays", events.two_relays, PROCESS_SECONDS, weight=2),
+    Fault("F14", "CPU taken away", processes.burn_cpu, PROCESS_SECONDS),
+    Fault("F15", "kill finance", processes.kill_finance, PROCESS_SECONDS),
+    Fault("F15", "silent finance", processes.silent_finance, PROCESS_SECONDS),
+    Fault("F15", "contradicting finance", events.contradict, PROCESS_SECONDS),
+)

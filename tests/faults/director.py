@@ -1,0 +1,105 @@
+"""You are at the play: faults are drawn from the deck by the seed and happen under load, two at a time at most."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+import psutil
+
+from stack.errors import StackError
+from tests.faults.sabotage import Fault, NotHappenedError, Saboteur
+from tests.faults.workload import Workload
+
+_PAUSE_SECONDS: Final = (0.5, 3.0)
+_HANDS: Final = 2
+_TRIES: Final = 3
+_PATIENCE_SECONDS: Final = 120.0
+_LOOKED_FOR: Final = (NotHappenedError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, psutil.Error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Happened:
+    """One fault that was played. ``back`` is how long an application took when it was over; ``alone`` says that no
+    other fault was under way until then, so that the time is this fault's own.
+    """
+
+    fault: Fault
+    began: float
+    seconds: float
+    proof: str | None
+    why_not: str = ""
+    back: float | None = None
+    alone: bool = False
+
+
+class Director:
+    """Plays faults until the time is up. ``happened`` holds all of them, in the order of their ends."""
+
+    def __init__(self, by: Saboteur, workload: Workload, deck: Sequence[Fault], seed: int) -> None:
+        self.happened: list[Happened] = []
+        self._by = by
+        self._workload = workload
+        self._deck = tuple(deck)
+        self._random = random.Random(f"director {seed}")
+        self._cards: list[Fault] = []
+        self._under_way = 0
+        self._begun = 0
+        self._probes: set[asyncio.Task[None]] = set()
+
+    async def play(self, seconds: float) -> None:
+        """Play for so long; return when the last fault is over and its recovery was measured."""
+        ends = time.monotonic() + seconds
+        async with asyncio.TaskGroup() as hands:
+            for number in range(_HANDS):
+                hands.create_task(self._hand(ends, number))
+        if self._probes:
+            await asyncio.wait(self._probes)
+
+    async def _hand(self, ends: float, number: int) -> None:
+        chance = random.Random(f"pauses {self._random.random()} {number}")
+        while (left := ends - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, chance.uniform(*_PAUSE_SECONDS)))
+            if time.monotonic() < ends:
+                await self._one(self._draw())
+
+    def _draw(self) -> Fault:
+        """Deal out every card once, shuffled, before any comes again; the first round takes each form once."""
+        if not self._cards:
+            again = bool(self.happened)
+            self._cards = [fault for fault in self._deck for _ in range(fault.weight if again else 1)]
+            self._random.shuffle(self._cards)
+        return self._cards.pop()
+
+    async def _one(self, fault: Fault) -> None:
+        began, self._under_way, self._begun = time.time(), self._under_way + 1, self._begun + 1
+        others = self._under_way - 1
+        proof, why_not = None, ""
+        for _ in range(_TRIES):
+            try:
+                proof = await fault.act(self._by)
+                break
+            except _LOOKED_FOR as error:  # another fault was in its way: it may be tried again
+                why_not = f"{type(error).__name__}: {error}"
+            except StackError as error:
+                why_not = f"{error}"
+                break
+        self._under_way -= 1
+        said = f"{fault.kind} {fault.name}: {proof or 'DID NOT HAPPEN: ' + why_not}"
+        print(f"  {time.strftime('%H:%M:%S')} {said}", flush=True)
+        over = Happened(fault=fault, began=began, seconds=time.time() - began, proof=proof, why_not=why_not)
+        if proof is None:
+            self.happened.append(over)
+        else:
+            probe = asyncio.create_task(self._measure(over, others, self._begun))
+            self._probes.add(probe)
+            probe.add_done_callback(self._probes.discard)
+
+    async def _measure(self, over: Happened, others: int, begun: int) -> None:
+        """Send one application through the whole system, and time it."""
+        back = await self._workload.probe(_PATIENCE_SECONDS)
+        alone = others == 0 and self._under_way == 0 and self._begun == begun
+        self.happened.append(Happened(**{**over.__dict__, "back": back, "alone": alone}))

@@ -1,0 +1,161 @@
+"""You are at the system under test: real processes on free ports in a directory of their own, and their handles.
+
+The second process of intake and of disbursement reaches PostgreSQL through a proxy that the suite can break.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import psutil
+import yaml
+
+from stack.config import Config, Ports, policies_dir
+from stack.grants import SERVICES
+from stack.home import Home, open_home
+from stack.ports import LOOPBACK, free_ports
+from stack.postgres import Postgres
+from stack.supervisor import Stack
+from tests.faults.proxy import Proxy
+
+PROXIED: Final = ("intake-2", "disbursement-2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """How large the system is, and what its world is like. ``mutant`` names a deliberate bug of the services."""
+
+    seed: int = 1
+    brokers: int = 3
+    envelope_yuan: int = 500_000_000
+    mutant: str | None = None
+    finance: dict[str, str] = field(default_factory=dict)
+
+
+class System:
+    """The running stack, with what a saboteur needs."""
+
+    def __init__(self, stack: Stack, proxies: dict[str, Proxy], brokers: list[str]) -> None:
+        self.stack = stack
+        self.keep = False
+        """Set when the directory must stay: somebody has to look at its logs."""
+        self.proxies = proxies
+        self.brokers = brokers
+        self.busy: dict[str, asyncio.Lock] = {name: asyncio.Lock() for name in stack.components}
+        self.kafka_busy = asyncio.Lock()
+        self.postgres_busy = asyncio.Lock()
+
+    @property
+    def home(self) -> Home:
+        return self.stack.config.home
+
+    @property
+    def services(self) -> list[str]:
+        """The names of the service processes."""
+        return [name for name in self.stack.components if name.partition("-")[0] in SERVICES]
+
+    def doors(self) -> list[str]:
+        """The addresses of intake's processes."""
+        return [url for name, url in self.stack.urls.items() if name.partition("-")[0] == "intake"]
+
+    def process(self, name: str) -> psutil.Process:
+        """The process that a component is now. Raises psutil.NoSuchProcess when it is dead."""
+        identity = self.stack.components[name].child.identity
+        assert identity is not None
+        return psutil.Process(identity.pid)
+
+    async def pause(self, name: str, seconds: float) -> str:
+        """SIGSTOP a component for so long; return the state in which it was seen meanwhile."""
+        process = self.process(name)
+        process.send_signal(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+            seen: str = process.status()
+        finally:
+            process.send_signal(signal.SIGCONT)
+        return seen
+
+    async def connect(self, service: str) -> asyncpg.Connection:
+        """A superuser's connection to one service's database."""
+        return await asyncpg.connect(self.stack.postgres.superuser_dsn(service), timeout=10)
+
+    async def fetch(self, service: str, query: str, *values: Any) -> list[asyncpg.Record]:
+        connection = await self.connect(service)
+        try:
+            return list(await connection.fetch(query, *values))
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def running(shape: Shape) -> AsyncIterator[System]:
+    """Start everything; stop it at the end. The directory is removed unless something failed: its logs tell why."""
+    home = open_home(Path(tempfile.mkdtemp(prefix="drawdown-faults-")))
+    print(f"home {home.path}", flush=True)
+    before = os.environ.get("DRAWDOWN_POLICIES")
+    os.environ["DRAWDOWN_POLICIES"] = str(_policies(home, shape))
+    try:
+        async with _started(home, shape) as system:
+            yield system
+            keep = system.keep
+    finally:
+        os.environ.pop("DRAWDOWN_POLICIES")
+        if before is not None:
+            os.environ["DRAWDOWN_POLICIES"] = before
+    if not keep:
+        shutil.rmtree(home.path)
+
+
+@asynccontextmanager
+async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
+    ports = Ports.free()
+    proxies = {name: Proxy(port, ports.postgres) for name, port in zip(PROXIED, free_ports(len(PROXIED)), strict=True)}
+    postgres = Postgres(home, ports.postgres)
+    through = {
+        name: {f"{_service(name).upper()}_DATABASE_URL": _via(postgres.dsn(_service(name)), ports.postgres, proxy.port)}
+        for name, proxy in proxies.items()
+    }
+    launcher = ("-m", "tests.faults.mutant", shape.mutant) if shape.mutant else ("-m",)
+    config = Config(
+        home=home,
+        ports=ports,
+        brokers=shape.brokers,
+        copies=2,
+        seed=shape.seed,
+        environment={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **shape.finance},
+        process_environment=through,
+        service_launcher=launcher,
+    )
+    async with AsyncExitStack() as open_things:
+        for proxy in proxies.values():
+            await open_things.enter_async_context(proxy.serving())
+        stack = await open_things.enter_async_context(Stack(config))
+        brokers = [name for name in stack.components if name.startswith("kafka")]
+        yield System(stack, proxies, brokers)
+
+
+def _service(process: str) -> str:
+    return process.partition("-")[0]
+
+
+def _via(dsn: str, port: int, proxy: int) -> str:
+    return dsn.replace(f"{LOOPBACK}:{port}", f"{LOOPBACK}:{proxy}")
+
+
+def _policies(home: Home, shape: Shape) -> Path:
+    """The real scheme documents, but with an envelope that this run's demand exceeds only towards its end."""
+    folder = home.path / "policies"
+    shutil.copytree(policies_dir(), folder)
+    document = folder / "compute-voucher.yaml"
+    policy = yaml.safe_load(document.read_text())
+    policy["envelope"]["amount"] = shape.envelope_yuan * 100
+    document.write_text(yaml.safe_dump(policy, allow_unicode=True, sort_keys=False))
+    return folder
