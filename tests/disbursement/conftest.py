@@ -1,14 +1,17 @@
-"""Disbursement's tests run on its real database: migrated once, every test rolled back."""
+"""Disbursement's tests run on its real database: migrated once, every test rolled back, or emptied (``opened``)."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from disbursement import programme, tables
 from kit import migrations
 from kit.database import Database
 from stack.postgres import Postgres
-from tests.disbursement.scenes import Scene, opened_pool
+from tests.disbursement.scenes import PROGRAMME, Scene, opened_pool
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +36,16 @@ async def scene(connection: AsyncConnection) -> Scene:
     scene = Scene(connection)
     await opened_pool(scene)
     return scene
+
+
+@pytest.fixture
+async def opened(database: Database, tmp_path: Path) -> AsyncIterator[Path]:
+    """A programme whose pool is open, committed; everything is removed afterwards."""
+    path = tmp_path / "programme.yaml"
+    path.write_text(PROGRAMME, encoding="utf-8")
+    await programme.open_pools(database, programme.read(path))
+    yield path
+    async with database.transaction() as connection:
+        for table in tables.metadata.sorted_tables:
+            if table.name != "relay":
+                await connection.execute(text(f"DELETE FROM {table.name}"))

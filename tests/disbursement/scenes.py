@@ -37,6 +37,10 @@ YUAN = 100
 POOL_FEN = 1_000_000 * YUAN
 ENVELOPE_FEN = 500_000 * YUAN
 CAP_FEN = 100_000 * YUAN
+PROGRAMME = """
+pools:
+  - {pool: test-pool, name: {zh-CN: 测试, en: Test}, appropriated: {amount: 100000000, currency: CNY}}
+"""
 
 E = TypeVar("E", bound=Event)
 

@@ -6,35 +6,16 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
-from sqlalchemy import text
 
 from contracts.chain import transfer_hash
 from contracts.events import AwardIssued
 from contracts.money import Money
-from disbursement import api, programme, tables
+from disbursement import api, programme
 from disbursement.book import opening_transfer_id
 from kit.database import Database
 from kit.errors import SetupError
 from kit.http import create_app
-from tests.disbursement.scenes import YUAN, Scene, approved, only, policy, publish, verified
-
-PROGRAMME = """
-pools:
-  - {pool: test-pool, name: {zh-CN: 测试, en: Test}, appropriated: {amount: 100000000, currency: CNY}}
-"""
-
-
-@pytest.fixture
-async def opened(database: Database, tmp_path: Path) -> AsyncIterator[Path]:
-    """A programme whose pool is open, committed; everything is removed afterwards."""
-    path = tmp_path / "programme.yaml"
-    path.write_text(PROGRAMME, encoding="utf-8")
-    await programme.open_pools(database, programme.read(path))
-    yield path
-    async with database.transaction() as connection:
-        for table in tables.metadata.sorted_tables:
-            if table.name != "relay":
-                await connection.execute(text(f"DELETE FROM {table.name}"))
+from tests.disbursement.scenes import PROGRAMME, YUAN, Scene, approved, only, policy, publish, verified
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from contracts.events import (
     PaymentSettled,
 )
 from contracts.money import Money
-from disbursement import rules
+from disbursement import rules, waits
 from disbursement.book import Book
 from disbursement.records import Award, Claim, Payment, Report
 from kit.errors import PermanentError
@@ -86,6 +86,7 @@ def _instruct(book: Book, event: ClaimVerified, award: Award, claim: Claim) -> N
         creditor=award.creditor,
         instructed_at=book.now,
     )
+    waits.begin(payment, book.policy(award.scheme, award.policy_version).clocks, book.now)
     book.add(payment)
     award.committed -= claim.payable
     award.obligated += claim.payable
@@ -149,6 +150,7 @@ def on_payment_settled(book: Book, event: PaymentSettled, message: Message) -> N
     award, claim = book.awards[payment.award_id], book.claims[payment.claim_id]
     payment.status, payment.settled_at = "settled", event.settled_at
     payment.bank_reference = event.bank_reference
+    waits.begin(payment, book.policy(award.scheme, award.policy_version).clocks, book.now)
     award.obligated -= payment.amount
     award.disbursed += payment.amount
     claim.status = "paid"
@@ -188,6 +190,8 @@ def on_payment_returned(book: Book, event: PaymentReturned, message: Message) ->
         return
     payment.status, payment.returned_at = "returned", event.returned_at
     payment.bank_reference, payment.reason_code = event.bank_reference, event.reason_code
+    policy = book.policy(payment.scheme, book.awards[payment.award_id].policy_version)
+    waits.begin(payment, policy.clocks, book.now)
     book.touch(payment)
     book.say(
         ClaimUnpaid(

@@ -5,9 +5,11 @@ from typing import Any
 from fastapi import FastAPI
 
 from disbursement import api, programme
+from disbursement.clocks import Deadlines
 from disbursement.handlers import SUBSCRIPTIONS, handle
 from disbursement.settings import Settings
 from kit import admin
+from kit.clocks import Scanner
 from kit.database import Database
 from kit.http import create_app
 from kit.service import Service
@@ -29,6 +31,8 @@ async def run(settings: Settings) -> None:
     service = Service("disbursement", settings, database)
     service.before_loops(lambda: programme.open_pools(database, opening))
     worker = Worker(service, events=SUBSCRIPTIONS, handle=handle)
+    if "worker" in settings.roles:
+        service.add_loop("clocks", Scanner(database, Deadlines(), committed=worker.wake_relay).run)
     app = create_app(
         service="disbursement", title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck
     )

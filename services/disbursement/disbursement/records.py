@@ -108,7 +108,9 @@ class Claim(msgspec.Struct, kw_only=True):
 
 
 class Payment(msgspec.Struct, kw_only=True):
-    """A payment order to finance and what the bank made of it."""
+    """A payment order to finance and what the bank made of it. Its clock: ``waits``; ``questions`` counts how often
+    finance was asked.
+    """
 
     payment_id: UUID
     claim_id: UUID
@@ -127,6 +129,10 @@ class Payment(msgspec.Struct, kw_only=True):
     returned_at: datetime | None = None
     bank_reference: str | None = None
     reason_code: str | None = None
+    due_at: datetime | None = None
+    next_step_at: datetime | None = None
+    missed_at: datetime | None = None
+    questions: int = 0
 
 
 class Report(msgspec.Struct, kw_only=True):

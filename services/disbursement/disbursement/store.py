@@ -43,13 +43,20 @@ _STORED: Final[tuple[tuple[type[Any], Table], ...]] = (
 )
 
 
-async def load(connection: AsyncConnection, events: Sequence[Event], now: datetime) -> Book:
-    """Return the book with everything that these events may touch, its pools locked."""
+async def load(
+    connection: AsyncConnection, events: Sequence[Event], now: datetime, *, payment_ids: Iterable[UUID] = ()
+) -> Book:
+    """Return the book with everything that these events, and what happens to these payments, may touch.
+
+    Its pools are locked.
+    """
     book = Book(now)
-    await _load_policies(connection, book, events)
-    payment_ids = {event.payment_id for event in events if isinstance(event, PaymentSettled | PaymentReturned)}
-    await _lock_pools(connection, book, events, payment_ids)
-    await _load_awards(connection, book, events, payment_ids)
+    reported = {event.payment_id for event in events if isinstance(event, PaymentSettled | PaymentReturned)}
+    concerned = reported | set(payment_ids)
+    places = await _places(connection, concerned)
+    await _load_policies(connection, book, events, {scheme for scheme, _ in places})
+    await _lock_pools(connection, book, events, {pool for _, pool in places})
+    await _load_awards(connection, book, events, concerned)
     await _load_limits(connection, book, events)
     return book
 
@@ -70,23 +77,29 @@ async def store(connection: AsyncConnection, book: Book) -> None:
 # --- loading ----------------------------------------------------------------------------------------------
 
 
-async def _load_policies(connection: AsyncConnection, book: Book, events: Iterable[Event]) -> None:
+async def _places(connection: AsyncConnection, payment_ids: set[UUID]) -> list[tuple[str, str]]:
+    """Return the scheme and pool of each payment, which never change."""
+    if not payment_ids:
+        return []
+    columns = tables.payments.c
+    query = select(columns.scheme, columns.pool).where(columns.payment_id.in_(sorted(payment_ids))).distinct()
+    return [(row.scheme, row.pool) for row in await connection.execute(query)]
+
+
+async def _load_policies(connection: AsyncConnection, book: Book, events: Iterable[Event], schemes: set[str]) -> None:
     """Load all versions of the schemes spoken of: they are few, and a policy.published has to find its own."""
-    schemes = sorted({scheme for event in events if (scheme := getattr(event, "scheme", None))})
+    schemes = schemes | {scheme for event in events if (scheme := getattr(event, "scheme", None))}
     if schemes:
-        query = select(tables.policies.c.policy).where(tables.policies.c.scheme.in_(schemes))
+        query = select(tables.policies.c.policy).where(tables.policies.c.scheme.in_(sorted(schemes)))
         for document in (await connection.execute(query)).scalars():
             policy = msgspec.convert(document, Policy)
             book.policies[(policy.scheme, policy.version)] = policy
 
 
-async def _lock_pools(connection: AsyncConnection, book: Book, events: Iterable[Event], payment_ids: set[UUID]) -> None:
+async def _lock_pools(connection: AsyncConnection, book: Book, events: Iterable[Event], pools: set[str]) -> None:
     """Lock the pools that the events draw on, in the order of their names, before anything else is read."""
     schemes = {event.scheme for event in events if isinstance(event, _MOVERS)}
-    wanted = {policy.pool for policy in book.policies.values() if policy.scheme in schemes and policy.pool}
-    if payment_ids:
-        query = select(tables.payments.c.pool).where(tables.payments.c.payment_id.in_(sorted(payment_ids))).distinct()
-        wanted |= set((await connection.execute(query)).scalars())
+    wanted = pools | {policy.pool for policy in book.policies.values() if policy.scheme in schemes and policy.pool}
     if wanted:
         locked = select(tables.pools).where(tables.pools.c.pool.in_(sorted(wanted)))
         for pool in await _records(connection, Pool, locked.order_by(tables.pools.c.pool).with_for_update()):

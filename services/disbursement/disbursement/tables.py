@@ -171,9 +171,14 @@ payments: Final = Table(
     _moment("returned_at", nullable=True),
     Column("bank_reference", Text),
     Column("reason_code", Text),
+    _moment("due_at", nullable=True),
+    _moment("next_step_at", nullable=True),
+    _moment("missed_at", nullable=True),
+    Column("questions", Integer, nullable=False, server_default="0"),
     CheckConstraint("amount > 0", "positive"),
     CheckConstraint("status IN ('instructed', 'settled', 'returned', 'cancelled')", "status_known"),
     Index("ix_payments_status", "status", "payment_id"),
+    Index("ix_payments_deadline", "next_step_at", postgresql_where=text("next_step_at IS NOT NULL")),
 )
 
 reports: Final = Table(

@@ -113,12 +113,18 @@ CREATE TABLE payments (
   returned_at TIMESTAMP WITH TIME ZONE,
   bank_reference TEXT,
   reason_code TEXT,
+  due_at TIMESTAMP WITH TIME ZONE,
+  next_step_at TIMESTAMP WITH TIME ZONE,
+  missed_at TIMESTAMP WITH TIME ZONE,
+  questions INTEGER DEFAULT '0' NOT NULL,
   CONSTRAINT pk_payments PRIMARY KEY (payment_id),
   CONSTRAINT ck_payments_positive CHECK (amount > 0),
   CONSTRAINT ck_payments_status_known CHECK (status IN ('instructed', 'settled', 'returned', 'cancelled')),
   CONSTRAINT uq_payments_claim_id UNIQUE (claim_id),
   CONSTRAINT uq_payments_end_to_end_id UNIQUE (end_to_end_id)
 );
+
+CREATE INDEX ix_payments_deadline ON payments (next_step_at) WHERE next_step_at IS NOT NULL;
 
 CREATE INDEX ix_payments_status ON payments (status, payment_id);
 
