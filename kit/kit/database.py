@@ -110,6 +110,12 @@ class Database:
         async with self.transaction() as connection:
             await connection.execute(text("SELECT roll_partitions(:days)"), {"days": days_ahead})
 
+    async def drop_old_partitions(self, keep_days: int) -> list[str]:
+        """Drop the outbox's published and the inbox's forgettable days; return the names of the partitions."""
+        async with self.transaction() as connection:
+            dropped = await connection.execute(text("SELECT drop_old_partitions(:days)"), {"days": keep_days})
+            return list(dropped.scalars())
+
     async def close(self) -> None:
         await self.engine.dispose()
 
