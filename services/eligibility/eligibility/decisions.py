@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import ApplicationApproved, ApplicationRejected, ReviewOpened
 from contracts.policy import Policy
-from eligibility import rules, texts
+from eligibility import rules, texts, waits
 from eligibility.records import Assessment
 from eligibility.rules import Decision, Rulebook
 from eligibility.shelf import Shelf
@@ -110,20 +110,23 @@ def _conclude(trial: Trial, now: datetime, retry: Backoff, announcements: Announ
     assessment.approved = decision.approved
     assessment.cap_holder = decision.cap_holder
     assessment.decided_at = now
+    waits.begin(assessment, trial.rulebook.policy.clocks, now)
 
 
 def _wait(trial: Trial, now: datetime, retry: Backoff, announcements: Announcements) -> None:
     """Try again later, later each time; say who it waits for when that is news."""
     assessment = trial.assessment
     missing = sorted(rules.facts_needed(trial.rulebook.policy) - trial.facts.keys())
-    waits_for = "registers" if missing else "officer"
-    if assessment.waits_for != waits_for:
-        announcements.say(_review_opened(trial, now, waits_for, missing))
+    waits_for = waits.holder(assessment, missing)
+    news = assessment.waits_for != waits_for
     retry.attempts = assessment.attempts
     assessment.next_try_at = now + timedelta(seconds=retry.next_seconds())
     assessment.attempts += 1
     assessment.status = "waiting"
     assessment.waits_for = waits_for
+    if news:
+        waits.begin(assessment, trial.rulebook.policy.clocks, now)
+        announcements.say(_review_opened(trial, now, waits_for, missing))
 
 
 def _review_opened(trial: Trial, now: datetime, holder: str, missing: list[str]) -> ReviewOpened:

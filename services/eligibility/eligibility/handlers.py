@@ -22,7 +22,7 @@ from contracts.events import (
     ClaimWithdrawn,
     Event,
 )
-from eligibility import claim_rules
+from eligibility import claim_rules, waits
 from eligibility.claim_rules import Support, Verification, invoice_key
 from eligibility.records import Assessment, Claim, WorkingSet
 from eligibility.shelf import Shelf
@@ -57,13 +57,15 @@ def on_application_submitted(event: ApplicationSubmitted, work: WorkingSet) -> N
     policy = work.shelf.find(event.scheme, event.policy_version, event.submitted_at).policy
     if policy.version != event.policy_version:
         log.warning("policy_version_not_recorded", scheme=event.scheme, named=event.policy_version, used=policy.version)
-    work.assessments[event.application_id] = Assessment(
+    assessment = Assessment(
         application_id=event.application_id,
         policy_version=policy.version,
         submitted=event,
         traceparent=work.announcements.traceparent,
         next_try_at=work.now,
     )
+    waits.begin(assessment, policy.clocks, work.now)
+    work.assessments[event.application_id] = assessment
     work.submitted.add(event.application_id)
 
 
@@ -74,6 +76,7 @@ def on_application_ended(event: ApplicationWithdrawn | ApplicationLapsed, work: 
         log.info("ended_before_submission", application_id=str(event.application_id))  # a draft was thrown away
         return
     assessment.status = "withdrawn"
+    assessment.due_at = None
     work.withdrawn.add(event.application_id)
 
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from eligibility import api
 from eligibility.assessor import Assessor
+from eligibility.clocks import Deadlines
 from eligibility.handlers import SUBSCRIPTIONS, handle
 from eligibility.policies import read_documents
 from eligibility.publication import publish
@@ -16,6 +17,7 @@ from eligibility.registers import Registers
 from eligibility.settings import Settings
 from eligibility.shelf import Shelf
 from kit import admin
+from kit.clocks import Scanner
 from kit.database import Database
 from kit.http import create_app
 from kit.service import Service
@@ -43,6 +45,7 @@ async def run(settings: Settings) -> None:
     if "worker" in settings.roles:
         service.before_loops(partial(publish, database, documents))
         service.add_loop("assessor", assessor.run)
+        service.add_loop("clocks", Scanner(database, Deadlines(shelf), committed=worker.wake_relay).run)
     app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck)
     app.include_router(api.router(database, shelf))
     app.include_router(admin.router(worker.redrive, worker.lags))

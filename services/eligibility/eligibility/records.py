@@ -18,7 +18,10 @@ from kit.outbox import Announcements
 
 
 class Assessment(msgspec.Struct, kw_only=True):
-    """One application under assessment, or assessed. ``policy_version`` is the one that decides."""
+    """One application under assessment, or assessed. ``policy_version`` is the one that decides.
+
+    ``next_try_at`` is when the registers are asked again, ``due_at`` until when it may wait at most (``waits``).
+    """
 
     application_id: UUID
     policy_version: str
@@ -34,6 +37,8 @@ class Assessment(msgspec.Struct, kw_only=True):
     waits_for: str | None = None
     next_try_at: datetime
     attempts: int = 0
+    due_at: datetime | None = None
+    missed_at: datetime | None = None
 
     @property
     def version(self) -> VersionKey:

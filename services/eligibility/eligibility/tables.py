@@ -32,7 +32,7 @@ policies: Final = Table(
 )
 
 # One row per application. ``facts`` are frozen with the decision; ``leased_until`` and ``lease_token`` say which
-# process asks the registers right now, ``next_try_at`` when it is due.
+# process asks the registers right now, ``next_try_at`` when it is due for them; ``due_at`` is the deadline of the wait.
 assessments: Final = Table(
     "assessments",
     metadata,
@@ -55,10 +55,13 @@ assessments: Final = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("leased_until", DateTime(timezone=True)),
     Column("lease_token", Uuid),
+    Column("due_at", DateTime(timezone=True)),
+    Column("missed_at", DateTime(timezone=True)),
     CheckConstraint("status IN ('pending', 'waiting', 'decided', 'withdrawn')", name="status"),
     CheckConstraint("outcome IN ('approved', 'rejected')", name="outcome"),
     CheckConstraint("(status = 'decided') <= (outcome IS NOT NULL AND facts IS NOT NULL)", name="decided"),
     Index("ix_assessments_due", "next_try_at", postgresql_where=text("status IN ('pending', 'waiting')")),
+    Index("ix_assessments_deadline", "due_at", postgresql_where=text("due_at IS NOT NULL")),
 )
 
 # The contract counts once in a scheme: held by the application that was approved on it.

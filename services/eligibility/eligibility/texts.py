@@ -98,6 +98,11 @@ WAITING_FOR_OFFICER: Final = Text(
     "有条件无法自动判断，等待工作人员审核。",
     "A condition can't be judged automatically; an officer will look.",
 )
+ESCALATED_TO_OFFICER: Final = Text(
+    "外部登记系统长时间无法查询，已转工作人员跟进；恢复后自动继续，无需您操作。",
+    "Outside registers have been out of reach for too long; an officer has been asked to see to it. "
+    "It goes on by itself when they answer; you need not do anything.",
+)
 
 _REGISTER_NAMES: Final = {
     "business_registration": Text("商事登记", "business registration"),

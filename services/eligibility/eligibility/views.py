@@ -41,6 +41,8 @@ class AssessmentOut(BaseModel):
     submitted_at: datetime
     decided_at: datetime | None
     waits_for: str | None = Field(description="who has to act while it waits: registers or officer")
+    due_at: datetime | None = Field(description="until when it may wait at most; null when nothing is waited for")
+    overdue: bool = Field(description="whether that has passed")
     reasons: list[ReasonOut]
 
 
@@ -94,6 +96,8 @@ def summary(assessment: Assessment) -> dict[str, Any]:
         "submitted_at": submitted.submitted_at,
         "decided_at": assessment.decided_at,
         "waits_for": assessment.waits_for,
+        "due_at": assessment.due_at,
+        "overdue": assessment.missed_at is not None,
         "reasons": to_builtins(assessment.reasons or ()),
     }
 

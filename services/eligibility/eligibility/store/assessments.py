@@ -18,7 +18,7 @@ from kit.database import to_json
 
 _COLUMNS: Final = """
     application_id, policy_version, submitted, status, traceparent, facts, outcome, reasons, approved, cap_holder,
-    decided_at, waits_for, next_try_at, attempts
+    decided_at, waits_for, next_try_at, attempts, due_at, missed_at
 """
 _LOCK: Final = text(
     f"""
@@ -29,15 +29,20 @@ _LOCK: Final = text(
 _ADD: Final = text(
     """
     INSERT INTO assessments (application_id, scheme, applicant, policy_version, submitted, submitted_at, traceparent,
-      status, next_try_at)
-    SELECT id, scheme, applicant, version, CAST(submitted AS jsonb), submitted_at, traceparent, status, :now
+      status, next_try_at, due_at)
+    SELECT id, scheme, applicant, version, CAST(submitted AS jsonb), submitted_at, traceparent, status, :now, due_at
     FROM unnest(CAST(:ids AS uuid[]), CAST(:schemes AS text[]), CAST(:applicants AS text[]),
       CAST(:versions AS text[]), CAST(:submitted AS text[]), CAST(:submitted_at AS timestamptz[]),
-      CAST(:traceparents AS text[]), CAST(:statuses AS text[])
-    ) AS u(id, scheme, applicant, version, submitted, submitted_at, traceparent, status)
+      CAST(:traceparents AS text[]), CAST(:statuses AS text[]), CAST(:due_at AS timestamptz[])
+    ) AS u(id, scheme, applicant, version, submitted, submitted_at, traceparent, status, due_at)
     """
 )
-_WITHDRAW: Final = text("UPDATE assessments SET status = 'withdrawn' WHERE application_id = ANY(CAST(:ids AS uuid[]))")
+_WITHDRAW: Final = text(
+    """
+    UPDATE assessments SET status = 'withdrawn', due_at = NULL, missed_at = NULL
+    WHERE application_id = ANY(CAST(:ids AS uuid[]))
+    """
+)
 
 
 async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Assessment]:
@@ -63,6 +68,7 @@ async def add(connection: AsyncConnection, new: Sequence[Assessment], now: datet
         "submitted_at": [one.submitted.submitted_at for one in new],
         "traceparents": [one.traceparent for one in new],
         "statuses": [one.status for one in new],
+        "due_at": [one.due_at for one in new],
     }
     await connection.execute(_ADD, values)
 
@@ -110,13 +116,15 @@ _STORE_TRIES: Final = text(
       status = u.status, facts = CAST(u.facts AS jsonb), outcome = u.outcome, reasons = CAST(u.reasons AS jsonb),
       approved = CAST(u.approved AS jsonb), cap_holder = u.cap_holder, decided_at = u.decided_at,
       waits_for = u.waits_for, next_try_at = u.next_try_at, attempts = u.attempts,
+      due_at = u.due_at, missed_at = u.missed_at,
       leased_until = NULL, lease_token = NULL
     FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:facts AS text[]), CAST(:outcomes AS text[]),
       CAST(:reasons AS text[]), CAST(:approved AS text[]), CAST(:cap_holders AS text[]),
       CAST(:decided_at AS timestamptz[]), CAST(:waits_for AS text[]),
-      CAST(:next_try_at AS timestamptz[]), CAST(:attempts AS int[])
+      CAST(:next_try_at AS timestamptz[]), CAST(:attempts AS int[]), CAST(:due_at AS timestamptz[]),
+      CAST(:missed_at AS timestamptz[])
     ) AS u(id, status, facts, outcome, reasons, approved, cap_holder, decided_at, waits_for, next_try_at,
-      attempts)
+      attempts, due_at, missed_at)
     WHERE a.application_id = u.id
     """
 )
@@ -164,6 +172,8 @@ async def store_tries(connection: AsyncConnection, tried: Sequence[Assessment]) 
         "waits_for": [one.waits_for for one in tried],
         "next_try_at": [one.next_try_at for one in tried],
         "attempts": [one.attempts for one in tried],
+        "due_at": [one.due_at for one in tried],
+        "missed_at": [one.missed_at for one in tried],
     }
     await connection.execute(_STORE_TRIES, values)
 

@@ -37,12 +37,15 @@ CREATE TABLE assessments (
   attempts integer NOT NULL DEFAULT 0,
   leased_until timestamptz,
   lease_token uuid,
+  due_at timestamptz,
+  missed_at timestamptz,
   CONSTRAINT pk_assessments PRIMARY KEY (application_id),
   CONSTRAINT ck_assessments_status CHECK (status IN ('pending', 'waiting', 'decided', 'withdrawn')),
   CONSTRAINT ck_assessments_outcome CHECK (outcome IN ('approved', 'rejected')),
   CONSTRAINT ck_assessments_decided CHECK ((status = 'decided') <= (outcome IS NOT NULL AND facts IS NOT NULL))
 );
 CREATE INDEX ix_assessments_due ON assessments (next_try_at) WHERE status IN ('pending', 'waiting');
+CREATE INDEX ix_assessments_deadline ON assessments (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE contracts (
   scheme text NOT NULL,

@@ -1,0 +1,38 @@
+"""What an application under assessment waits for, and until when. Pure: the time is handed in."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
+
+from contracts.policy import Clocks
+from eligibility.records import Assessment
+
+KINDS: Final = ("decision", "registers", "officer")
+
+
+def kind_of(assessment: Assessment) -> str | None:
+    """Return the clock of the policy that runs for an assessment, or None when it waits for nothing."""
+    match assessment.status:
+        case "pending":
+            return "decision"
+        case "waiting":
+            return assessment.waits_for
+        case _:
+            return None
+
+
+def holder(assessment: Assessment, missing: Collection[str]) -> str:
+    """Return who has to act: the registers while facts are missing, but once an officer holds it, the officer."""
+    return "registers" if missing and assessment.waits_for != "officer" else "officer"
+
+
+def begin(assessment: Assessment, clocks: Clocks, now: datetime) -> None:
+    """Start the clock of what the assessment waits for, which is new, and stop the one before."""
+    kind = kind_of(assessment)
+    assessment.due_at = now + getattr(clocks, kind).within if kind else None
+    assessment.missed_at = None
+
+
+def is_missed(assessment: Assessment, now: datetime) -> bool:
+    """Return whether the deadline has passed and nobody has acted on that yet."""
+    return assessment.due_at is not None and assessment.due_at <= now and assessment.missed_at is None
