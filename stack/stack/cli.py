@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from stack import commands, curls, tables
+from stack import commands, curls, events_cli, tables
 from stack.apps import SIMULATORS
 from stack.config import Config, Ports
 from stack.errors import StackError
+from stack.flags import HomeFlag, JsonFlag, err, out
 from stack.grants import SERVICES
 from stack.home import open_home
 from stack.logs import follow, tail
@@ -30,13 +30,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+app.add_typer(events_cli.app, name="events")
 
-HomeFlag = Annotated[
-    Path | None, typer.Option(help="Data directory.", envvar="DRAWDOWN_HOME", show_default=".drawdown")
-]
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SeedFlag = Annotated[int, typer.Option(help="What the simulated companies are drawn from.", envvar="DRAWDOWN_SEED")]
 FreeFlag = Annotated[bool, typer.Option("--free-ports", help="Take ports that nobody uses instead of the usual ones.")]
 

@@ -1,0 +1,15 @@
+"""You are at the flags and screens that all `drawdown` commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+HomeFlag = Annotated[
+    Path | None, typer.Option(help="Data directory.", envvar="DRAWDOWN_HOME", show_default=".drawdown")
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
