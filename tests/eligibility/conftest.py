@@ -16,6 +16,7 @@ from eligibility.tables import metadata
 from kit import migrations
 from kit.database import Database
 from stack.postgres import Postgres
+from tests.eligibility.office import Office
 from tests.eligibility.registers import FakeRegisters
 from tests.eligibility.scenes import DOCUMENT, Desk
 
@@ -93,3 +94,10 @@ def settings(migrated: Database, registers: FakeRegisters) -> Settings:
         registers_url=registers.url,
         **quick,
     )
+
+
+@pytest.fixture
+async def office(database: Database, settings: Settings) -> AsyncIterator[Office]:
+    office = Office(database, settings)
+    yield office
+    await office.registers.close()

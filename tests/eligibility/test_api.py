@@ -8,21 +8,13 @@ import pytest
 
 from eligibility import api
 from eligibility.main import openapi
-from eligibility.settings import Settings
 from eligibility.shelf import Shelf
 from kit.database import Database
 from kit.http import create_app
 from kit.identifiers import uuid7
+from tests.eligibility.office import Office
 from tests.eligibility.registers import FakeRegisters
 from tests.eligibility.scenes import APPLICANT, OTHER_APPLICANT, POLICY, application
-from tests.eligibility.test_assessor import Office
-
-
-@pytest.fixture
-async def office(database: Database, settings: Settings) -> AsyncIterator[Office]:
-    office = Office(database, settings)
-    yield office
-    await office.registers.close()
 
 
 @pytest.fixture

@@ -1,26 +1,19 @@
 """The assessor on the real database with registers over real HTTP: decisions, waits, leases, contracts."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import text
 
-from contracts.codec import decode
 from contracts.common import Request
-from contracts.events import ApplicationApproved, ApplicationRejected, ApplicationSubmitted, Event, ReviewOpened
+from contracts.events import ApplicationApproved, ApplicationRejected, ApplicationSubmitted, ReviewOpened
 from contracts.money import Money
 from eligibility import decisions
-from eligibility.assessor import Assessor
-from eligibility.records import Assessment
-from eligibility.registers import Registers
 from eligibility.settings import Settings
-from eligibility.shelf import Shelf
 from eligibility.store import assessments
-from kit.database import Database
+from tests.eligibility.office import Office
 from tests.eligibility.registers import FakeRegisters
 from tests.eligibility.scenes import (
     APPLICANT,
@@ -28,72 +21,11 @@ from tests.eligibility.scenes import (
     NOW,
     OTHER_APPLICANT,
     POLICY,
-    Desk,
     application,
     company,
     contract,
     withdrawn,
 )
-
-
-class Office:
-    """An assessor with its database and registers."""
-
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self.database = database
-        self.shelf = Shelf()
-        self.registers = Registers(settings)
-        self.committed = 0
-        self.assessor = Assessor(
-            database, self.registers, self.shelf, settings, woken=asyncio.Event(), committed=self._committed
-        )
-
-    def _committed(self) -> None:
-        self.committed += 1
-
-    async def submit(self, *events: Event) -> None:
-        async with self.database.transaction() as connection:
-            await Desk().hear(connection, *events)
-
-    async def assess(self) -> int:
-        return await self.assessor.assess_group(asyncio.Event())
-
-    async def until_settled(self) -> None:
-        """Assess until nothing is open."""
-        for _ in range(200):
-            await self.assess()
-            if not await self.open():
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError("applications are still open")
-
-    async def open(self) -> int:
-        return int(await self.scalar("SELECT count(*) FROM assessments WHERE status IN ('pending', 'waiting')"))
-
-    async def scalar(self, query: str) -> Any:
-        async with self.database.reading() as connection:
-            return (await connection.execute(text(query))).scalar()
-
-    async def find(self, submitted: ApplicationSubmitted) -> Assessment:
-        async with self.database.reading() as connection:
-            found = await assessments.find(connection, submitted.application_id)
-        assert found is not None
-        return found
-
-    async def announced(self) -> list[Event]:
-        async with self.database.reading() as connection:
-            rows = await connection.execute(
-                text("SELECT type, data FROM outbox WHERE topic = 'eligibility.decisions' ORDER BY id")
-            )
-            return [decode(row.type, row.data) for row in rows]
-
-
-@pytest.fixture
-async def office(database: Database, settings: Settings) -> AsyncIterator[Office]:
-    office = Office(database, settings)
-    yield office
-    await office.registers.close()
-
 
 # --- decisions ---------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Policy documents: what is read, what is refused and in which words, what is published and how often."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import PolicyPublished
+from contracts.policy import Clocks, Deadline
 from eligibility.expressions import compile_policy
 from eligibility.policies import Document, read_document, read_documents
 from eligibility.publication import publish
@@ -36,6 +38,12 @@ def test_the_documents_of_the_programme_are_right() -> None:
     documents = read_documents(POLICIES)
     assert ("compute-voucher", "2026.1") in {(one.policy.scheme, one.policy.version) for one in documents}
     assert all(len(one.content_hash) == 64 for one in documents)
+
+
+def test_a_document_says_its_own_deadlines_and_the_rest_stand_by_default(tmp_path: Path) -> None:
+    path = edited(tmp_path, ("waitlist: whole", "waitlist: whole\nclocks: {registers: {within: PT6H, then: escalate}}"))
+    clocks = read_document(path).policy.clocks
+    assert clocks == msgspec.structs.replace(Clocks(), registers=Deadline(timedelta(hours=6), "escalate"))
 
 
 BAD = [
@@ -71,6 +79,26 @@ BAD = [
         "a register that is not used",
         ("facts: [provider]", "facts: [provider, credit_record]"),
         "provider-listed: facts",
+    ),
+    (
+        "a clock that does not exist",
+        ("waitlist: whole", "waitlist: whole\nclocks: {drafts: {within: P1D, then: lapse}}"),
+        "drafts",
+    ),
+    (
+        "a time that is none",
+        ("waitlist: whole", "waitlist: whole\nclocks: {draft: {within: 30 days, then: lapse}}"),
+        "$.clocks.draft.within",
+    ),
+    (
+        "a deadline at once",
+        ("waitlist: whole", "waitlist: whole\nclocks: {draft: {within: PT0S, then: lapse}}"),
+        "clocks.draft.within: more than nothing",
+    ),
+    (
+        "a step that can't follow",
+        ("waitlist: whole", "waitlist: whole\nclocks: {payment: {within: P1D, then: lapse}}"),
+        "clocks.payment.then: one of ask_finance, remind",
     ),
     ("a function that is not", ("!credit_record.blacklisted", "frob(credit_record)"), "credit-record"),
 ]
