@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.refusal import Refusal
 from kit import idempotency, outbox
 from kit.database import Database
 from kit.errors import OverloadedError
@@ -133,6 +134,7 @@ class GroupedWriter(Generic[C]):
             given = await idempotency.find(connection, [command.key for command in commands if command.key])
             new = [command for command in commands if command.key not in given]
             outcomes, announcements = await self._apply(connection, new, now) if new else ([], Announcements())
+            given |= await _answered_meanwhile(connection, new, outcomes)
             await outbox.add(connection, announcements)
             answers = [
                 (command.key, outcome)
@@ -142,8 +144,20 @@ class GroupedWriter(Generic[C]):
             await idempotency.store(connection, answers)
         if announcements:
             self._committed()
-        fresh = iter(outcomes)
-        return [given[command.key] if command.key in given else next(fresh) for command in commands]
+        own = {id(command): outcome for command, outcome in zip(new, outcomes, strict=True)}
+        return [given[command.key] if command.key in given else own[id(command)] for command in commands]
+
+
+async def _answered_meanwhile(
+    connection: AsyncConnection, commands: Sequence[Command], outcomes: Sequence[Outcome]
+) -> dict[Key, Answer | Refusal]:
+    """Return the answers that another process gave to refused commands while these waited for its locks.
+
+    A caller who got no answer asks again, of another process. The second try finds no answer yet, waits for the
+    first one's locks, and then meets the first one's effect: refused as a repetition, though its key was accepted.
+    """
+    refused = [c.key for c, outcome in zip(commands, outcomes, strict=True) if c.key and isinstance(outcome, Exception)]
+    return await idempotency.find(connection, refused)
 
 
 def _was_a_race(error: Exception) -> bool:

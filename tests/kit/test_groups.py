@@ -144,6 +144,19 @@ async def test_the_same_key_in_two_processes_has_one_effect(database: Database) 
     assert await entries(database) == ["once"]
 
 
+async def test_a_try_that_waited_for_the_first_one_gets_its_answer(database: Database) -> None:
+    first, second = Register(), Register()
+    key = Key("portal", "tried-twice", request_hash("POST", "/", b""))
+    second.gate.clear()
+    async with writing(database, first) as writer, writing(database, second) as other:
+        late = asyncio.create_task(other.submit(Enter("refused as a repetition", key)))
+        await eventually(lambda: second.groups == [1])  # it looked for an answer, and found none
+        answer = await writer.submit(Enter("tried", key))
+        second.gate.set()
+
+        assert await late == answer
+
+
 async def test_the_same_key_with_another_body_is_refused(database: Database) -> None:
     async with writing(database, Register()) as writer:
         await writer.submit(Enter("first", key("k1")))
