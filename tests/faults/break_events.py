@@ -126,7 +126,7 @@ async def steal_and_rewind(by: Saboteur) -> str:
     )
     if not rows:
         raise NotHappenedError(f"{service} has handled nothing yet")
-    by.thefts += [Theft(service, row["topic"], row["partition"], row["epoch"]) for row in rows]
+    by.thefts += [Theft(service, row["topic"], row["partition"], row["epoch"], row["next_offset"]) for row in rows]
     return f"{len(rows)} offsets of {service} taken and rewound"
 
 

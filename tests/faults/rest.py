@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 from aiokafka.errors import KafkaError
 
+from contracts.topics import TOPICS
 from stack.grants import SERVICES
 from tests.faults.sabotage import Saboteur
 from tests.faults.system import System
@@ -98,8 +99,7 @@ async def _ends(system: System) -> dict[tuple[str, int], int]:
     try:
         async with asyncio.timeout(20):
             await reader.start()
-            names = [name for name in await reader.topics() if not name.startswith("__")]
-            places = [aiokafka.TopicPartition(n, p) for n in names for p in reader.partitions_for_topic(n) or ()]
+            places = [aiokafka.TopicPartition(t.name, n) for t in TOPICS.values() for n in range(t.partitions)]
             return {(place.topic, place.partition): end for place, end in (await reader.end_offsets(places)).items()}
     finally:
         await asyncio.wait({asyncio.create_task(reader.stop())}, timeout=10)

@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from tests.faults import evidence, journal
-from tests.faults.checks import Verdict, judge
+from tests.faults.checks import judge
 from tests.faults.deck import DECK
 from tests.faults.director import Director, Happened
 from tests.faults.portal import LoggedCaller
 from tests.faults.rest import come_to_rest
 from tests.faults.sabotage import Fault, Saboteur
 from tests.faults.system import Shape, System, running
+from tests.faults.verdict import Verdict
 from tests.faults.workload import Workload
 
 REST_SECONDS: Final = 60.0

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from stack.concurrency import together
 from stack.topics import admin_client
 from tests.faults.system import System
 
@@ -42,6 +41,7 @@ class Theft:
     topic: str
     partition: int
     epoch: int
+    reached: int
 
 
 @dataclass
@@ -54,7 +54,6 @@ class Saboteur:
     poisons: list[Poison] = field(default_factory=list)
     thefts: list[Theft] = field(default_factory=list)
     lies: int = 0
-    recovered: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,3 @@ async def controller(system: System) -> str:
     async with admin_client(system.stack.kafka_bootstrap) as admin:
         described = await admin.describe_cluster()
     return f"kafka-{described['controller_id']}" if len(system.brokers) > 1 else system.brokers[0]
-
-
-async def at_once(*work: Any) -> None:
-    await together(work)

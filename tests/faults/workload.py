@@ -69,7 +69,7 @@ class Workload:
     async def _live(self, index: int) -> None:
         try:
             state = await self._apply(index)
-            if state and state.award:
+            if state and state.award and state.status == "awarded":
                 await self.portal.claim(state.application_id, state.award.award_id)
         except OutsiderError as error:
             self.left.append(f"company {index}: {error}")

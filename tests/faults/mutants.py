@@ -1,0 +1,2 @@
+def run_all(names: str, seed: int) -> int:
+    return 0
