@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from uuid_utils.compat import uuid7
 
 from contracts.common import Account
-from contracts.events import PaymentInstructed
+from contracts.events import PaymentInstructed, PaymentStatusRequested
 from contracts.money import Money
 
 NOW = datetime(2026, 3, 15, 8, 0, tzinfo=UTC)
@@ -29,4 +29,22 @@ def instruction(payment_id: UUID | None = None, amount: int = 12_345_678, attemp
         purpose="compute-voucher",
         instructed_at=NOW,
         attempt=attempt,
+    )
+
+
+def asked(payment: PaymentInstructed, question: int = 1) -> PaymentStatusRequested:
+    """Return the question about a payment that was not reported on."""
+    return PaymentStatusRequested(
+        occurred_at=NOW,
+        application_id=payment.application_id,
+        scheme=payment.scheme,
+        applicant=payment.applicant,
+        payment_id=payment.payment_id,
+        award_id=payment.award_id,
+        claim_id=payment.claim_id,
+        money=payment.money,
+        end_to_end_id=payment.end_to_end_id,
+        instructed_at=payment.instructed_at,
+        attempt=payment.attempt,
+        question=question,
     )

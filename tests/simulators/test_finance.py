@@ -17,9 +17,9 @@ import httpx
 import pytest
 
 from contracts.codec import decode, encode
-from contracts.events import PaymentInstructed, PaymentReport
+from contracts.events import PaymentInstructed, PaymentReport, PaymentStatusRequested
 from contracts.topics import TOPICS
-from tests.simulators.payments import instruction
+from tests.simulators.payments import asked, instruction
 
 DEADLINE_SECONDS = 30.0
 
@@ -114,7 +114,9 @@ async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
 async def producing(kafka: Kafka) -> AsyncIterator[Callable[..., Awaitable[None]]]:
     async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
 
-        async def send(payments: Sequence[PaymentInstructed], ce_type: str = "payment.instructed") -> None:
+        async def send(
+            payments: Sequence[PaymentInstructed | PaymentStatusRequested], ce_type: str = "payment.instructed"
+        ) -> None:
             headers = [("ce_type", f"drawdown.{ce_type}.v1".encode())]
             for payment in payments:
                 await producer.send(
@@ -215,6 +217,31 @@ async def test_duplicates_say_the_same_under_old_and_new_ids(kafka: Kafka, finan
         assert first.event == second.event
         same_event += first.headers["ce_id"] == second.headers["ce_id"]
     assert 0 < same_event < len(payments)
+
+
+async def test_a_lost_report_is_made_when_it_is_asked_for_once_a_question(
+    kafka: Kafka, finance: FinanceProcess
+) -> None:
+    finance.environment["SIM_LOST"] = "1"
+    payments = [instruction() for _ in range(20)]
+    later = [instruction()]
+    await finance.start()
+    async with producing(kafka) as send:
+        await send(payments)
+        await eventually(lambda: _is_decided(finance, payments))
+        assert await reports(kafka, payments) == []
+        await send([asked(payment) for payment in payments] * 2, "payment.status_requested")
+        await eventually(lambda: finance.has_reported(payments))
+        await finance.kill()
+        await finance.start()
+        await send([asked(later[0])], "payment.status_requested")  # of a payment that it does not know yet
+        await send(later)
+        await send([asked(payment, 2) for payment in [*payments[:1], *later]], "payment.status_requested")
+        await eventually(lambda: finance.has_reported(later))
+    first, *others = await reports(kafka, payments[:1])
+    assert [(each.event, each.headers["ce_id"]) for each in others] == [(first.event, first.headers["ce_id"])]
+    assert len(await reports(kafka, payments[1:])) == len(payments) - 1
+    assert {item["outcome"] for item in (await finance.log(payments)).values()} <= {"settled", "returned"}
 
 
 async def test_after_sigkill_the_outcomes_stay_and_nothing_is_left_out(kafka: Kafka, finance: FinanceProcess) -> None:

@@ -1,7 +1,8 @@
 """``python -m stack.simulators registers|finance``: runs one outside party; the only reader of its settings.
 
 SIM_HTTP_PORT, SIM_SEED; registers also SIM_COMPANIES; finance also SIM_KAFKA_BOOTSTRAP, SIM_LOG,
-SIM_RETURNED and SIM_DUPLICATES (shares of all payments), SIM_DELAY_SECONDS (what the bank takes).
+SIM_RETURNED, SIM_DUPLICATES and SIM_LOST (shares of all payments: sent back, reported twice, reported only when asked),
+SIM_DELAY_SECONDS (what the bank takes).
 """
 
 import logging
@@ -37,6 +38,7 @@ def finance_app(environment: Mapping[str, str]) -> Starlette:
             proportions=Proportions(
                 returned=float(environment.get("SIM_RETURNED", "0.03")),
                 duplicates=float(environment.get("SIM_DUPLICATES", "0.05")),
+                lost=float(environment.get("SIM_LOST", "0")),
             ),
         )
     )

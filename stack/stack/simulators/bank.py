@@ -23,14 +23,18 @@ Attempt = tuple[UUID, int]
 
 @dataclass(frozen=True, slots=True)
 class Proportions:
-    """How much goes wrong, as shares of all payments: money sent back, reports that come twice."""
+    """How much goes wrong, as shares of all payments: money sent back, reports that come twice or get lost."""
 
     returned: float = 0.03
     duplicates: float = 0.05
+    lost: float = 0.0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_field="entry"):
-    """The bank's word on one attempt of a payment, given once. ``amount`` in fen."""
+    """The bank's word on one attempt of a payment, given once. ``amount`` in fen.
+
+    A ``lost`` one is reported only when the programme asks.
+    """
 
     payment_id: UUID
     attempt: int
@@ -42,6 +46,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_fiel
     decided_at: datetime
     event_id: UUID
     duplicate: Duplicate
+    lost: bool = False
 
     @property
     def key(self) -> Attempt:
@@ -84,6 +89,7 @@ def decide(seed: int, payment: PaymentInstructed, proportions: Proportions, now:
         decided_at=now,
         event_id=event_id,
         duplicate=_duplicate(seed, payment, proportions),
+        lost=_share(seed, payment, "lost") < proportions.lost,
     )
 
 

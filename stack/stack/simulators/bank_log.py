@@ -13,14 +13,16 @@ from uuid import UUID
 
 import msgspec
 
+from contracts.events import PaymentStatusRequested
 from stack.simulators.bank import Attempt, Outcome
 
 
 class Reported(msgspec.Struct, frozen=True, tag="reported", tag_field="entry"):
-    """One more report of this attempt has reached the broker."""
+    """One more report of this attempt has reached the broker; ``question`` is the one that it answers, if any."""
 
     payment_id: UUID
     attempt: int
+    question: int = 0
 
 
 _DECODER: Final = msgspec.json.Decoder(Outcome | Reported)
@@ -32,6 +34,7 @@ class BankLog:
     def __init__(self, path: Path | None = None) -> None:
         self.outcomes: dict[Attempt, Outcome] = {}
         self.times_reported: dict[Attempt, int] = {}
+        self.answered: dict[Attempt, int] = {}
         self._file: BinaryIO | None = None
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,8 +45,17 @@ class BankLog:
         return attempt in self.outcomes
 
     def unreported(self) -> list[Outcome]:
-        """Return the outcomes that nobody was told of yet."""
-        return [outcome for key, outcome in self.outcomes.items() if not self.times_reported.get(key)]
+        """Return the outcomes that nobody was told of yet, though they were to be."""
+        return [
+            outcome for key, outcome in self.outcomes.items() if not self.times_reported.get(key) and not outcome.lost
+        ]
+
+    def unanswered(self, questions: Iterable[PaymentStatusRequested]) -> list[PaymentStatusRequested]:
+        """Return the latest question about each payment that is known here, unless it was answered before."""
+        latest = {(asked.payment_id, asked.attempt): asked for asked in questions}
+        return [
+            asked for key, asked in latest.items() if self.knows(key) and asked.question > self.answered.get(key, 0)
+        ]
 
     async def decide(self, outcomes: Sequence[Outcome]) -> None:
         """Store new outcomes; they are on disk when this returns. Only the disk is waited for in a thread."""
@@ -54,6 +66,13 @@ class BankLog:
     def report(self, outcomes: Iterable[Outcome]) -> None:
         """Count reports. Not synced: a lost line only means that a report is sent once more."""
         reports = [Reported(outcome.payment_id, outcome.attempt) for outcome in outcomes]
+        self._append(reports)
+        for report in reports:
+            self._apply(report)
+
+    def answer(self, questions: Iterable[PaymentStatusRequested]) -> None:
+        """Count answers, which are reports too. Not synced either: a question may be answered twice."""
+        reports = [Reported(asked.payment_id, asked.attempt, asked.question) for asked in questions]
         self._append(reports)
         for report in reports:
             self._apply(report)
@@ -78,6 +97,7 @@ class BankLog:
         else:
             key = (entry.payment_id, entry.attempt)
             self.times_reported[key] = self.times_reported.get(key, 0) + 1
+            self.answered[key] = max(entry.question, self.answered.get(key, 0))
 
     def _recall(self, file: BinaryIO) -> None:
         """Read the file back; a last line that a SIGKILL cut short was never acted on and is dropped."""

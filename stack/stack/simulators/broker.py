@@ -17,7 +17,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from contracts.codec import UnknownEventTypeError, decode, encode
-from contracts.events import Event, PaymentInstructed, PaymentReport
+from contracts.events import Event, PaymentInstructed, PaymentReport, PaymentStatusRequested
 from contracts.topics import TOPIC_OF, event_type
 
 SOURCE: Final = "/finance-simulator"
@@ -39,7 +39,7 @@ class Report:
 
 
 class Instructions:
-    """The payments that the programme instructs, in batches, from the first one ever."""
+    """What the programme instructs and asks about its payments, in batches, from the first one ever."""
 
     def __init__(self, bootstrap: str) -> None:
         self._consumer = aiokafka.AIOKafkaConsumer(
@@ -61,11 +61,11 @@ class Instructions:
             else:
                 return
 
-    async def read(self) -> list[PaymentInstructed]:
-        """Return what has arrived, which may be nothing after a moment."""
+    async def read(self) -> list[PaymentInstructed | PaymentStatusRequested]:
+        """Return the instructions and questions that have arrived, which may be none after a moment."""
         arrived = await self._consumer.getmany(timeout_ms=_READ_TIMEOUT_MS, max_records=_READ_AT_MOST)
         events = (_event(record) for records in arrived.values() for record in records)
-        return [event for event in events if isinstance(event, PaymentInstructed)]
+        return [event for event in events if isinstance(event, PaymentInstructed | PaymentStatusRequested)]
 
     async def stop(self) -> None:
         await self._consumer.stop()

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uuid_utils.compat import uuid7
 
+from contracts.events import PaymentInstructed, PaymentStatusRequested
 from stack.simulators.bank import Outcome, Proportions, decide
 from stack.simulators.bank_log import BankLog
 from stack.simulators.broker import Instructions, Report, Reports
@@ -62,7 +63,9 @@ class Finance:
                 await self._begin(batches, self.log.unreported())
                 self.ready = True
                 while not self._stopping.is_set():
-                    await self._begin(batches, await self._decide())
+                    arrived = await self._instructions.read()
+                    await self._begin(batches, await self._decide(arrived))
+                    await self._reply([event for event in arrived if isinstance(event, PaymentStatusRequested)])
                 self.ready = False
         finally:
             await self._instructions.stop()
@@ -77,18 +80,28 @@ class Finance:
             await self._room.acquire()
             batches.create_task(self._answer(outcomes))
 
-    async def _decide(self) -> list[Outcome]:
-        """Read a batch and let the bank act on what it has not seen; decided means on disk."""
+    async def _decide(self, arrived: Sequence[PaymentInstructed | PaymentStatusRequested]) -> list[Outcome]:
+        """Let the bank act on what it has not seen; decided means on disk."""
         now = datetime.now(UTC)
-        arrived = {(payment.payment_id, payment.attempt): payment for payment in await self._instructions.read()}
+        instructed = {
+            (event.payment_id, event.attempt): event for event in arrived if isinstance(event, PaymentInstructed)
+        }
         outcomes = [
             decide(self._settings.seed, payment, self._settings.proportions, now, uuid7())
-            for attempt, payment in arrived.items()
+            for attempt, payment in instructed.items()
             if not self.log.knows(attempt)
         ]
         if outcomes:
             await self.log.decide(outcomes)
-        return outcomes
+        return [outcome for outcome in outcomes if not outcome.lost]
+
+    async def _reply(self, questions: Sequence[PaymentStatusRequested]) -> None:
+        """Say again what the bank did, under the same ``ce_id``: a question moves no money here either."""
+        questions = self.log.unanswered(questions)
+        if questions:
+            outcomes = [self.log.outcomes[asked.payment_id, asked.attempt] for asked in questions]
+            await self._reports.send([Report(outcome.report(), outcome.event_id) for outcome in outcomes])
+            self.log.answer(questions)
 
     async def _answer(self, outcomes: Sequence[Outcome]) -> None:
         """Report a batch after the bank's delay, and once more those whose reports come twice."""
