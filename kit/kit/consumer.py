@@ -112,7 +112,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 backoff.reset()
                 if asyncio.get_running_loop().time() - looked_at > _LOOK_ROUND_SECONDS:
                     looked_at = asyncio.get_running_loop().time()
-                    await self._commit_for_tools(kafka)
+                    await self._look_round(kafka)
         finally:
             self._forget()
             await self._close(kafka)
@@ -251,15 +251,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             for record in records:
                 self._tries.pop((place, record.offset), None)
 
-    # --- for Kafka's own tools ------------------------------------------------------------------------------
+    # --- every few seconds ----------------------------------------------------------------------------------
 
-    async def _commit_for_tools(self, kafka: AIOKafkaConsumer) -> None:
-        """Tell Kafka where we are, for its lag tools; nothing of ours reads it."""
+    async def _look_round(self, kafka: AIOKafkaConsumer) -> None:
+        """See whether the partitions are still ours, also when nothing arrives; tell Kafka, for its lag tools."""
         if not self._epochs:
             return
-        async with self._database.reading() as connection:
-            known = await offsets.read(connection, self._group, self._epochs)
-        mine = {place: offset for place, offset in known.items() if place in kafka.assignment()}
+        async with self._database.transaction() as connection:
+            _, known = await offsets.fence(connection, self._group, self._epochs)
+        mine = {place: offset for place, offset in known.items() if offset and place in kafka.assignment()}
         if not mine:
             return
         try:

@@ -45,6 +45,7 @@ class Database:
                 "application_name": name or "drawdown",
                 "statement_timeout": str(int(statement_timeout_seconds * 1000)),
                 "idle_in_transaction_session_timeout": "60000",
+                "client_connection_check_interval": "2000",  # the locks of a process that was killed go with it
                 "jit": "off",  # statements here are short; compiling them costs more than it saves
             },
         }

@@ -13,7 +13,7 @@ from kit.errors import SetupError, TransientError
 from kit.messages import Header
 
 PRODUCE_DEADLINE_SECONDS: Final = 30.0
-STOP_DEADLINE_SECONDS: Final = 5.0
+STOP_DEADLINE_SECONDS: Final = 2.0
 _MAX_BATCH_BYTES: Final = 512 * 1024
 
 

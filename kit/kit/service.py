@@ -1,6 +1,8 @@
 """Runs one service: its HTTP server and its loops, started in order and stopped in order, each under a deadline.
 
-The HTTP server comes first, so that readiness can say what is still missing while PostgreSQL or Kafka are away.
+The HTTP server comes first, so that readiness can say what is still missing while PostgreSQL or Kafka are away. It
+also stops first, because what it still has in hand needs the loops; the relay stops last, because it publishes what
+the others commit. Whatever does not stop in time is left behind: to be killed at any line is a normal end here.
 """
 
 import asyncio
@@ -8,8 +10,9 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Final
+import sys
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from typing import Any, Final
 
 import uvicorn
 import uvloop
@@ -19,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kit import idempotency, meters, revisions
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe
+from kit.deadlines import within
 from kit.errors import SetupError, TransientError
 from kit.logging import get_logger
 from kit.settings import EXIT_CONFIGURATION, ServiceSettings, complain
@@ -26,7 +30,11 @@ from kit.settings import EXIT_CONFIGURATION, ServiceSettings, complain
 log = get_logger(__name__)
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
-DRAIN_DEADLINE_SECONDS: Final = 10.0
+# Together below the 15 seconds after which whoever stops us sends SIGKILL.
+_HTTP_STOP_SECONDS: Final = 5.0
+_LOOPS_STOP_SECONDS: Final = 5.0
+_RELAY_STOP_SECONDS: Final = 3.0
+_POOL_STOP_SECONDS: Final = 1.5
 _HOUSEKEEPING_SECONDS: Final = 3600.0
 _LOOP_LAG_SECONDS: Final = 1.0
 
@@ -39,6 +47,20 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Stage:
+    """Loops that are stopped together."""
+
+    def __init__(self, name: str, stop_seconds: float) -> None:
+        self.name = name
+        self.stop_seconds = stop_seconds
+        self.stop = asyncio.Event()
+        self.loops: list[tuple[str, Loop]] = []
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, name: str, loop: Loop) -> None:
+        self.loops.append((name, loop))
+
+
 class Service:
     """One process of a service. ``add_loop`` takes what runs beside the HTTP server once the database is right."""
 
@@ -48,13 +70,14 @@ class Service:
         self.database = database
         self.database_trouble: str | None = "the database has not been checked yet"
         self.draining = False
-        self._loops: list[tuple[str, Loop]] = []
-        self._preparations: list[Callable[[], Awaitable[None]]] = []
         self._stop = asyncio.Event()
-        self._failed: BaseException | None = None
+        self._loops = _Stage("loops", _LOOPS_STOP_SECONDS)
+        self._last_loops = _Stage("relay", _RELAY_STOP_SECONDS)
+        self._preparations: list[Callable[[], Awaitable[None]]] = []
 
-    def add_loop(self, name: str, loop: Loop) -> None:
-        self._loops.append((name, loop))
+    def add_loop(self, name: str, loop: Loop, *, stops_last: bool = False) -> None:
+        """Add what runs until its event is set. ``stops_last`` is for what still serves the other loops."""
+        (self._last_loops if stops_last else self._loops).add(name, loop)
 
     def before_loops(self, prepare: Callable[[], Awaitable[None]]) -> None:
         """Add what has to be done once the database is right and before any loop runs; it may be tried again."""
@@ -78,17 +101,38 @@ class Service:
             port=self.settings.http_port,
             roles=sorted(self.settings.roles),
         )
+        told = asyncio.create_task(self._stop.wait())
         try:
-            await asyncio.wait({serving, work}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({serving, work, told}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.draining = True
-            self._stop.set()
-            server.should_exit = True
-            await asyncio.wait({serving, work}, timeout=DRAIN_DEADLINE_SECONDS)
-            log.info("stopped", clean=serving.done() and work.done())
-        if work.done():
-            work.result()
-            await self.database.close()
+            await self._stop_in_order(server, serving, work)
+            told.cancel()
+        for ended in (work, serving):
+            if ended.done():
+                ended.result()
+
+    async def _stop_in_order(
+        self, server: uvicorn.Server, serving: asyncio.Task[None], work: asyncio.Task[None]
+    ) -> None:
+        self.draining = True
+        self._stop.set()
+        server.should_exit = True
+        clean = await _gone("http", {serving}, _HTTP_STOP_SECONDS)
+        for stage in (self._loops, self._last_loops):
+            stage.stop.set()
+            clean &= await _gone(stage.name, stage.tasks, stage.stop_seconds)
+        if clean:
+            await asyncio.wait({work}, timeout=_POOL_STOP_SECONDS)
+            clean = await self._close_pool()
+        log.info("stopped", clean=clean)
+
+    async def _close_pool(self) -> bool:
+        try:
+            await within(_POOL_STOP_SECONDS, self.database.close(), "closing the pool")
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("pool_left_open", reason=describe(error))
+            return False
+        return True
 
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_INET6 if ":" in self.settings.http_host else socket.AF_INET)
@@ -104,19 +148,19 @@ class Service:
 
     async def _work(self) -> None:
         await self._wait_for_database()
+        if self._stop.is_set():
+            return
+        self.add_loop("housekeeping", self._keep_house)
+        self.add_loop("loop_lag", self._watch_loop)
         async with asyncio.TaskGroup() as group:
-            for name, loop in [
-                *self._loops,
-                ("housekeeping", self._keep_house),
-                ("loop_lag", self._watch_loop),
-            ]:
-                if not self._stop.is_set():
-                    group.create_task(self._guard(name, loop))
+            for stage in (self._loops, self._last_loops):
+                for name, loop in stage.loops:
+                    stage.tasks.add(group.create_task(self._guard(name, loop, stage.stop), name=name))
 
-    async def _guard(self, name: str, loop: Loop) -> None:
+    async def _guard(self, name: str, loop: Loop, stop: asyncio.Event) -> None:
         """Run a loop; a bug in one of them ends the whole process loudly, and whoever watches it starts it again."""
         try:
-            await loop(self._stop)
+            await loop(stop)
         except SetupError:
             self._stop.set()
             raise  # ``run_process`` says it in one line
@@ -143,14 +187,16 @@ class Service:
                 return
 
     async def _keep_house(self, stop: asyncio.Event) -> None:
-        while not await wait(stop, _HOUSEKEEPING_SECONDS):
+        while not stop.is_set():
             try:
                 await self.database.roll_partitions()
+                dropped = await self.database.drop_old_partitions(self.settings.retention_days)
                 async with self.database.transaction() as connection:
                     forgotten = await idempotency.forget_old(connection)
-                log.info("housekeeping", forgotten_idempotency_keys=forgotten)
+                log.info("housekeeping", forgotten_idempotency_keys=forgotten, dropped_partitions=dropped)
             except (SQLAlchemyError, OSError, TimeoutError) as error:
                 log.warning("housekeeping_waits", reason=describe(error))
+            await wait(stop, _HOUSEKEEPING_SECONDS)
 
     async def _watch_loop(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -161,6 +207,16 @@ class Service:
             meters.LOOP_LAG.set(max(0.0, loop.time() - due))
 
 
+async def _gone(part: str, tasks: Collection[asyncio.Task[Any]], seconds: float) -> bool:
+    """Wait for tasks to end, for so long and no longer; return whether all did. Their results are read elsewhere."""
+    if not tasks:
+        return True
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    if late:
+        log.warning("stop_deadline_passed", part=part, seconds=seconds, tasks=sorted(task.get_name() for task in late))
+    return not late
+
+
 def _http_config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
@@ -168,7 +224,7 @@ def _http_config(app: FastAPI) -> uvicorn.Config:
         access_log=False,
         lifespan="off",
         http="httptools",
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=int(_HTTP_STOP_SECONDS) - 1,
         timeout_keep_alive=30,
         h11_max_incomplete_event_size=None,
     )
@@ -186,6 +242,10 @@ def run_process(main: Callable[[], Awaitable[None]]) -> None:
 
 async def _as_coroutine(main: Callable[[], Awaitable[None]]) -> None:
     await main()
+    if left := asyncio.all_tasks() - {asyncio.current_task()}:
+        log.warning("left_running", tasks=sorted(task.get_name() for task in left))
+        sys.stdout.flush()
+        os._exit(0)  # some swallow the cancellation with which the event loop would wait for them
 
 
 def _leaves(group: BaseExceptionGroup[SetupError]) -> Iterator[BaseException]:

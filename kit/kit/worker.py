@@ -82,7 +82,7 @@ class Worker:
             poll_seconds=settings.relay_poll_seconds,
             lease_seconds=settings.relay_lease_seconds,
         )
-        service.add_loop("relay", relay.run)
+        service.add_loop("relay", relay.run, stops_last=True)
         self.trouble["relay"] = lambda: relay.trouble
 
     def _batch_committed(self) -> None:
