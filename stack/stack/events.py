@@ -35,20 +35,21 @@ class Signature:
 def address(home: Home, service: str) -> str:
     """The base URL of a service."""
     chosen = os.environ.get(f"DRAWDOWN_{service.upper()}_URL")
-    return chosen.rstrip("/") if chosen else f"http://{LOOPBACK}:{_port(home, service)}"
+    return chosen.rstrip("/") if chosen else f"http://{LOOPBACK}:{port(home, service)}"
 
 
 def bootstrap(home: Home) -> str:
     """The brokers, as `host:port[,host:port]`."""
-    return os.environ.get("DRAWDOWN_KAFKA_BOOTSTRAP") or f"{LOOPBACK}:{_port(home, 'kafka')}"
+    return os.environ.get("DRAWDOWN_KAFKA_BOOTSTRAP") or f"{LOOPBACK}:{port(home, 'kafka')}"
 
 
-def _port(home: Home, component: str) -> int:
+def port(home: Home, component: str) -> int:
+    """Where a component of the stack in this data directory listens."""
     known = state.read(home)
-    port = known.port(component) if known else None
-    if port is None:
+    found = known.port(component) if known else None
+    if found is None:
         raise StackError(f"no {component} runs in {home.path}: drawdown up")
-    return port
+    return found
 
 
 def services(chosen: str | None) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stack import events, events_tables, events_tail
+from stack import events, events_replay, events_tables, events_tail
 from stack.errors import StackError
 from stack.events import Item, Signature
 from stack.flags import HomeFlag, JsonFlag, err, out
@@ -166,6 +166,29 @@ async def _tail(bootstrap: str, wanted: events_tail.Wanted, as_json: bool) -> No
     async for seen in events_tail.tail(bootstrap, wanted):
         sys.stdout.write(f"{seen.json() if as_json else seen.line()}\n")
         sys.stdout.flush()
+
+
+@app.command()
+def replay(
+    projection: Annotated[str, typer.Argument(help="The projection: metrics.")],
+    yes: YesFlag = False,
+    home: HomeFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Build a projection again from the topics, beside the one that runs; compare; with --yes, put it in its place."""
+    with err.status(f"{projection}: starting") as status:
+        rebuild = events_replay.Replay(open_home(home), projection, lambda said: status.update(f"{projection}: {said}"))
+        built = asyncio.run(rebuild.build())
+    verdict = "the same figures as before" if built.same else "OTHER figures than before"
+    err.print(f"{built.database} is built: {verdict}")
+    wanted = yes or (sys.stdin.isatty() and typer.confirm("put it in the place of the one that runs?", err=True))
+    kept = asyncio.run(rebuild.swap() if wanted else rebuild.drop())
+    if as_json:
+        out.print_json(json.dumps({"same": built.same, "swapped": wanted, "kept": kept}))
+    elif wanted:
+        out.print(f"{projection} goes on in the new database; the old one is kept as {kept}: drop it when you like")
+    else:
+        out.print("nothing was changed: --yes puts it in place")
 
 
 def _print(items: Sequence[Item], as_json: bool, table: Any) -> None:
