@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from contracts.refusal import Refusal
+from kit import refill
 from kit.lag import Lags
 from kit.parking import Row
 from kit.redrive import Outcome, Redrive
@@ -61,6 +62,30 @@ class DiscardIn(BaseModel):
     why: Text
 
 
+class ResendIn(BaseModel):
+    """For topics that were lost, or fell behind their writer. Readers know what they have handled before."""
+
+    since: AwareDatetime = Field(description="the first moment to send again; the outbox is kept for some days")
+    dry_run: bool = True
+    who: Text
+    why: Text
+
+
+class RereadIn(BaseModel):
+    """For a topic that was made anew. What was handled before has no second effect while the inbox remembers it."""
+
+    topic: str
+    dry_run: bool = True
+    who: Text
+    why: Text
+
+
+class RepeatedOut(BaseModel):
+    dry_run: bool
+    events: int | None = Field(default=None, description="events that are, or would be, published again")
+    partitions: int | None = Field(default=None, description="partitions that are, or would be, read again")
+
+
 def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
     """Return the routes. Without their parts they can be described, not called."""
     routes = APIRouter(prefix="/admin", tags=[TAG])
@@ -96,6 +121,20 @@ def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
     @routes.get("/parked/audit", summary="Who redrove or discarded what, when and why: the latest first")
     async def audit(limit: Limit = 100) -> Items:
         return Items(items=await parts()[0].audited(limit))
+
+    @routes.post("/resend", summary="Publish the outbox again from a moment on; a dry run unless told otherwise")
+    async def resend(body: ResendIn) -> RepeatedOut:
+        found = parts()[0]
+        events = await refill.resend(found.database, body.since, who=body.who, why=body.why, dry_run=body.dry_run)
+        return RepeatedOut(dry_run=body.dry_run, events=events)
+
+    @routes.post("/reread", summary="Read a topic again from its beginning; a dry run unless told otherwise")
+    async def reread(body: RereadIn) -> RepeatedOut:
+        found, signed = parts()[0], {"who": body.who, "why": body.why}
+        count = await refill.reread(found.database, found.group, body.topic, **signed, dry_run=body.dry_run)
+        if not count:
+            raise _not_read(body.topic)
+        return RepeatedOut(dry_run=body.dry_run, partitions=count)
 
     @routes.get("/lag", summary="How far each partition is behind. `blocked` is known to the process that holds it")
     async def lag() -> dict[str, Any]:
@@ -137,6 +176,10 @@ def _not_parked(topic: str, key: str) -> Refusal:
     return Refusal(
         "not_parked", f"{topic} 中没有键 {key} 的搁置事件。", f"{topic} has no parked events of {key}.", status=404
     )
+
+
+def _not_read(topic: str) -> Refusal:
+    return Refusal("not_read", f"本服务不读取 {topic}。", f"This service does not read {topic}.", status=404)
 
 
 def _unknown_event(identifier: int) -> Refusal:

@@ -113,28 +113,28 @@ class Redrive:
     def __init__(
         self, database: Database, *, group: str, handle: Handler, committed: Callable[[], None] = lambda: None
     ) -> None:
-        self._database = database
-        self._group = group
+        self.database = database
+        self.group = group
         self._handle = handle
         self._committed = committed
         self._counted: set[str] = set()
 
     async def keys(self, topic: str | None = None, limit: int = KEYS_AT_ONCE) -> list[dict[str, Any]]:
         """Return the keys that are held (of one topic, or all), with what stopped each and how many events wait."""
-        async with self._database.reading() as connection:
+        async with self.database.reading() as connection:
             rows = await connection.execute(_KEYS, {"topic": topic, "limit": limit})
             return [dict(row) for row in rows.mappings()]
 
     async def show(self, topic: str, key: str) -> list[Row]:
         """Return the parked events of a key, in order."""
-        async with self._database.reading() as connection:
+        async with self.database.reading() as connection:
             return await _rows(connection, topic, key)
 
     async def one(self, place: Place, *, who: str, why: str, dry_run: bool = False) -> Outcome:
         """Handle a key's parked events until all are handled or one fails again."""
         outcome = Outcome(*place, 0, 0, None)
         try:
-            async with self._database.transaction() as connection:
+            async with self.database.transaction() as connection:
                 outcome = await self._take_up(connection, place, who=who, why=why)
                 _undo(dry_run)
         except _DryRun:
@@ -151,7 +151,7 @@ class Redrive:
 
     async def due(self, limit: int = 50) -> int:
         """Redrive the keys whose first event waits for another topic and is due; return how many were taken up."""
-        async with self._database.reading() as connection:
+        async with self.database.reading() as connection:
             places = [(row.topic, row.key) for row in await connection.execute(_DUE, {"limit": limit})]
         for place in dict.fromkeys(places):
             await self.one(place, who="drawdown", why="what it waited for may have come")
@@ -162,7 +162,7 @@ class Redrive:
         while not await wait(stop, _LOOK_EVERY_SECONDS):
             try:
                 await self.due()
-                async with self._database.reading() as connection:
+                async with self.database.reading() as connection:
                     waiting = await parking.count(connection)
             except Exception as error:
                 if not is_transient(error):
@@ -175,17 +175,17 @@ class Redrive:
 
     async def audited(self, limit: int) -> list[dict[str, Any]]:
         """Return who redrove or discarded what, when and why, the latest first."""
-        async with self._database.reading() as connection:
+        async with self.database.reading() as connection:
             return [dict(row) for row in (await connection.execute(_AUDITED, {"limit": limit})).mappings()]
 
     async def discard(self, identifier: int, *, who: str, why: str) -> Row | None:
         """Take one parked event out for good, which frees those behind it; return it, or None when there is none."""
-        async with self._database.transaction() as connection:
+        async with self.database.transaction() as connection:
             found = (await connection.execute(_BY_ID, {"id": identifier})).mappings().first()
             if found is None or found["state"] != "parked":
                 return None
             row = Row(**found)
-            await connection.execute(_LOCK, {"group": self._group, "topic": row.topic, "key": row.key_text})
+            await connection.execute(_LOCK, {"group": self.group, "topic": row.topic, "key": row.key_text})
             await _settle(connection, row, "discarded", who, why)
             await _audit(connection, who, why, "discard", Outcome(row.topic, row.key_text, 1, 0, None))
         log.warning("discarded", topic=row.topic, partition=row.partition, offset=row.offset, who=who, why=why)
@@ -193,7 +193,7 @@ class Redrive:
 
     async def _take_up(self, connection: AsyncConnection, place: Place, *, who: str, why: str) -> Outcome:
         topic, key = place
-        locked = (await connection.execute(_LOCK, {"group": self._group, "topic": topic, "key": key})).first()
+        locked = (await connection.execute(_LOCK, {"group": self.group, "topic": topic, "key": key})).first()
         if locked is None:
             return Outcome(topic, key, 0, 0, None)
         rows = await _rows(connection, topic, key)

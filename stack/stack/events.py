@@ -7,6 +7,7 @@ directory is named by DRAWDOWN_<SERVICE>_URL, brokers by DRAWDOWN_KAFKA_BOOTSTRA
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -108,6 +109,21 @@ def discard(home: Home, service: str, identifier: int, signed: Signature) -> Ite
     """Take one parked event out for good."""
     body = {"id": identifier, "who": signed.who, "why": signed.why}
     return {"service": service, **_post(home, service, "/admin/parked/discard", body)}
+
+
+def resend(home: Home, service: str, since: datetime, signed: Signature, *, dry_run: bool) -> Item:
+    """Have a service publish its outbox again from a moment on."""
+    body = {"since": since.isoformat(), "dry_run": dry_run, "who": signed.who, "why": signed.why}
+    return {"service": service, **_post(home, service, "/admin/resend", body)}
+
+
+def reread(home: Home, chosen: Iterable[str], topic: str, signed: Signature, *, dry_run: bool) -> list[Item]:
+    """Have these services, as far as they read the topic, read it again from its beginning."""
+    body = {"topic": topic, "dry_run": dry_run, "who": signed.who, "why": signed.why}
+    readers = [service for service in chosen if topic in {item["topic"] for item in lag(home, [service])}]
+    if not readers:
+        raise StackError(f"nobody reads {topic}")
+    return [{"service": service, **_post(home, service, "/admin/reread", body)} for service in readers]
 
 
 def audit(home: Home, chosen: Iterable[str]) -> list[Item]:

@@ -8,6 +8,7 @@ import getpass
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -128,6 +129,47 @@ def _signed(who: str | None, why: str | None) -> Signature:
         raise typer.BadParameter("--why is missing: what was mended, or which ticket")
     said = why or typer.prompt("why (what was mended, which ticket)", err=True)
     return Signature(who or getpass.getuser(), said)
+
+
+@app.command()
+def resend(
+    service: Annotated[str, typer.Argument(help="The service whose outbox is published again.")],
+    since: Annotated[datetime, typer.Option(help="The first moment to send again, in UTC.")],
+    who: WhoFlag = None,
+    why: WhyFlag = None,
+    yes: YesFlag = False,
+    home: HomeFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Publish a service's outbox again from a moment on: for topics that were lost. A dry run without --yes."""
+    [chosen] = events.services(service)
+    signed = _signed(who, why) if yes else Signature(getpass.getuser(), "dry run")
+    done = events.resend(open_home(home), chosen, since.replace(tzinfo=UTC), signed, dry_run=not yes)
+    _tell_repeated([done], f"events of {service} published again", "events", as_json=as_json)
+
+
+@app.command()
+def reread(
+    topic: TopicArgument,
+    service: ServiceFlag = None,
+    who: WhoFlag = None,
+    why: WhyFlag = None,
+    yes: YesFlag = False,
+    home: HomeFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Have a topic that was made anew read again from its beginning by all who read it. A dry run without --yes."""
+    signed = _signed(who, why) if yes else Signature(getpass.getuser(), "dry run")
+    done = events.reread(open_home(home), events.services(service), topic, signed, dry_run=not yes)
+    _tell_repeated(done, f"partitions of {topic} read again", "partitions", as_json=as_json)
+
+
+def _tell_repeated(done: Sequence[Item], what: str, counted: str, *, as_json: bool) -> None:
+    if as_json:
+        out.print_json(json.dumps(done))
+        return
+    for item in done:
+        out.print(f"{item['service']}: {item[counted]} {what}{' (a dry run: --yes does it)' * item['dry_run']}")
 
 
 @app.command()
