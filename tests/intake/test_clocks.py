@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from contracts.common import Text
@@ -246,6 +247,29 @@ async def test_what_is_open_and_since_when_it_is_overdue_can_be_counted(portal: 
 
     assert {kind: found.open for kind, found in waiting.items()} == {"decision": 2, "draft": 1}
     assert waiting["decision"].earliest_due > datetime.now(UTC)
+
+
+def sample(name: str, kind: str) -> float:
+    return REGISTRY.get_sample_value(name, {"kind": kind}) or 0.0
+
+
+async def test_the_loop_counts_what_was_missed_and_what_is_open(portal: Portal) -> None:
+    before = sample("drawdown_clocks_missed_total", "decision")
+    for _ in range(2):
+        await portal.apply()
+    await let_pass(portal.database)
+    await portal.apply(submit=False)
+    stop, woken = asyncio.Event(), asyncio.Event()
+    scanner = Scanner(portal.database, Deadlines(), committed=woken.set, look_every_seconds=0.01)
+    running = asyncio.create_task(scanner.run(stop))
+    await asyncio.wait_for(woken.wait(), 10)
+    stop.set()
+    await running
+
+    assert sample("drawdown_clocks_missed_total", "decision") == before + 2
+    assert [sample("drawdown_clocks_open", kind) for kind in ("decision", "draft", "officer")] == [2, 1, 0]
+    assert sample("drawdown_clocks_oldest_overdue_seconds", "decision") >= 1
+    assert sample("drawdown_clocks_oldest_overdue_seconds", "draft") == 0
 
 
 async def test_one_that_fails_holds_up_nobody(portal: Portal) -> None:
