@@ -57,7 +57,7 @@ def _copy(app: App, name: str, port: int, config: Config) -> App:
     """One more process of a service; the first one has migrated their database."""
     environment = {**app.command.env, f"{app.name.upper()}_HTTP_PORT": str(port)}
     own = config.process_environment.get(name, {})
-    return App(replace(app.command, name=name, log=config.home.log(name), env=environment | own), port)
+    return App(replace(app.command, name=name, log=config.home.log(name), env={**environment, **own}), port)
 
 
 def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str) -> App:
@@ -71,7 +71,9 @@ def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str
         **_extra(name, config),
     }
     environment = _inherited(config.environment, name) | {f"{name.upper()}_{key}": value for key, value in own.items()}
-    command = _python(name, config, name, "run", environment=environment | config.process_environment.get(name, {}))
+    command = _python(
+        name, config, name, "run", environment={**environment, **config.process_environment.get(name, {})}
+    )
     owner = {f"{name.upper()}_MIGRATION_DATABASE_URL": postgres.owner_dsn(name)}
     return App(
         command=replace(command, argv=(sys.executable, *config.service_launcher, name, "run")),
