@@ -73,10 +73,14 @@ class Postgres:
     async def ready(self) -> str | None:
         """None once the server takes queries, else what it says."""
         try:
-            await (await asyncpg.connect(self.superuser_dsn(), timeout=CONNECT_SECONDS)).close()
+            connection = await asyncpg.connect(self.superuser_dsn(), timeout=CONNECT_SECONDS)
+            try:
+                recovering = await connection.fetchval("SELECT pg_is_in_recovery()")
+            finally:
+                await connection.close()
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError) as error:
             return str(error) or type(error).__name__
-        return None
+        return "it recovers from its archive and can only be read" if recovering else None
 
     async def provision(self) -> None:
         """Logins, databases and rights, created where they lack."""
