@@ -9,6 +9,10 @@ from stack.grants import SERVICES
 from tests.faults.sabotage import NotHappenedError, Saboteur, until
 
 _BACKENDS: Final = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1"
+_ANSWER: Final = """
+    INSERT INTO idempotency (client, key, request_hash, status, headers, body)
+    VALUES ('portal', '{key}', '', 201, '{{}}', '')
+"""
 _IN_TRANSACTION: Final = _BACKENDS + " AND backend_xid IS NOT NULL"
 
 
@@ -84,6 +88,11 @@ async def lock_pool(by: Saboteur) -> str:
 async def lock_keys(by: Saboteur) -> str:
     """F7: intake's answers can't be stored, while the events of their transactions have drawn their ids."""
     return await _hold(by, "intake", "LOCK TABLE idempotency IN SHARE MODE")
+
+
+async def hold_answer(by: Saboteur) -> str:
+    """F7: somebody else is about to answer one request: its transaction waits, its events have their ids already."""
+    return await by.workload.probe_held(lambda key: _hold(by, "intake", _ANSWER.format(key=key)))
 
 
 async def _hold(by: Saboteur, service: str, statement: str) -> str:

@@ -33,6 +33,7 @@ DECK: Final = (
     Fault("F7", "old transaction", database.old_transaction, DATABASE_SECONDS),
     Fault("F7", "lock on a pool", database.lock_pool, DATABASE_SECONDS, weight=2),
     Fault("F7", "lock on the answers", database.lock_keys, DATABASE_SECONDS),
+    Fault("F7", "lock on an answer", database.hold_answer, DATABASE_SECONDS),
     Fault("F8", "cut connections", database.cut_connections, DATABASE_SECONDS, weight=2),
     Fault("F8", "slow network", database.slow_network, DATABASE_SECONDS),
     Fault("F8", "frozen network", database.frozen_network, BROKER_SECONDS),

@@ -11,6 +11,7 @@ import asyncpg
 import psutil
 
 from stack.errors import StackError
+from tests.faults.machine import usage
 from tests.faults.sabotage import Fault, NotHappenedError, Saboteur
 from tests.faults.workload import Workload
 
@@ -34,6 +35,8 @@ class Happened:
     why_not: str = ""
     back: float | None = None
     alone: bool = False
+    crowded: float = 0.0
+    """The share of the machine that others took meanwhile."""
 
 
 class Director:
@@ -100,6 +103,11 @@ class Director:
 
     async def _measure(self, over: Happened, others: int, begun: int) -> None:
         """Send one application through the whole system, and time it."""
+        before = usage()
         back = await self._workload.probe(_PATIENCE_SECONDS)
         alone = others == 0 and self._under_way == 0 and self._begun == begun
-        self.happened.append(Happened(**{**over.__dict__, "back": back, "alone": alone}))
+        self.happened.append(
+            Happened(
+                **{**over.__dict__, "back": back, "alone": alone, "crowded": usage().taken_by_others_since(before)}
+            )
+        )

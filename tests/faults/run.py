@@ -24,7 +24,7 @@ from tests.faults.workload import Workload
 
 REST_SECONDS: Final = 60.0
 _GUESSED_YUAN: Final = 900_000  # what an application draws on the envelope, on average
-_FINANCE: Final = {"SIM_DUPLICATES": "0.15", "SIM_RETURNED": "0.05", "SIM_DELAY_SECONDS": "0.2"}
+_FINANCE: Final = {"SIM_DUPLICATES": "0.15", "SIM_RETURNED": "0.05", "SIM_DELAY_SECONDS": "0.2", "SIM_LOST": "0.05"}
 _CONNECTIONS: Final = 400
 
 
@@ -78,13 +78,13 @@ async def play(plan: Plan) -> Outcome:
 
 async def _play(plan: Plan, system: System) -> Outcome:
     log = journal.Journal(system.home.path / "operations.jsonl")
-    by = Saboteur(system, random.Random(f"sabotage {plan.seed}"))
     limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=50)
     async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
         caller = LoggedCaller(client, system.doors(), log, plan.seed)
         today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
         pace = 1.1 * plan.applications / plan.seconds
         workload = Workload(caller, plan.seed, today, per_second=pace, at_most=plan.applications)
+        by = Saboteur(system, workload, random.Random(f"sabotage {plan.seed}"))
         await workload.portal.until_open(60)
         director = Director(by, workload, plan.deck, plan.seed)
         load = asyncio.create_task(workload.run())

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from stack.topics import admin_client
 from tests.faults.system import System
+from tests.faults.workload import Workload
 
 _SEEN_SECONDS: Final = 15.0
 
@@ -49,6 +50,7 @@ class Saboteur:
     """One for a run."""
 
     system: System
+    workload: Workload
     random: random.Random
     intruders: set[Place] = field(default_factory=set)
     poisons: list[Poison] = field(default_factory=list)

@@ -151,11 +151,14 @@ def _via(dsn: str, port: int, proxy: int) -> str:
 
 
 def _policies(home: Home, shape: Shape) -> Path:
-    """The real scheme documents, but with an envelope that this run's demand exceeds only towards its end."""
+    """The real scheme documents, but with an envelope that this run's demand exceeds only towards its end, and
+    with a clock that asks finance soon about a payment without a report.
+    """
     folder = home.path / "policies"
     shutil.copytree(policies_dir(), folder)
     document = folder / "compute-voucher.yaml"
     policy = yaml.safe_load(document.read_text())
     policy["envelope"]["amount"] = shape.envelope_yuan * 100
+    policy["clocks"] = {**policy.get("clocks", {}), "payment": {"within": "PT8S", "then": "ask_finance"}}
     document.write_text(yaml.safe_dump(policy, allow_unicode=True, sort_keys=False))
     return folder

@@ -1,17 +1,19 @@
 """You are at the load: one company after the other applies, waits for its award and claims on it."""
 
 import asyncio
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import date
-from typing import Final
-from uuid import UUID
+from typing import Any, Final
+from uuid import UUID, uuid5
 
 import msgspec
 
 from stack.simulators.asks import ask
 from stack.simulators.calls import OutsiderError
 from stack.simulators.population import Role, company
+from stack.simulators.portal import _KEYS as PORTAL_KEYS
 from stack.simulators.portal import Portal
 from stack.simulators.views import ApplicationView
 from tests.faults.portal import LoggedCaller
@@ -19,6 +21,8 @@ from tests.faults.portal import LoggedCaller
 AT_ONCE: Final = 300
 _FIRST_LOOK_SECONDS: Final = 1.0
 _LONGEST_LOOK_SECONDS: Final = 8.0
+_HELD_SECONDS: Final = 60.0
+_AT_ONCE_SHARE: Final = 0.88  # of the portal's companies: the others make a draft first, or withdraw
 _DECIDED: Final = frozenset({"awarded", "rejected", "withdrawn", "lapsed", "waitlisted"})
 # Companies that measure how soon the system works again come from here on, poison speaks of those from there on.
 PROBES_FROM: Final = 500_000
@@ -39,6 +43,7 @@ class Workload:
         self._today = today
         self._per_second = per_second
         self._at_most = at_most
+        self._asides: set[asyncio.Task[float | None]] = set()
         self._probes: Iterator[int] = iter(range(PROBES_FROM, STRANGERS_FROM))
 
     async def run(self) -> None:
@@ -54,8 +59,28 @@ class Workload:
 
     async def probe(self, patience_seconds: float) -> float | None:
         """Return how long one more application takes from being sent to its decision; None when too long."""
+        return await self._probed(self._next_prober(), patience_seconds)
+
+    async def probe_held(self, hold: Callable[[str], Coroutine[Any, Any, str]]) -> str:
+        """Send one application while ``hold`` does something to its Idempotency-Key; return what that says."""
+        index = self._next_prober()
+        uscc = company(self._seed, index).uscc
+        holding = asyncio.create_task(hold(str(uuid5(PORTAL_KEYS, f" {self._seed} {uscc} application"))))
+        probe = asyncio.create_task(self._probed(index, _HELD_SECONDS))
+        self._asides.add(probe)
+        probe.add_done_callback(self._asides.discard)
+        return await holding
+
+    def _next_prober(self) -> int:
+        """An ordinary company that applies at once."""
+        return next(index for index in self._probes if self._is_plain(index))
+
+    def _is_plain(self, index: int) -> bool:
+        manner = random.Random(f"manner {self._seed} {index}").random()
+        return manner < _AT_ONCE_SHARE and company(self._seed, index).role is Role.ORDINARY
+
+    async def _probed(self, index: int, patience_seconds: float) -> float | None:
         began = time.monotonic()
-        index = next(i for i in self._probes if company(self._seed, i).role is Role.ORDINARY)
         self.sent += 1
         try:
             async with asyncio.timeout(patience_seconds):
