@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo up down status test check format docs clean
+.PHONY: help setup demo up down status test faults check format docs clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -37,6 +37,9 @@ status: setup ## what runs, where, and since when
 
 test: setup ## all tests, on real Kafka and PostgreSQL
 	@$(RUN) pytest
+
+faults: setup ## break the running system for ten minutes and check its books; SEED=1, MUTANTS=1 plants bugs instead
+	@$(RUN) python -m tests.faults --seed $(or $(SEED),1) $(if $(MUTANTS),--mutants)
 
 check: setup ## style, types, import rules, generated documents, migrations match the tables
 	@$(RUN) ruff check .

@@ -182,7 +182,7 @@ async def contradict(by: Saboteur) -> str:
     unknown = {"payment_id": uuid.uuid4(), "end_to_end_id": "DDunknown", "status": "returned"}
     reports.append(_lie(unknown, 100))
     await produce(by, "finance.payment-status", reports)
-    by.lies += len(reports)
+    by.lies += [key.decode() for key, _, _ in reports]
     return f"{len(reports)} false reports"
 
 

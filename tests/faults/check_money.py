@@ -111,7 +111,7 @@ def nothing_paid_twice(found: Evidence) -> Verdict:
             if times > 1:
                 yield f"claim {claim} has {times} payments"
 
-    seen = f"{len(payments)} payments, {len(found.bank)} bank entries, {found.by.lies} false reports"
+    seen = f"{len(payments)} payments, {len(found.bank)} bank entries, {len(found.by.lies)} false reports"
     return verdict("I5 nothing paid twice", seen, differences())
 
 

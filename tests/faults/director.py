@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import asyncpg
@@ -17,7 +17,8 @@ from tests.faults.workload import Workload
 
 _PAUSE_SECONDS: Final = (0.5, 3.0)
 _HANDS: Final = 2
-_TRIES: Final = 3
+_TRIES: Final = 4
+_RETRY_SECONDS: Final = 3.0
 _PATIENCE_SECONDS: Final = 120.0
 _LOOKED_FOR: Final = (NotHappenedError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, psutil.Error)
 
@@ -47,6 +48,7 @@ class Director:
         self._by = by
         self._workload = workload
         self._deck = tuple(deck)
+        self._seed = seed
         self._random = random.Random(f"director {seed}")
         self._cards: list[Fault] = []
         self._under_way = 0
@@ -81,12 +83,14 @@ class Director:
         began, self._under_way, self._begun = time.time(), self._under_way + 1, self._begun + 1
         others = self._under_way - 1
         proof, why_not = None, ""
-        for _ in range(_TRIES):
+        by = replace(self._by, random=random.Random(f"fault {self._seed} {self._begun}"))
+        for number in range(1, _TRIES + 1):
             try:
-                proof = await fault.act(self._by)
+                proof = await fault.act(by)
                 break
             except _LOOKED_FOR as error:  # another fault was in its way: it may be tried again
                 why_not = f"{type(error).__name__}: {error}"
+                await asyncio.sleep(number * _RETRY_SECONDS)
             except StackError as error:
                 why_not = f"{error}"
                 break

@@ -55,7 +55,7 @@ class Saboteur:
     intruders: set[Place] = field(default_factory=set)
     poisons: list[Poison] = field(default_factory=list)
     thefts: list[Theft] = field(default_factory=list)
-    lies: int = 0
+    lies: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
