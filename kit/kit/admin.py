@@ -136,7 +136,7 @@ def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
             raise _not_read(body.topic)
         return RepeatedOut(dry_run=body.dry_run, partitions=count)
 
-    @routes.get("/lag", summary="How far each partition is behind. `blocked` is known to the process that holds it")
+    @routes.get("/lag", summary="How far each partition is behind, and why it stands still, if it does")
     async def lag() -> dict[str, Any]:
         found = await parts()[1].read()
         items = [msgspec.structs.asdict(each) for each in found]

@@ -46,6 +46,14 @@ TRIES: Final = 3
 NOT_YET_SECONDS: Final = 0.5
 
 
+class TopicLostError(Exception):
+    """A topic ended before what was handled of it: it was lost, or made anew. A person has to say where to go on.
+
+    The client starts over at the beginning by itself. To follow it would handle again what the inbox has forgotten;
+    to wait for the old offset would pass over what is new.
+    """
+
+
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Reads the topics that carry ``events`` and hands them to ``handle``, batch by batch.
 
@@ -105,7 +113,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 await self._claim(kafka)
                 polled = kafka.getmany(timeout_ms=_POLL_MS, max_records=self._max_batch_events)
                 batch = await within(_POLL_DEADLINE_SECONDS, polled, "polling for events")
-                await self._process(kafka, self._claimed_part(batch))
+                await self._process(kafka, self._in_order(kafka, batch))
                 if measure_lag(kafka, self._positions) == 0 and self._assigned:
                     self._progressed()
                 self.trouble = self._state()
@@ -165,8 +173,18 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 self._epochs[place] = epoch
                 self._positions[place] = next_offset
 
-    def _claimed_part(self, batch: Batch) -> Batch:
-        return {place: records for place, records in batch.items() if place in self._epochs}
+    def _in_order(self, kafka: AIOKafkaConsumer, batch: Batch) -> Batch:
+        """Take what is ours. A partition that goes back stands still: its offset was not there any more."""
+        taken: Batch = {}
+        for place, records in batch.items():
+            if place not in self._epochs:
+                continue
+            if records[0].offset < self._positions[place]:
+                lost = TopicLostError(f"the topic ended before {self._positions[place]}")
+                self._blocked.block(kafka, place, self._positions[place], lost)
+                continue
+            taken[place] = records
+        return taken
 
     # --- batches: all partitions together, or each alone, or half by half ---------------------------------
 

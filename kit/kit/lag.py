@@ -27,7 +27,7 @@ Ends = dict[TopicPartition, int]
 class Lag(msgspec.Struct, frozen=True):
     """One partition: the next offset to handle, the offset after the last event, and why it stands still, if it does.
 
-    ``blocked`` is known to the process that holds the partition; anywhere else it is None.
+    ``blocked`` is known to the process that holds the partition, except for a topic that was lost: that is seen by all.
     """
 
     topic: str
@@ -75,10 +75,16 @@ class Lags:
                 next_offset=reached.get(place, 0),
                 end_offset=ends[place],
                 lag=max(0, ends[place] - reached.get(place, 0)),
-                blocked=blocked.get(place),
+                blocked=blocked.get(place) or _lost(reached.get(place, 0), ends[place]),
             )
             for place in self._places
         ]
+
+
+def _lost(next_offset: int, end: int) -> str | None:
+    if next_offset <= end:
+        return None
+    return f"the topic ends before {next_offset}: it was lost, or made anew"
 
 
 def places_of(topics: Iterable[str]) -> list[TopicPartition]:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from contracts.events import PaymentCancelled
@@ -15,6 +16,7 @@ from kit.database import Database
 from kit.errors import FencedError
 from kit.identifiers import uuid7
 from kit.kafka import partition_of
+from kit.lag import Lags
 from stack.kafka import Kafka
 from stack.ports import free_ports
 from tests.kit import broker
@@ -164,3 +166,37 @@ async def test_without_kafka_it_says_so_and_stops_when_told(database: Database) 
     [nobody_listens] = free_ports(1)
     async with running(consumer_of(database, f"127.0.0.1:{nobody_listens}", "nobody", Echo())) as consumer:
         await eventually(lambda: "the consumer waits" in (consumer.trouble or ""))
+
+
+async def test_a_topic_that_ends_before_what_was_handled_stands_still_and_says_so(
+    database: Database, kafka: Kafka, group: str
+) -> None:
+    """To begin anew by itself would handle again what the inbox has forgotten; to skip would lose what is new."""
+    lost, healthy = keys_apart(2)
+    partition = partition_of(lost.encode(), TOPICS[TOPIC].partitions)
+    end = (await broker.ends_of(kafka.bootstrap, [TOPIC]))[TopicPartition(TOPIC, partition)]
+    await _set_offset(database, group, partition, end + 100)
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())) as consumer:
+        await send(kafka.bootstrap, [record_of(each) for each in numbered([lost, healthy], 5)])
+        await eventually(has(database, 5))
+        await eventually(lambda: (consumer.trouble or "").startswith("blocked"))
+        assert set(per_key(await effects(database))) == {healthy}
+        assert consumer.blocked() == {TopicPartition(TOPIC, partition): f"the topic ended before {end + 100}"}
+        [seen] = [
+            lag for lag in await Lags(database, kafka.bootstrap, group=group, topics=[TOPIC]).read() if lag.blocked
+        ]
+        assert (seen.partition, seen.next_offset, seen.end_offset) == (partition, end + 100, end + 5)
+        await _set_offset(database, group, partition, end)
+        await eventually(has(database, 10))
+    assert per_key(await effects(database))[lost] == [0, 1, 2, 3, 4]
+
+
+async def _set_offset(database: Database, group: str, partition: int, offset: int) -> None:
+    """Say where to go on, as an operator does; the raised epoch fences whoever reads there."""
+    statement = """
+        UPDATE consumer_offset SET next_offset = :offset, epoch = epoch + 1
+        WHERE consumer_group = :group AND topic = :topic AND partition = :partition
+    """
+    values = {"offset": offset, "group": group, "topic": TOPIC, "partition": partition}
+    async with database.transaction() as connection:
+        await connection.execute(text(statement), values)
