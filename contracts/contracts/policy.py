@@ -1,6 +1,7 @@
 """The policy document: one scheme's rules as data. A published version never changes.
 
-Every service takes what it needs of a scheme from the ``policy.published`` event that carries this document.
+Every service takes what it needs of a scheme from the ``policy.published`` event that carries this document. Read
+from an event, fields that are not known are ignored, as in all events; eligibility refuses them when it reads the file.
 """
 
 from datetime import date, datetime, timedelta
@@ -14,7 +15,7 @@ from contracts.money import Money, Rate
 Slug = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{1,62}$")]
 
 
-class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Window(msgspec.Struct, frozen=True):
     """A period in which applications are taken: from ``opens_at``, until just before ``closes_at``."""
 
     opens_at: Annotated[datetime, msgspec.Meta(tz=True)]
@@ -24,7 +25,7 @@ class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.opens_at <= moment < self.closes_at
 
 
-class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Criterion(msgspec.Struct, frozen=True):
     """One condition: a CEL expression over the declared facts that must be true.
 
     ``facts`` names the register facts it needs; while one is unknown the application waits.
@@ -38,7 +39,7 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     facts: tuple[str, ...] = ()
 
 
-class ClaimRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ClaimRules(msgspec.Struct, frozen=True):
     """What a claim must bring and what is taken off its invoices."""
 
     deduct_tax: bool = True
@@ -46,7 +47,7 @@ class ClaimRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seller_is_provider: bool = True
 
 
-class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Evidence(msgspec.Struct, frozen=True):
     """A document that the applicant is asked for."""
 
     id: Slug
@@ -57,7 +58,7 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Step = Literal["remind", "escalate", "lapse", "ask_finance"]
 
 
-class Deadline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Deadline(msgspec.Struct, frozen=True):
     """How long one kind of wait may last (ISO 8601, e.g. ``P30D`` or ``PT24H``), and what happens when it does.
 
     ``remind`` makes it visible and no more, ``escalate`` hands it to an officer, ``lapse`` ends it,
@@ -68,7 +69,7 @@ class Deadline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     then: Step
 
 
-class Clocks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Clocks(msgspec.Struct, frozen=True, kw_only=True):
     """The deadlines of a scheme, by what is waited for. They begin anew with each wait; nothing waits without one.
 
     Only an application in line for money has none: it is served by its place, when money is freed.
@@ -94,7 +95,7 @@ POSSIBLE_STEPS: Final[dict[str, frozenset[Step]]] = {
 }
 
 
-class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A scheme's rules for an effective period.
 
     ``rate`` is the share of the expense that is paid. ``cap`` is the most one company (or cap group) gets

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts.codec import decode
 from contracts.generate import PUBLISHED, publication, schemas
 from contracts.generate import __main__ as command
 from contracts.generate.compatibility import breaking_changes
@@ -101,3 +102,12 @@ def test_a_release_is_published_once(releases: Path) -> None:
     assert len(list((releases / "9.9.9" / "examples").glob("*.json"))) == len(EVENTS)
     [said] = publication.publish("9.9.9")
     assert "never changes" in said
+
+
+def test_a_field_of_a_later_release_is_ignored_wherever_it_stands() -> None:
+    name = "drawdown.policy.published.v1"
+    sent = json.loads((PUBLISHED / "0.1.0" / "examples" / f"{name}.json").read_text("utf-8"))
+    today = decode(name, json.dumps(sent).encode())
+    sent["policy"]["colour"] = sent["policy"]["criteria"][0]["colour"] = sent["colour"] = "red"
+
+    assert decode(name, json.dumps(sent).encode()) == today

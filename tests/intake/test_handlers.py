@@ -8,7 +8,15 @@ import pytest
 
 from contracts.codec import to_builtins
 from contracts.common import Text
-from contracts.events import ApplicationRejected, AwardRefused, AwardRevoked, ClaimPaid, ClaimRejected, ReviewOpened
+from contracts.events import (
+    ApplicationRejected,
+    AwardRefused,
+    AwardRevoked,
+    ClaimPaid,
+    ClaimRefused,
+    ClaimRejected,
+    ReviewOpened,
+)
 from contracts.money import Money
 from intake import tables
 from kit.errors import PermanentError
@@ -120,6 +128,17 @@ async def test_a_rejected_claim_frees_its_invoices(portal: Portal) -> None:
 
     assert await portal.count(tables.invoices) == 0
     assert (await portal.claim(award.award_id)).status_code == 201
+
+
+async def test_a_refused_claim_was_verified_and_its_invoices_stay_counted(portal: Portal) -> None:
+    created, award = await portal.awarded()
+    claim = (await portal.claim(award.award_id)).json()
+    fields = names_of(payable_of(claim, created, 1, 1))
+    await portal.hear(ClaimRefused(occurred_at=datetime.now(UTC), **fields, reasons=(REASON,)))
+
+    [shown] = (await portal.state(created["application_id"]))["claims"]
+    assert (shown["status"], shown["reasons"][0]["code"]) == ("rejected", REASON.code)
+    assert (await portal.claim(award.award_id)).json()["code"] == "invoice_already_claimed"
 
 
 async def test_a_revoked_award_takes_no_claims(portal: Portal) -> None:

@@ -84,9 +84,17 @@ def router(database: Database | None) -> APIRouter:
         return Page(**page_of(rows, limit, "payment_id"))
 
     @routes.get("/transfers", tags=["ledger"], summary="A pool's transfers as published, by version")
-    async def list_transfers(pool: str, after_version: Annotated[int, Query(ge=0)] = 0, limit: Limit = 100) -> Page:
+    async def list_transfers(
+        pool: str,
+        after_version: Annotated[int, Query(ge=0, description="begin behind this version")] = 0,
+        limit: Limit = 100,
+        cursor: Annotated[
+            int | None, Query(ge=0, description="as `after_version`; counts where both are given")
+        ] = None,
+    ) -> Page:
+        after = after_version if cursor is None else cursor
         async with db().reading() as connection:
-            rows = await queries.transfers(connection, pool=pool, after=after_version, limit=limit + 1)
+            rows = await queries.transfers(connection, pool=pool, after=after, limit=limit + 1)
         return Page(**page_of(rows, limit, "version"))
 
     @routes.get("/discrepancies", tags=["payments"], summary="Bank reports that moved nothing and need a person")

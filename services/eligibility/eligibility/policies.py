@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
+from contracts.codec import to_builtins
 from contracts.policy import POSSIBLE_STEPS, Policy
 from eligibility import expressions
 from kit.errors import SetupError
@@ -57,10 +58,23 @@ def read_document(path: Path) -> Document:
         raise SetupError(f"{path}: {error}") from error
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise SetupError(f"{path.name}: {' '.join(str(error).split())}") from error
-    for said in (*_complaints(policy), *expressions.complaints(policy)):
+    for said in (*_unknown_fields(written, to_builtins(policy)), *_complaints(policy), *expressions.complaints(policy)):
         raise SetupError(f"{path.name}: {said}")
     canonical = msgspec.json.encode(written, order="deterministic")
     return Document(path.name, policy, sha256(canonical).hexdigest())
+
+
+def _unknown_fields(written: Any, understood: Any, path: str = "$") -> Iterable[str]:
+    """Name each field that was written and not understood: a misspelt rule must not be a rule that is not there."""
+    if isinstance(written, dict) and isinstance(understood, dict):
+        for name, value in written.items():
+            if name not in understood:
+                yield f"{path}.{name}: there is no such field"
+            else:
+                yield from _unknown_fields(value, understood[name], f"{path}.{name}")
+    elif isinstance(written, list) and isinstance(understood, list | tuple):
+        for place, (value, known) in enumerate(zip(written, understood, strict=True)):
+            yield from _unknown_fields(value, known, f"{path}[{place}]")
 
 
 def _complaints(policy: Policy) -> Iterable[str]:

@@ -96,7 +96,7 @@ class Desk:
     def current_policy(self, scheme: str) -> Policy:
         """Return the scheme's policy in force; raise the refusal that lists the schemes there are."""
         versions = list(self.policies.get(scheme, {}).values())
-        policy = rules.current_policy(versions, self.now.date())
+        policy = rules.current_policy(versions, self.now)
         if policy is None:
             raise rules.unknown_scheme(scheme, list(self.policies))
         return policy

@@ -140,11 +140,16 @@ def on_claim_verified(desk: Desk, event: ClaimVerified) -> None:
     _advance(desk, claim, event, "verifying", eligible=event.eligible.amount)
 
 
-def on_claim_rejected(desk: Desk, event: ClaimRejected | ClaimRefused) -> None:
-    """Show why a claim is not paid; its invoices may be used again."""
+def on_claim_rejected(desk: Desk, event: ClaimRejected) -> None:
+    """Show why a claim is not paid; its invoices never counted and may be used again."""
+    desk.released_claims.append(event.claim_id)
+    on_claim_refused(desk, event)
+
+
+def on_claim_refused(desk: Desk, event: ClaimRejected | ClaimRefused) -> None:
+    """Show why a claim is not paid. A refused one was verified: its invoices have counted (domain.md, rule 4)."""
     claim = _claim(desk, event)
     claim.reasons = to_builtins(event.reasons)
-    desk.released_claims.append(claim.claim_id)
     _advance(desk, claim, event, "rejected")
 
 
@@ -231,6 +236,6 @@ SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Desk, Any], None]]] = {
     ClaimRejected: on_claim_rejected,
     ClaimPayable: on_claim_payable,
     ClaimPaid: on_claim_paid,
-    ClaimRefused: on_claim_rejected,
+    ClaimRefused: on_claim_refused,
     ClaimUnpaid: on_claim_unpaid,
 }

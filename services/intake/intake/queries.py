@@ -20,7 +20,7 @@ async def schemes(connection: AsyncConnection, now: datetime) -> list[dict[str, 
     for document in (await connection.execute(select(tables.policies.c.policy))).scalars():
         policy = msgspec.convert(document, Policy)
         by_scheme.setdefault(policy.scheme, []).append(policy)
-    current = [rules.current_policy(policies, now.date()) for _, policies in sorted(by_scheme.items())]
+    current = [rules.current_policy(policies, now) for _, policies in sorted(by_scheme.items())]
     return [{**views.scheme(policy), "open": policy.open_at(now)} for policy in current if policy]
 
 

@@ -43,9 +43,11 @@ def claim_status(before: str, heard: str) -> str:
     return heard if _CLAIM_RANK[heard] > _CLAIM_RANK[before] else before
 
 
-def current_policy(policies: list[Policy], today: date) -> Policy | None:
-    """Return the policy in force on a day: of those in effect, the one that took effect last."""
-    in_effect = [policy for policy in policies if policy.effective_from <= today <= policy.effective_until]
+def current_policy(policies: list[Policy], now: datetime) -> Policy | None:
+    """Return the policy in force, by the date where the programme is: of those in effect, the one that came last."""
+    in_effect = [
+        policy for policy in policies if policy.effective_from <= local_date(now, policy) <= policy.effective_until
+    ]
     return max(in_effect, key=lambda policy: (policy.effective_from, policy.version), default=None)
 
 

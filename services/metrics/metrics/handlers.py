@@ -129,7 +129,8 @@ def on_clarification_requested(projection: Projection, event: ClarificationReque
 
 
 def on_review_opened(projection: Projection, event: ReviewOpened) -> None:
-    projection.application(event.application_id, event.scheme).eligibility = "in_review"
+    status = "assessing" if event.holder == "registers" else "in_review"  # intake shows it so, too
+    projection.application(event.application_id, event.scheme).eligibility = status
 
 
 def on_application_approved(projection: Projection, event: ApplicationApproved) -> None:
