@@ -130,7 +130,7 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
         brokers=shape.brokers,
         copies=2,
         seed=shape.seed,
-        environment={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **shape.finance},
+        environment={**os.environ, "PYTHONPATH": _with_this_tree(), **shape.finance},
         process_environment=through,
         service_launcher=launcher,
     )
@@ -140,6 +140,11 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
         stack = await open_things.enter_async_context(Stack(config))
         brokers = [name for name in stack.components if name.startswith("kafka")]
         yield System(stack, proxies, brokers)
+
+
+def _with_this_tree() -> str:
+    """The services' launcher is a module of the tests, which are not installed."""
+    return os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
 
 
 def _service(process: str) -> str:
