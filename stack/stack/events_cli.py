@@ -169,7 +169,8 @@ def _tell_repeated(done: Sequence[Item], what: str, counted: str, *, as_json: bo
         out.print_json(json.dumps(done))
         return
     for item in done:
-        out.print(f"{item['service']}: {item[counted]} {what}{' (a dry run: --yes does it)' * item['dry_run']}")
+        hint = " (a dry run: --yes does it)" if item["dry_run"] else ""
+        out.print(f"{item['service']}: {item[counted]} {what}{hint}", soft_wrap=True)
 
 
 @app.command()
@@ -187,6 +188,7 @@ def lag(
     out.print(events_tables.lag_totals(found))
     if partitions := [item for item in found if every or item["lag"] or item["blocked"]]:
         out.print(events_tables.lag(partitions))
+        out.print(events_tables.blocked(partitions), soft_wrap=True)
 
 
 @app.command()
@@ -237,6 +239,6 @@ def _print(items: Sequence[Item], as_json: bool, table: Any) -> None:
     if as_json:
         out.print_json(json.dumps(items, ensure_ascii=False))
     elif items:
-        out.print(table(items), soft_wrap=table is events_tables.shown)
+        out.print(table(items), soft_wrap=True)
     else:
         out.print("nothing is parked")
