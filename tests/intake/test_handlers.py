@@ -20,7 +20,7 @@ from contracts.events import (
 from contracts.money import Money
 from intake import tables
 from kit.errors import PermanentError
-from tests.intake.scenes import REASON, USCC, Portal, approval_of, award_of, payable_of
+from tests.intake.scenes import REASON, USCC, Portal, approval_of, award_of, names_of, payable_of
 
 
 async def test_approval_and_award_converge_in_any_order(portal: Portal) -> None:
@@ -90,9 +90,7 @@ async def test_a_claim_is_followed_to_its_payment_and_the_timeline_tells_it(port
     created, award = await portal.awarded()
     claim = (await portal.claim(award.award_id)).json()
     payable = payable_of(claim, created, 11_320_755, 48_679_245)
-    fields = {
-        name: getattr(payable, name) for name in ("application_id", "scheme", "applicant", "claim_id", "award_id")
-    }
+    fields = names_of(payable)
     now = datetime.now(UTC)
     paid = ClaimPaid(occurred_at=now, **fields, payment_id=payable.payment_id, paid=payable.payable, settled_at=now)
     await portal.hear(payable, paid)
@@ -121,9 +119,7 @@ async def test_a_rejected_claim_frees_its_invoices(portal: Portal) -> None:
     created, award = await portal.awarded()
     claim = (await portal.claim(award.award_id)).json()
     payable = payable_of(claim, created, 1, 1)
-    fields = {
-        name: getattr(payable, name) for name in ("application_id", "scheme", "applicant", "claim_id", "award_id")
-    }
+    fields = names_of(payable)
     await portal.hear(ClaimRejected(occurred_at=datetime.now(UTC), **fields, reasons=(REASON,)))
 
     assert await portal.count(tables.invoices) == 0
