@@ -19,7 +19,6 @@ _PAUSE_SECONDS: Final = (0.5, 3.0)
 _HANDS: Final = 2
 _TRIES: Final = 4
 _RETRY_SECONDS: Final = 3.0
-_PATIENCE_SECONDS: Final = 120.0
 _LOOKED_FOR: Final = (NotHappenedError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, psutil.Error)
 
 
@@ -43,12 +42,15 @@ class Happened:
 class Director:
     """Plays faults until the time is up. ``happened`` holds all of them, in the order of their ends."""
 
-    def __init__(self, by: Saboteur, workload: Workload, deck: Sequence[Fault], seed: int) -> None:
+    def __init__(
+        self, by: Saboteur, workload: Workload, deck: Sequence[Fault], seed: int, patience_seconds: float
+    ) -> None:
         self.happened: list[Happened] = []
         self._by = by
         self._workload = workload
         self._deck = tuple(deck)
         self._seed = seed
+        self._patience_seconds = patience_seconds
         self._random = random.Random(f"director {seed}")
         self._cards: list[Fault] = []
         self._under_way = 0
@@ -108,7 +110,7 @@ class Director:
     async def _measure(self, over: Happened, others: int, begun: int) -> None:
         """Send one application through the whole system, and time it."""
         before = usage()
-        back = await self._workload.probe(_PATIENCE_SECONDS)
+        back = await self._workload.probe(self._patience_seconds)
         alone = others == 0 and self._under_way == 0 and self._begun == begun
         self.happened.append(
             Happened(

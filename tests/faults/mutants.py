@@ -14,7 +14,8 @@ from tests.faults.run import Outcome, Plan, play
 
 _SECONDS: Final = 45.0
 _APPLICATIONS: Final = 250
-_REST_SECONDS: Final = 45.0
+_REST_SECONDS: Final = 30.0
+_PATIENCE_SECONDS: Final = 15.0
 _TRIES: Final = 2
 
 
@@ -82,4 +83,5 @@ def _plan(mutant: Mutant, seed: int) -> Plan:
         brokers=1,
         mutant=mutant.name,
         rest_seconds=_REST_SECONDS,
+        patience_seconds=_PATIENCE_SECONDS,
     )

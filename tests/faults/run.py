@@ -39,6 +39,8 @@ class Plan:
     brokers: int = 3
     mutant: str | None = None
     rest_seconds: float = REST_SECONDS
+    patience_seconds: float = 120.0
+    """How long the application that measures a recovery is waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ async def _play(plan: Plan, system: System) -> Outcome:
         workload = Workload(caller, plan.seed, today, per_second=pace, at_most=plan.applications)
         by = Saboteur(system, workload, random.Random(f"sabotage {plan.seed}"))
         await workload.portal.until_open(60)
-        director = Director(by, workload, plan.deck, plan.seed)
+        director = Director(by, workload, plan.deck, plan.seed, plan.patience_seconds)
         load = asyncio.create_task(workload.run())
         await director.play(plan.seconds)
         rest = await _quiet(plan, by, workload, caller, load)
