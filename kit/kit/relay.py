@@ -28,6 +28,7 @@ log = get_logger(__name__)
 
 _PAGE: Final = 2_000
 _FENCE_POLL_SECONDS: Final = 0.002
+_FENCE_SAID_SECONDS: Final = 10.0
 
 _READ: Final = text(
     """
@@ -125,11 +126,15 @@ class Relay:
         meters.OUTBOX_PENDING.set(last - lease.cursor)
         own = (await connection.execute(text("SELECT pg_current_xact_id()"))).scalar_one()
         passed = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:own AS xid8)")
+        began = said_at = asyncio.get_running_loop().time()
         while not (await connection.execute(passed, {"own": own})).scalar_one():
             if stop.is_set():
                 return lease.cursor
             if await lease.keep():  # a long transaction, of anybody in this cluster, may hold the fence
                 await self._measure(connection, lease)
+            if (now := asyncio.get_running_loop().time()) - said_at > _FENCE_SAID_SECONDS:
+                said_at = now
+                log.warning("relay_waits_for_transaction", seconds=round(now - began), pending=last - lease.cursor)
             await asyncio.sleep(_FENCE_POLL_SECONDS)  # PostgreSQL tells nobody when a transaction ends
         return last
 

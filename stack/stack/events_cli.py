@@ -188,7 +188,8 @@ def lag(
     out.print(events_tables.lag_totals(found))
     if partitions := [item for item in found if every or item["lag"] or item["blocked"]]:
         out.print(events_tables.lag(partitions))
-        out.print(events_tables.blocked(partitions), soft_wrap=True)
+    if still := [item for item in found if item["blocked"]]:
+        out.print(events_tables.blocked(still), soft_wrap=True)
 
 
 @app.command()
