@@ -62,7 +62,9 @@ def _run(mutant: Mutant, seed: int) -> tuple[bool, str]:
         outcome = asyncio.run(play(_plan(mutant, seed + number)))
         if by := caught(mutant, outcome):
             first = next(verdict for verdict in outcome.broken if verdict.name == by[0])
-            return True, f"caught  {mutant.name:30} by {', '.join(by)}: {first.differences[0][:110]}"
+            line = f"caught  {mutant.name:30} by {', '.join(by)}: {first.differences[0][:110]}"
+            print(line, flush=True)
+            return True, line
         print(f"  not caught; broken: {[verdict.name for verdict in outcome.broken]}", flush=True)
     return False, f"MISSED  {mutant.name}"
 
