@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from tests.faults.deck import DECK
+from tests.faults.deck import DECK, SOLOS
 from tests.faults.report import tell
 from tests.faults.run import Outcome, Plan, play
 
@@ -34,6 +34,7 @@ def main() -> int:
         seconds=60 * asked.minutes,
         applications=asked.applications,
         deck=deck,
+        solos=SOLOS,
         brokers=asked.brokers,
     )
     outcome = asyncio.run(play(plan))

@@ -16,6 +16,9 @@ PROCESS_SECONDS: Final = 15.0
 DATABASE_SECONDS: Final = 30.0
 BROKER_SECONDS: Final = 60.0
 
+# Played once more at the end, each alone: I11 is judged by these, because two faults at a time blur whose time it was.
+SOLOS: Final = ("kill a service process", "kill both processes", "kill PostgreSQL", "cut connections", "kill a broker")
+
 DECK: Final = (
     Fault("F1", "kill a service process", processes.kill_service, PROCESS_SECONDS, weight=4),
     Fault("F1", "kill both processes", processes.kill_both, PROCESS_SECONDS),

@@ -19,6 +19,8 @@ _PAUSE_SECONDS: Final = (0.5, 3.0)
 _HANDS: Final = 2
 _TRIES: Final = 4
 _RETRY_SECONDS: Final = 3.0
+_CALM_SECONDS: Final = 4.0
+_CALM_WITHIN_SECONDS: Final = 60.0
 _LOOKED_FOR: Final = (NotHappenedError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, psutil.Error)
 
 
@@ -63,8 +65,26 @@ class Director:
         async with asyncio.TaskGroup() as hands:
             for number in range(_HANDS):
                 hands.create_task(self._hand(ends, number))
+        await self._settle()
+
+    async def play_alone(self, names: Sequence[str]) -> None:
+        """Play these faults one by one, each once the system is calm, and measure how soon it works again."""
+        for fault in (fault for fault in self._deck if fault.name in names):
+            await self._until_calm()
+            await self._one(fault)
+            await self._settle()
+
+    async def _settle(self) -> None:
         if self._probes:
             await asyncio.wait(self._probes)
+
+    async def _until_calm(self) -> None:
+        """Send applications until one passes quickly, for a while at most."""
+        ends = time.monotonic() + _CALM_WITHIN_SECONDS
+        while time.monotonic() < ends:
+            passed = await self._workload.probe(self._patience_seconds)
+            if passed is not None and passed < _CALM_SECONDS:
+                return
 
     async def _hand(self, ends: float, number: int) -> None:
         chance = random.Random(f"pauses {self._random.random()} {number}")

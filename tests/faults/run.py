@@ -36,6 +36,7 @@ class Plan:
     seconds: float = 600.0
     applications: int = 5_000
     deck: Sequence[Fault] = DECK
+    solos: Sequence[str] = ()
     brokers: int = 3
     mutant: str | None = None
     rest_seconds: float = REST_SECONDS
@@ -91,6 +92,7 @@ async def _play(plan: Plan, system: System) -> Outcome:
         director = Director(by, workload, plan.deck, plan.seed, plan.patience_seconds)
         load = asyncio.create_task(workload.run())
         await director.play(plan.seconds)
+        await director.play_alone(plan.solos)
         rest = await _quiet(plan, by, workload, caller, load)
     log.close()
     found = await evidence.gather(by, log.path)
