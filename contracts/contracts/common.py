@@ -73,6 +73,13 @@ class Contract(msgspec.Struct, frozen=True):
     money: Money
 
 
+class Stack(msgspec.Struct, frozen=True):
+    """The limit of all public support for one contract, and what others give for it (domain.md, rule 1)."""
+
+    limit: Money
+    other: Money
+
+
 class Request(msgspec.Struct, frozen=True):
     """What is asked for: the expected expense, the contract behind it, and the scheme's own fields."""
 

@@ -12,6 +12,7 @@ import msgspec
 from contracts.common import AwardKind, Text
 from contracts.money import Money, Rate
 
+Days = Annotated[int, msgspec.Meta(ge=0, le=3650)]
 Slug = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9-]{1,62}$")]
 
 
@@ -45,6 +46,17 @@ class ClaimRules(msgspec.Struct, frozen=True):
     deduct_tax: bool = True
     usage_required: bool = False
     seller_is_provider: bool = True
+
+
+class PaymentRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How the scheme's money leaves: ``verify_account`` asks finance about an account before it is first paid to,
+    ``release_above`` holds larger payments until two persons have released them, ``net_recoveries`` keeps back what
+    the company owes.
+    """
+
+    verify_account: bool = False
+    release_above: Money | None = None
+    net_recoveries: bool = False
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -84,6 +96,9 @@ class Clocks(msgspec.Struct, frozen=True, kw_only=True):
     instruction: Deadline = Deadline(timedelta(hours=24), "remind")  # a verified claim is instructed for payment
     payment: Deadline = Deadline(timedelta(hours=48), "ask_finance")  # finance reports what the bank did
     account: Deadline = Deadline(timedelta(days=10), "remind")  # a returned payment gets a corrected account
+    account_check: Deadline = Deadline(timedelta(hours=48), "ask_finance")  # finance says whose an account is
+    release: Deadline = Deadline(timedelta(days=3), "remind")  # two persons release a large payment
+    recovery: Deadline = Deadline(timedelta(days=30), "remind")  # the company pays back what was demanded
 
 
 # What may follow a missed deadline: there is no officer yet for a draft, and nothing but finance knows of a payment.
@@ -92,6 +107,7 @@ POSSIBLE_STEPS: Final[dict[str, frozenset[Step]]] = {
     "draft": frozenset({"remind", "lapse"}),
     "registers": frozenset({"remind", "escalate"}),
     "payment": frozenset({"remind", "ask_finance"}),
+    "account_check": frozenset({"remind", "ask_finance"}),
 }
 
 
@@ -99,7 +115,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A scheme's rules for an effective period.
 
     ``rate`` is the share of the expense that is paid. ``cap`` is the most one company (or cap group) gets
-    in a fiscal year, ``envelope`` the most the scheme commits in one. Both are None where there is no such limit.
+    in a fiscal year, ``envelope`` the most the scheme commits in one, ``stack_limit`` the largest share of a contract
+    that all public support together may reach. Each is None where there is no such limit.
+
+    An award can be claimed on until its ``validity_months`` are over. ``expiry_notice_days`` before that the company
+    is told; ``expiry_grace_days`` after it, when what was claimed in time is decided, its rest is given back.
     """
 
     scheme: Slug
@@ -120,9 +140,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     cap: Money | None
     envelope: Money | None
     waitlist: Literal["whole", "partial"] = "whole"
+    stack_limit: Rate | None = None
     validity_months: int
+    expiry_notice_days: Days = 30
+    expiry_grace_days: Days = 30
     criteria: tuple[Criterion, ...]
     claims: ClaimRules = ClaimRules()
+    payments: PaymentRules = PaymentRules()
     evidence: tuple[Evidence, ...] = ()
     form: dict[str, Any] = {}
     clocks: Clocks = Clocks()

@@ -6,19 +6,17 @@ from contracts.events.disbursement import (
     AwardClosed,
     AwardEnded,
     AwardExpired,
+    AwardExpiryAnnounced,
     AwardIssued,
+    AwardRecovered,
     AwardRefused,
     AwardRevoked,
-    Balances,
+    ClaimCancelled,
+    ClaimInstructed,
     ClaimPaid,
     ClaimPayable,
     ClaimRefused,
     ClaimUnpaid,
-    PaymentCancelled,
-    PaymentInstructed,
-    PaymentStatusRequested,
-    RecoveryDemanded,
-    TransferPosted,
 )
 from contracts.events.eligibility import (
     AppealDecided,
@@ -30,7 +28,15 @@ from contracts.events.eligibility import (
     PolicyPublished,
     ReviewOpened,
 )
-from contracts.events.finance import FinanceReport, PaymentReport, PaymentReturned, PaymentSettled, RecoveryReceived
+from contracts.events.finance import (
+    AccountRejected,
+    AccountVerified,
+    FinanceReport,
+    PaymentReport,
+    PaymentReturned,
+    PaymentSettled,
+    RecoveryReceived,
+)
 from contracts.events.intake import (
     AppealLodged,
     ApplicationLapsed,
@@ -40,8 +46,20 @@ from contracts.events.intake import (
     ClaimWithdrawn,
     ClarificationAnswered,
 )
+from contracts.events.ledger import Balances, EnvelopeSet, TransferPosted
+from contracts.events.payments import (
+    AccountVerificationRequested,
+    PaymentCancelled,
+    PaymentInstructed,
+    PaymentStatusRequested,
+    RecoveryClosed,
+    RecoveryDemanded,
+)
 
 __all__ = [
+    "AccountRejected",
+    "AccountVerificationRequested",
+    "AccountVerified",
     "AppealDecided",
     "AppealLodged",
     "ApplicationApproved",
@@ -54,11 +72,15 @@ __all__ = [
     "AwardClosed",
     "AwardEnded",
     "AwardExpired",
+    "AwardExpiryAnnounced",
     "AwardIssued",
+    "AwardRecovered",
     "AwardRefused",
     "AwardRevoked",
     "Balances",
+    "ClaimCancelled",
     "ClaimEvent",
+    "ClaimInstructed",
     "ClaimPaid",
     "ClaimPayable",
     "ClaimRefused",
@@ -69,6 +91,7 @@ __all__ = [
     "ClaimWithdrawn",
     "ClarificationAnswered",
     "ClarificationRequested",
+    "EnvelopeSet",
     "Event",
     "FinanceReport",
     "PaymentCancelled",
@@ -78,6 +101,7 @@ __all__ = [
     "PaymentSettled",
     "PaymentStatusRequested",
     "PolicyPublished",
+    "RecoveryClosed",
     "RecoveryDemanded",
     "RecoveryReceived",
     "ReviewOpened",

@@ -1,14 +1,14 @@
-"""What disbursement tells: awards and payments by applicant, and each transfer by pool."""
+"""What disbursement tells of awards and claims, keyed by applicant (``disbursement.awards``)."""
 
-from typing import ClassVar
+from typing import ClassVar, Final, Literal
 
-import msgspec
+from contracts.common import AwardKind, Identifier, Instant, LimitedBy, Reason
+from contracts.events.base import ApplicationEvent, ClaimEvent
+from contracts.money import Money
 
-from contracts.common import Account, AwardKind, BalanceState, Identifier, Instant, LimitedBy, Reason
-from contracts.events.base import ApplicationEvent, ClaimEvent, Event
-from contracts.money import Fen, Money
+NOTHING: Final = Money(0)
 
-# --- disbursement.awards ------------------------------------------------------------------------------------
+# --- awards -----------------------------------------------------------------------------------------------
 
 
 class AwardIssued(ApplicationEvent, frozen=True, kw_only=True):
@@ -30,13 +30,17 @@ class AwardIssued(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class ApplicationWaitlisted(ApplicationEvent, frozen=True, kw_only=True):
-    """Approved, but the envelope or the pool is short: served by the time of submission once money is freed."""
+    """Approved, but the envelope or the pool is short: served by the time of submission once money is freed.
+
+    ``on_hold``: not for want of money, but because the pool's books are being reconciled.
+    """
 
     TYPE: ClassVar[str] = "application.waitlisted"
 
     pool: str
     approved: Money
     short_of: LimitedBy
+    on_hold: bool = False
 
 
 class AwardRefused(ApplicationEvent, frozen=True, kw_only=True):
@@ -45,6 +49,16 @@ class AwardRefused(ApplicationEvent, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "award.refused"
 
     reasons: tuple[Reason, ...]
+
+
+class AwardExpiryAnnounced(ApplicationEvent, frozen=True, kw_only=True):
+    """The award's validity ends soon; what is not claimed until ``valid_until`` is given back."""
+
+    TYPE: ClassVar[str] = "award.expiry_announced"
+
+    award_id: Identifier
+    rest: Money
+    valid_until: Instant
 
 
 class AwardEnded(ApplicationEvent, frozen=True, kw_only=True):
@@ -73,9 +87,30 @@ class AwardClosed(AwardEnded, frozen=True, kw_only=True):
 
     TYPE: ClassVar[str] = "award.closed"
 
+    reason: str = ""
+
+
+class AwardRecovered(ApplicationEvent, frozen=True, kw_only=True):
+    """Money paid on this award came back, by a receipt or out of a later payment; ``outstanding`` is still owed."""
+
+    TYPE: ClassVar[str] = "award.recovered"
+
+    award_id: Identifier
+    recovery_id: Identifier
+    money: Money
+    outstanding: Money
+    by: Literal["receipt", "netting"]
+
+
+# --- claims ---------------------------------------------------------------------------------------------
+
 
 class ClaimPayable(ClaimEvent, frozen=True, kw_only=True):
-    """A payment was instructed for this claim. ``rest`` is what the award still holds after it."""
+    """The claim is paid. ``rest`` is what the award still holds after it.
+
+    ``netted`` of ``payable`` is kept back for what the company owes. ``payment_status`` is ``held`` while the account
+    is verified or the payment waits for its release, and ``settled`` where all of it was netted.
+    """
 
     TYPE: ClassVar[str] = "claim.payable"
 
@@ -83,10 +118,21 @@ class ClaimPayable(ClaimEvent, frozen=True, kw_only=True):
     payable: Money
     limited_by: str
     rest: Money
+    netted: Money = NOTHING
+    payment_status: Literal["instructed", "held", "settled"] = "instructed"
+
+
+class ClaimInstructed(ClaimEvent, frozen=True, kw_only=True):
+    """A payment that was held, or that the bank had returned, was handed to finance; ``attempt`` counts from 1."""
+
+    TYPE: ClassVar[str] = "claim.instructed"
+
+    payment_id: Identifier
+    attempt: int
 
 
 class ClaimPaid(ClaimEvent, frozen=True, kw_only=True):
-    """The bank settled the claim's payment."""
+    """The claim's payment was settled; ``paid`` includes what was netted."""
 
     TYPE: ClassVar[str] = "claim.paid"
 
@@ -112,100 +158,12 @@ class ClaimUnpaid(ClaimEvent, frozen=True, kw_only=True):
     reason_code: str
 
 
-# --- disbursement.payments ----------------------------------------------------------------------------------
+class ClaimCancelled(ClaimEvent, frozen=True, kw_only=True):
+    """The claim's payment was given up: its money is committed to the award again, which now holds ``rest``."""
 
-
-class PaymentInstructed(ApplicationEvent, frozen=True, kw_only=True):
-    """Finance is to pay this, once: ``end_to_end_id`` is the same on every retry, ``attempt`` counts them."""
-
-    TYPE: ClassVar[str] = "payment.instructed"
+    TYPE: ClassVar[str] = "claim.cancelled"
 
     payment_id: Identifier
-    award_id: Identifier
-    claim_id: Identifier
-    pool: str
-    creditor: Account
     money: Money
-    end_to_end_id: str
-    purpose: str
-    instructed_at: Instant
-    attempt: int = 1
-
-
-class PaymentCancelled(ApplicationEvent, frozen=True, kw_only=True):
-    """A returned payment will not be tried again; its money is committed to the award again."""
-
-    TYPE: ClassVar[str] = "payment.cancelled"
-
-    payment_id: Identifier
-    award_id: Identifier
-    claim_id: Identifier
-    money: Money
-    end_to_end_id: str
-    reason: str
-
-
-class PaymentStatusRequested(ApplicationEvent, frozen=True, kw_only=True):
-    """Finance is asked what became of a payment that it has not reported on; ``question`` counts from 1.
-
-    Never an instruction: it carries no account. The answer is a report on ``finance.payment-status``, the same one
-    again where it was sent before.
-    """
-
-    TYPE: ClassVar[str] = "payment.status_requested"
-
-    payment_id: Identifier
-    award_id: Identifier
-    claim_id: Identifier
-    money: Money
-    end_to_end_id: str
-    instructed_at: Instant
-    attempt: int
-    question: int
-
-
-class RecoveryDemanded(ApplicationEvent, frozen=True, kw_only=True):
-    """Money that was disbursed is asked back."""
-
-    TYPE: ClassVar[str] = "recovery.demanded"
-
-    recovery_id: Identifier
-    award_id: Identifier
-    money: Money
-    reason: str
-
-
-# --- disbursement.ledger ------------------------------------------------------------------------------------
-
-
-class Balances(msgspec.Struct, frozen=True):
-    """A pool's four amounts, in fen, after a transfer."""
-
-    available: Fen
-    committed: Fen
-    obligated: Fen
-    disbursed: Fen
-
-
-class TransferPosted(Event, frozen=True, kw_only=True):
-    """One move of money between two states of one pool; ``version`` counts a pool's moves without a gap."""
-
-    TYPE: ClassVar[str] = "transfer.posted"
-
-    transfer_id: Identifier
-    pool: str
-    version: int
-    previous_hash: str
-    hash: str
-    scheme: str | None
-    district: str | None
-    source: str = msgspec.field(name="from")
-    to: BalanceState
-    money: Money
-    reason: str
-    application_id: Identifier | None = None
-    award_id: Identifier | None = None
-    claim_id: Identifier | None = None
-    payment_id: Identifier | None = None
-    balances: Balances
-    posted_at: Instant
+    rest: Money
+    reasons: tuple[Reason, ...]

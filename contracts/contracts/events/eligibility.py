@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from contracts.common import Account, AwardKind, Contract, Instant, Reason, Text
+from contracts.common import Account, AwardKind, Contract, Instant, Reason, Stack, Text, Uscc
 from contracts.events.base import ApplicationEvent, ClaimEvent, Event
 from contracts.money import Money, Rate
 from contracts.policy import Policy
@@ -41,7 +41,10 @@ class ReviewOpened(ApplicationEvent, frozen=True, kw_only=True):
 
 
 class ApplicationApproved(ApplicationEvent, frozen=True, kw_only=True):
-    """The application meets the policy: up to ``approved`` is to be awarded, as far as the limits allow."""
+    """The application meets the policy: up to ``approved`` is to be awarded, as far as the limits allow.
+
+    ``cap_members`` are the companies that share the applicant's cap, itself among them, as known at ``occurred_at``.
+    """
 
     TYPE: ClassVar[str] = "application.approved"
 
@@ -53,8 +56,10 @@ class ApplicationApproved(ApplicationEvent, frozen=True, kw_only=True):
     approved: Money
     rate: Rate
     cap_holder: str
+    cap_members: tuple[Uscc, ...] = ()
     creditor: Account
     contract: Contract | None = None
+    stack: Stack | None = None
     reasons: tuple[Reason, ...]
     submitted_at: Instant
 

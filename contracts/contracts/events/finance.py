@@ -14,12 +14,13 @@ class FinanceReport(Event, frozen=True, kw_only=True):
 
 
 class PaymentReport(FinanceReport, frozen=True, kw_only=True):
-    """What the bank did about a payment."""
+    """What the bank did about a payment; ``attempt`` is the instruction's, where finance knows it."""
 
     payment_id: Identifier
     end_to_end_id: str
     money: Money
     bank_reference: str
+    attempt: int | None = None
 
 
 class PaymentSettled(PaymentReport, frozen=True, kw_only=True):
@@ -48,3 +49,20 @@ class RecoveryReceived(FinanceReport, frozen=True, kw_only=True):
     money: Money
     bank_reference: str
     received_at: Instant
+
+
+class AccountVerified(FinanceReport, frozen=True, kw_only=True):
+    """The account that was asked about is the company's and can be paid to."""
+
+    TYPE: ClassVar[str] = "account.verified"
+
+    verification_id: Identifier
+
+
+class AccountRejected(FinanceReport, frozen=True, kw_only=True):
+    """The account that was asked about can't be paid to; ``reason_code`` as in a return, e.g. AC01."""
+
+    TYPE: ClassVar[str] = "account.rejected"
+
+    verification_id: Identifier
+    reason_code: str
