@@ -24,7 +24,9 @@ from disbursement.records import Books
 def test_the_least_limit_bites_and_is_named(
     approved: int, cap_left: int | None, envelope_left: int | None, pool_left: int, expected: tuple[int, str]
 ) -> None:
-    found = rules.award_amount(approved, cap_left=cap_left, envelope_left=envelope_left, pool_left=pool_left)
+    found = rules.award_amount(
+        approved, cap_left=cap_left, stack_left=None, envelope_left=envelope_left, pool_left=pool_left
+    )
 
     assert found == expected
 
@@ -45,7 +47,7 @@ def test_a_claim_pays_the_least_of_rate_and_rest(
     assert rules.payable_amount(eligible, rate, rest) == expected
 
 
-@pytest.mark.parametrize(("source", "target"), sorted(rules.MOVES - {("appropriated", "available")}))
+@pytest.mark.parametrize(("source", "target"), sorted(move for move in rules.MOVES if "appropriated" not in move))
 def test_a_move_takes_from_one_state_and_gives_to_another(source: str, target: str) -> None:
     books = Books(appropriated=40, available=10, committed=10, obligated=10, disbursed=10)
 

@@ -4,7 +4,9 @@ Events of a batch are applied one after another to the same records, so that a b
 have given one by one. Whoever changes a record says so with ``touch``.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -12,20 +14,27 @@ import msgspec
 
 from contracts.chain import transfer_hash
 from contracts.codec import encode, to_builtins
-from contracts.events import Balances, Event, TransferPosted
+from contracts.events import Balances, EnvelopeSet, Event, TransferPosted
 from contracts.money import Money
 from contracts.policy import Policy
 from disbursement import rules
 from disbursement.records import (
+    Account,
     Application,
     Award,
     Books,
     Cap,
     Claim,
+    Company,
     Envelope,
+    Line,
+    Netting,
+    Order,
     Payment,
     Pool,
+    Recovery,
     Report,
+    Stack,
     Transfer,
 )
 from kit.errors import NotYetError
@@ -33,9 +42,27 @@ from kit.identifiers import uuid7
 from kit.outbox import Announcements
 from kit.rows import rows_of
 
-EnvelopeKey = tuple[str, int]
+LineKey = tuple[str, int]
 CapKey = tuple[str, int, str]
-Record = Pool | Envelope | Cap | Application | Award | Claim | Payment | Report
+StackKey = tuple[str, str]
+AccountKey = tuple[str, str, str, str]
+Record = (
+    Pool
+    | Envelope
+    | Cap
+    | Application
+    | Line
+    | Company
+    | Stack
+    | Award
+    | Claim
+    | Account
+    | Payment
+    | Report
+    | Recovery
+    | Netting
+    | Order
+)
 
 OPENING: Final = "pool.opened"
 
@@ -54,39 +81,43 @@ class Book:
         self.policies: dict[tuple[str, str], Policy] = {}
         self.new_policies: list[Policy] = []
         self.pools: dict[str, Pool] = {}
-        self.envelopes: dict[EnvelopeKey, Envelope] = {}
+        self.envelopes: dict[LineKey, Envelope] = {}
         self.caps: dict[CapKey, Cap] = {}
+        self.companies: dict[str, Company] = {}
+        self.stacks: dict[StackKey, Stack] = {}
         self.applications: dict[UUID, Application] = {}
+        self.lines: dict[LineKey, Line] = {}
+        self.heads: dict[LineKey, list[Application]] = {}
+        """The first of each line, in order; loaded only when the batch may free money."""
         self.awards: dict[UUID, Award] = {}
         self.claims: dict[UUID, Claim] = {}
+        self.accounts: dict[AccountKey, Account] = {}
         self.payments: dict[UUID, Payment] = {}
         self.reports: list[Report] = []
-        self.waiting: dict[EnvelopeKey, list[Application]] = {}
-        self.longer_lines: set[EnvelopeKey] = set()
+        self.recoveries: dict[UUID, Recovery] = {}
+        self.nettings: dict[UUID, list[Netting]] = {}
+        self.orders: dict[UUID, Order] = {}
         self.transfers: list[Transfer] = []
         self._added: dict[int, Record] = {}
         self._touched: dict[int, Record] = {}
 
+    # --- records ----------------------------------------------------------------------------------------------
+
+    def take(self, record: Record) -> None:
+        """Put a record in its place, as loaded."""
+        match record:
+            case Report():
+                self.reports.append(record)
+            case Netting():
+                self.nettings.setdefault(record.payment_id, []).append(record)
+            case _:
+                place, key = _PLACES[type(record)]
+                getattr(self, place)[key(record)] = record
+
     def add(self, record: Record) -> None:
         """Take in a record that is new: it is inserted, and fails loudly if the database has it already."""
         self._added[id(record)] = record
-        match record:
-            case Application():
-                self.applications[record.application_id] = record
-            case Award():
-                self.awards[record.award_id] = record
-            case Claim():
-                self.claims[record.claim_id] = record
-            case Payment():
-                self.payments[record.payment_id] = record
-            case Pool():
-                self.pools[record.pool] = record
-            case Envelope():
-                self.envelopes[(record.scheme, record.fiscal_year)] = record
-            case Cap():
-                self.caps[(record.scheme, record.fiscal_year, record.holder)] = record
-            case Report():
-                self.reports.append(record)
+        self.take(record)
 
     def touch(self, *records: Record) -> None:
         """Say that these loaded records changed and have to be stored."""
@@ -105,6 +136,8 @@ class Book:
     def say(self, event: Event) -> None:
         self.said.say(event)
 
+    # --- what hangs on what ---------------------------------------------------------------------------------------
+
     def policy(self, scheme: str, version: str) -> Policy:
         """Return the policy; raise NotYetError while its event was not committed before this batch was loaded."""
         policy = self.policies.get((scheme, version))
@@ -112,8 +145,19 @@ class Book:
             raise NotYetError(f"the policy {scheme} {version} has not arrived yet")
         return policy
 
+    def policy_of(self, award: Award) -> Policy:
+        return self.policy(award.scheme, award.policy_version)
+
+    def latest_policy(self, scheme: str) -> Policy | None:
+        """Return the version of a scheme that takes effect last, or None of an unknown scheme."""
+        versions = [policy for policy in self.policies.values() if policy.scheme == scheme]
+        return max(versions, key=lambda policy: (policy.effective_from, policy.version), default=None)
+
     def envelope(self, policy: Policy, year: int) -> Envelope | None:
-        """Return the scheme's envelope of a fiscal year, new where this is its first use; None when it has none."""
+        """Return the scheme's envelope of a fiscal year, set as in the policy where this is its first use.
+
+        None when the scheme has none.
+        """
         if policy.envelope is None or policy.pool is None:
             return None
         key = (policy.scheme, year)
@@ -122,18 +166,43 @@ class Book:
             self.add(
                 Envelope(scheme=policy.scheme, fiscal_year=year, pool=policy.pool, appropriated=limit, available=limit)
             )
+            self.tell_envelope(self.envelopes[key], f"policy {policy.version}")
         return self.envelopes[key]
 
+    def tell_envelope(self, envelope: Envelope, reason: str, order_id: UUID | None = None) -> None:
+        self.say(
+            EnvelopeSet(
+                occurred_at=self.now,
+                pool=envelope.pool,
+                scheme=envelope.scheme,
+                fiscal_year=envelope.fiscal_year,
+                appropriated=Money(envelope.appropriated),
+                reason=reason,
+                order_id=order_id,
+            )
+        )
+
     def cap(self, scheme: str, year: int, holder: str) -> Cap:
-        """Return what a cap holder was granted, new where this is the first time."""
+        """Return what a company was granted, new where this is the first time."""
         key = (scheme, year, holder)
         if key not in self.caps:
             self.add(Cap(scheme=scheme, fiscal_year=year, holder=holder))
         return self.caps[key]
 
-    def has_line(self, scheme: str, year: int) -> bool:
-        """Return whether anybody waits for money of this scheme and year, loaded or not."""
-        return bool(self.waiting.get((scheme, year))) or (scheme, year) in self.longer_lines
+    def stack(self, provider: str, number: str) -> Stack:
+        """Return what the programme supports a contract with, new where this is the first time."""
+        if (provider, number) not in self.stacks:
+            self.add(Stack(provider=provider, number=number))
+        return self.stacks[provider, number]
+
+    def held_by(self, verification_id: UUID) -> Iterable[Payment]:
+        """Return the payments that wait for this account, in the order of their ids."""
+        return sorted(
+            (each for each in self.payments.values() if each.status == "held" and _waits_for(each, verification_id)),
+            key=lambda payment: payment.payment_id,
+        )
+
+    # --- the ledger -----------------------------------------------------------------------------------------------
 
     def post(
         self,
@@ -147,6 +216,8 @@ class Book:
         award: Award | None = None,
         claim_id: UUID | None = None,
         payment_id: UUID | None = None,
+        recovery_id: UUID | None = None,
+        order_id: UUID | None = None,
         transfer_id: UUID | None = None,
     ) -> None:
         """Post one transfer: move the pool's (and the envelope's) money, chain it, announce it.
@@ -176,6 +247,8 @@ class Book:
             award_id=award.award_id if award else None,
             claim_id=claim_id,
             payment_id=payment_id,
+            recovery_id=recovery_id,
+            order_id=order_id,
             balances=_balances(account),
             posted_at=self.now,
         )
@@ -189,6 +262,28 @@ class Book:
         if envelope is not None:
             rules.move(envelope, source, target, amount)
             self.touch(envelope)
+
+
+# Where each kind of record stands in the book, and under which key.
+_PLACES: Final[dict[type[Any], tuple[str, Callable[[Any], Any]]]] = {
+    Pool: ("pools", attrgetter("pool")),
+    Envelope: ("envelopes", attrgetter("scheme", "fiscal_year")),
+    Line: ("lines", attrgetter("scheme", "fiscal_year")),
+    Cap: ("caps", attrgetter("scheme", "fiscal_year", "holder")),
+    Company: ("companies", attrgetter("uscc")),
+    Stack: ("stacks", attrgetter("provider", "number")),
+    Application: ("applications", attrgetter("application_id")),
+    Award: ("awards", attrgetter("award_id")),
+    Claim: ("claims", attrgetter("claim_id")),
+    Account: ("accounts", attrgetter("applicant", "name", "account", "bank_code")),
+    Payment: ("payments", attrgetter("payment_id")),
+    Recovery: ("recoveries", attrgetter("recovery_id")),
+    Order: ("orders", attrgetter("order_id")),
+}
+
+
+def _waits_for(payment: Payment, verification_id: UUID) -> bool:
+    return payment.hold in ("account", "account_rejected") and payment.verification_id == verification_id
 
 
 def _balances(books: Books) -> Balances:

@@ -1,7 +1,7 @@
 """What happens here when something has happened elsewhere: one function per event, applied to the batch's book.
 
-The functions are plain and synchronous: everything they may need was loaded (``store.load``), and what they change
-is stored when all events of the batch have been applied.
+The functions are plain and synchronous: everything they may need was loaded (``loading``), and what they change is
+stored when all events of the batch have been applied.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,8 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import (
+    AccountRejected,
+    AccountVerified,
     ApplicationApproved,
     ApplicationWithdrawn,
     ClaimVerified,
@@ -18,18 +20,22 @@ from contracts.events import (
     PaymentReturned,
     PaymentSettled,
     PolicyPublished,
+    RecoveryReceived,
 )
-from disbursement import meters, store
+from disbursement import loading, meters, needs, store
 from disbursement.awards import on_application_approved, on_application_withdrawn
 from disbursement.book import Book
-from disbursement.claims import on_claim_verified, on_payment_returned, on_payment_settled
+from disbursement.claims import on_claim_verified
+from disbursement.payments import on_payment_returned, on_payment_settled
+from disbursement.recoveries import on_recovery_received
+from disbursement.verifications import on_account_rejected, on_account_verified
 from kit.messages import Message
 from kit.outbox import Announcements
 
 
 async def handle(connection: AsyncConnection, messages: Sequence[Message], now: datetime) -> Announcements:
     """Apply a batch: load the book under the pools' locks, apply each event in order, store the book."""
-    book = await store.load(connection, [message.data for message in messages], now)
+    book = await loading.load(connection, needs.of_events(message.data for message in messages), now)
     for message in messages:
         book.said.traceparent = message.traceparent
         SUBSCRIPTIONS[type(message.data)](book, message.data, message)
@@ -51,4 +57,7 @@ SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Book, Any, Message], None]]] = 
     ClaimVerified: on_claim_verified,
     PaymentSettled: on_payment_settled,
     PaymentReturned: on_payment_returned,
+    AccountVerified: on_account_verified,
+    AccountRejected: on_account_rejected,
+    RecoveryReceived: on_recovery_received,
 }

@@ -9,10 +9,11 @@ from contracts.common import LimitedBy, Reason, Text
 from contracts.money import share
 from disbursement.records import Books
 
-# domain.md, "Money moves only so", with the opening appropriation before them.
+# domain.md, "Money moves only so", with the appropriation before them: opened, raised, lowered.
 MOVES: Final = frozenset(
     {
         ("appropriated", "available"),
+        ("available", "appropriated"),
         ("available", "committed"),
         ("committed", "obligated"),
         ("obligated", "disbursed"),
@@ -43,11 +44,14 @@ def move(books: Books, source: str, target: str, amount: int) -> None:
         if left < 0:
             raise LedgerError(f"{source} would fall to {left}")
         setattr(books, source, left)
-    setattr(books, target, getattr(books, target) + amount)
+    if target == "appropriated":
+        books.appropriated -= amount
+    else:
+        setattr(books, target, getattr(books, target) + amount)
 
 
 def award_amount(
-    approved: int, *, cap_left: int | None, envelope_left: int | None, pool_left: int
+    approved: int, *, cap_left: int | None, stack_left: int | None, envelope_left: int | None, pool_left: int
 ) -> tuple[int, LimitedBy]:
     """Return how much may be awarded, in fen, and which limit bit (domain.md, rule 1).
 
@@ -56,6 +60,8 @@ def award_amount(
     limits: list[tuple[int, LimitedBy]] = [(approved, "approved")]
     if cap_left is not None:
         limits.append((max(0, cap_left), "cap"))
+    if stack_left is not None:
+        limits.append((max(0, stack_left), "stack_limit"))
     if envelope_left is not None:
         limits.append((envelope_left, "envelope"))
     limits.append((pool_left, "pool"))
@@ -108,4 +114,19 @@ NOTHING_ELIGIBLE: Final = Reason(
     "eligible",
     "not_met",
     Text(zh="按规定比例计算的应付金额为零。", en="The rate applied to the verified expense gives less than one fen."),
+)
+STACK_EXHAUSTED: Final = Reason(
+    "stack_limit_reached",
+    "stack_limit",
+    "not_met",
+    Text(
+        zh="该合同获得的各级财政支持合计已达上限。",
+        en="All public support for this contract together has reached its limit.",
+    ),
+)
+PAYMENT_CANCELLED: Final = Reason(
+    "payment_cancelled",
+    "payment",
+    "not_met",
+    Text(zh="款项未能支付，已撤销付款，额度已恢复。", en="The payment was given up; its money is back in the award."),
 )

@@ -1,0 +1,108 @@
+"""An approval becomes an award: money is committed, limits are taken, the account is asked about."""
+
+import secrets
+from datetime import datetime
+from typing import Final
+
+from contracts.codec import to_builtins
+from contracts.common import LimitedBy
+from contracts.events import ApplicationApproved, AwardIssued
+from contracts.money import Money
+from contracts.policy import Policy
+from disbursement import accounts, limits, rules, waits
+from disbursement.book import Book
+from disbursement.records import Application, Award
+from kit.identifiers import uuid7
+
+_CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that reads like something else
+
+
+def issue(
+    book: Book,
+    event: ApplicationApproved,
+    application: Application,
+    policy: Policy,
+    amount: int,
+    limited_by: LimitedBy,
+) -> None:
+    """Award ``amount`` fen to an application."""
+    award = _award(book, event, application, policy, amount, limited_by)
+    assert award.pool is not None, "money is awarded from a pool"
+    waits.begin_award(award, policy, book.now)
+    book.add(award)
+    limits.take(book, award, amount)
+    application.state, application.approval = "awarded", None
+    book.touch(application)
+    book.post(
+        command=f"{AwardIssued.TYPE}:{event.application_id}",
+        pool=award.pool,
+        source="available",
+        target="committed",
+        amount=amount,
+        reason=AwardIssued.TYPE,
+        award=award,
+    )
+    book.say(_issued(award, book.now))
+    if policy.payments.verify_account:
+        accounts.known(book, award, award.creditor)
+
+
+def _award(
+    book: Book,
+    event: ApplicationApproved,
+    application: Application,
+    policy: Policy,
+    amount: int,
+    limited_by: LimitedBy,
+) -> Award:
+    contract = event.contract
+    return Award(
+        award_id=uuid7(),
+        application_id=event.application_id,
+        applicant=event.applicant,
+        scheme=event.scheme,
+        fiscal_year=application.fiscal_year,
+        pool=policy.pool,
+        district=event.district,
+        cap_holder=event.cap_holder,
+        policy_version=event.policy_version,
+        kind=event.kind,
+        voucher_code=_voucher_code(policy) if event.kind == "voucher" else None,
+        rate=event.rate,
+        approved=event.approved.amount,
+        awarded=amount,
+        committed=amount,
+        limited_by=limited_by,
+        creditor=to_builtins(event.creditor),
+        issued_at=book.now,
+        valid_from=book.now,
+        valid_until=rules.months_later(book.now, policy.validity_months),
+        contract_provider=contract.provider if contract and event.stack else None,
+        contract_number=contract.number if contract and event.stack else None,
+    )
+
+
+def _issued(award: Award, now: datetime) -> AwardIssued:
+    return AwardIssued(
+        occurred_at=now,
+        application_id=award.application_id,
+        scheme=award.scheme,
+        applicant=award.applicant,
+        award_id=award.award_id,
+        pool=award.pool,
+        district=award.district,
+        policy_version=award.policy_version,
+        kind=award.kind,
+        voucher_code=award.voucher_code,
+        approved=Money(award.approved),
+        awarded=Money(award.awarded),
+        limited_by=award.limited_by,
+        valid_from=award.valid_from,
+        valid_until=award.valid_until,
+    )
+
+
+def _voucher_code(policy: Policy) -> str:
+    """Return a code that nobody guesses: 16 of 31 letters and digits are 79 bits."""
+    letters = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(16))
+    return "-".join([policy.number_prefix, *(letters[start : start + 4] for start in range(0, 16, 4))])

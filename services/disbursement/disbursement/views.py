@@ -1,0 +1,19 @@
+"""What finance's commands answer, as JSON."""
+
+from typing import Any
+
+import msgspec
+
+from disbursement.records import Order
+from kit.idempotency import Answer
+
+
+def answer(status: int, body: dict[str, Any]) -> Answer:
+    return Answer(status, msgspec.json.encode(body))
+
+
+def order(found: Order) -> dict[str, Any]:
+    """Return an order as it is shown: its subject's fields stand beside its own."""
+    fields = msgspec.structs.asdict(found)
+    subject = fields.pop("subject")
+    return {**fields, "subject": {name: value for name, value in subject.items() if name != "kind"}}
