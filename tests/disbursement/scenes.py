@@ -18,15 +18,19 @@ from contracts.events import (
     PaymentReturned,
     PaymentSettled,
     PolicyPublished,
+    RecoveryReceived,
 )
 from contracts.money import Money
 from contracts.policy import Policy
 from contracts.topics import TOPIC_OF, event_type
-from disbursement import store, tables
+from disbursement import orders, store, tables
 from disbursement.book import Book
+from disbursement.clocks import Deadlines
+from disbursement.commands import Command, Decide, Propose, apply
 from disbursement.handlers import handle
 from disbursement.programme import Appropriation, open_in
 from disbursement.records import Pool
+from kit.idempotency import Answer
 from kit.identifiers import uuid7
 from kit.messages import Message
 
@@ -100,46 +104,56 @@ def withdrawn(approval: ApplicationApproved) -> ApplicationWithdrawn:
     )
 
 
-def verified(award: Any, eligible: int, *, claim_id: UUID | None = None) -> ClaimVerified:
+def verified(award: Any, eligible: int, *, claim_id: UUID | None = None, **changes: Any) -> ClaimVerified:
     """Return a verified claim of ``eligible`` fen of expense against an award."""
-    return ClaimVerified(
-        occurred_at=NOW,
-        application_id=award.application_id,
-        scheme=award.scheme,
-        applicant=award.applicant,
-        claim_id=claim_id or uuid7(),
-        award_id=award.award_id,
-        eligible=Money(eligible),
-        reasons=(),
-        submitted_at=NOW,
-    )
+    values: dict[str, Any] = {
+        "occurred_at": NOW,
+        "application_id": award.application_id,
+        "scheme": award.scheme,
+        "applicant": award.applicant,
+        "claim_id": claim_id or uuid7(),
+        "award_id": award.award_id,
+        "eligible": Money(eligible),
+        "reasons": (),
+        "submitted_at": NOW,
+    }
+    return ClaimVerified(**values | changes)
 
 
-def settled(payment: Any, *, amount: int | None = None) -> PaymentSettled:
-    return PaymentSettled(
-        payment_id=payment.payment_id,
-        end_to_end_id=payment.end_to_end_id,
-        money=Money(payment.money.amount if amount is None else amount),
-        bank_reference="REF",
-        settled_at=NOW,
-    )
+def settled(payment: Any, *, amount: int | None = None, **changes: Any) -> PaymentSettled:
+    values: dict[str, Any] = {
+        "payment_id": payment.payment_id,
+        "end_to_end_id": payment.end_to_end_id,
+        "money": Money(payment.money.amount if amount is None else amount),
+        "bank_reference": "REF",
+        "settled_at": NOW,
+    }
+    return PaymentSettled(**values | changes)
 
 
-def returned(payment: Any) -> PaymentReturned:
-    return PaymentReturned(
-        payment_id=payment.payment_id,
-        end_to_end_id=payment.end_to_end_id,
-        money=payment.money,
-        bank_reference="REF",
-        reason_code="AC04",
-        returned_at=NOW,
+def returned(payment: Any, **changes: Any) -> PaymentReturned:
+    values: dict[str, Any] = {
+        "payment_id": payment.payment_id,
+        "end_to_end_id": payment.end_to_end_id,
+        "money": payment.money,
+        "bank_reference": "REF",
+        "reason_code": "AC04",
+        "returned_at": NOW,
+    }
+    return PaymentReturned(**values | changes)
+
+
+def received(recovery: Any, amount: int, *, reference: str = "R1") -> RecoveryReceived:
+    """Return a receipt of ``amount`` fen on a demand."""
+    return RecoveryReceived(
+        recovery_id=recovery.recovery_id, money=Money(amount), bank_reference=reference, received_at=NOW
     )
 
 
 def message(event: Event) -> Message:
     """Wrap an event as if it had come from Kafka."""
     topic = TOPIC_OF[type(event)]
-    key = str(getattr(event, topic.key))
+    key = str(getattr(event, topic.key, ""))  # finance keys what is about no payment by its own id
     return Message(uuid7(), event_type(type(event)), NOW, key, topic.name, 0, 0, None, event)
 
 
@@ -153,6 +167,36 @@ class Scene:
         """Handle the events as one batch; return what was announced."""
         said = await handle(self.connection, [message(event) for event in events], now)
         return [announcement.event for announcement in said]
+
+    async def order(
+        self, subject: orders.AnySubject, *, by: str = "first", second: str | None = "second", now: datetime = NOW
+    ) -> list[Event]:
+        """Propose an order and have a second person approve it, where it takes two; return what was announced.
+
+        Raises the Refusal that either of them meets.
+        """
+        propose = Propose(key=None, traceparent=None, by=by, subject=subject, reason="because it is so")
+        answer, said = await self.command(propose, now)
+        order = msgspec.json.decode(answer.body)
+        if order["status"] == "proposed" and second is not None:
+            approve = Decide(key=None, traceparent=None, by=second, order_id=UUID(order["order_id"]), approve=True)
+            _, more = await self.command(approve, now)
+            said += more
+        return said
+
+    async def command(self, command: Command, now: datetime = NOW) -> tuple[Answer, list[Event]]:
+        """Carry out one command; raise its Refusal."""
+        [outcome], said = await apply(self.connection, [command], now)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome, [announcement.event for announcement in said]
+
+    async def pass_time(self, now: datetime) -> list[Event]:
+        """Let the clocks' turn come at ``now``, until nothing is due; return what was announced."""
+        deadlines, told = Deadlines(), []
+        while due := await deadlines.due(self.connection, now, 100):
+            told += [said.event for said in (await deadlines.miss(self.connection, due, now)).said]
+        return told
 
     async def tell_one_by_one(self, *events: Event) -> list[Event]:
         """Handle each event in a batch of its own."""

@@ -90,7 +90,7 @@ async def test_the_answer_settles_it_once_however_often_it_comes(scene: Scene) -
 
     only(said, ClaimPaid)
     only(said, TransferPosted)
-    assert await pass_time(scene, DEADLINE + timedelta(days=365)) == []
+    assert await pass_time(scene, DEADLINE + timedelta(days=300)) == []
     [row] = await scene.rows(tables.payments)
     assert (row.status, row.due_at, row.next_step_at, row.missed_at, row.questions) == ("settled", None, None, None, 1)
 
@@ -98,7 +98,7 @@ async def test_the_answer_settles_it_once_however_often_it_comes(scene: Scene) -
 async def test_a_report_stops_the_clock_before_it_fires(scene: Scene) -> None:
     payment = await instructed(scene)
     due = await Deadlines().due(scene.connection, DEADLINE, 10)
-    assert due == [payment.payment_id]
+    assert due == [("payments", str(payment.payment_id))]
     await scene.tell(settled(payment))
 
     missed = await Deadlines().miss(scene.connection, due, DEADLINE)
@@ -111,8 +111,9 @@ async def test_a_returned_payment_has_a_deadline_of_its_own(scene: Scene) -> Non
     due_at = NOW + timedelta(hours=1) + CLOCKS.account.within
 
     assert await pass_time(scene, due_at - timedelta(seconds=1)) == []
-    assert await Deadlines().due(scene.connection, due_at, 10) == [payment.payment_id]
-    missed = await Deadlines().miss(scene.connection, [payment.payment_id], due_at)
+    due = await Deadlines().due(scene.connection, due_at, 10)
+    assert due == [("payments", str(payment.payment_id))]
+    missed = await Deadlines().miss(scene.connection, due, due_at)
 
     assert (missed.said, missed.kinds) == ([], ["account"])
     [row] = await scene.rows(tables.payments)
@@ -132,10 +133,14 @@ async def test_the_deadline_and_its_step_are_the_awards_policys(scene: Scene) ->
 
 async def test_what_is_open_can_be_counted(scene: Scene) -> None:
     payment = await instructed(scene)
+    notice_at = NOW.replace(year=2027) - timedelta(days=30)
     waiting = await Deadlines().waiting(scene.connection)
-    assert {kind: (found.open, found.earliest_due) for kind, found in waiting.items()} == {"payment": (1, DEADLINE)}
+    assert {kind: (found.open, found.earliest_due) for kind, found in waiting.items()} == {
+        "payment": (1, DEADLINE),
+        "expiry_notice": (1, notice_at),
+    }
     await scene.tell(settled(payment))
-    assert await Deadlines().waiting(scene.connection) == {}
+    assert (await Deadlines().waiting(scene.connection)).keys() == {"expiry_notice"}
 
 
 # --- on committed rows -----------------------------------------------------------------------------------------

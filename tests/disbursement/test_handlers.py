@@ -68,16 +68,6 @@ async def test_the_cap_holds_inside_one_batch(scene: Scene) -> None:
     assert only(said, AwardRefused).reasons[0].code == "cap_exhausted"
 
 
-async def test_companies_of_one_group_share_the_cap(scene: Scene) -> None:
-    first = approved(CAP_FEN, applicant="91440300MA5FXXXX0T", cap_holder="group")
-    second = approved(CAP_FEN, applicant="91440300MA5FXXXX1R", cap_holder="group")
-
-    said = await scene.tell_one_by_one(first, second)
-
-    only(said, AwardIssued)
-    only(said, AwardRefused)
-
-
 async def test_a_short_envelope_puts_later_applications_in_line(scene: Scene) -> None:
     approvals = [approved(CAP_FEN, applicant=f"9144030000000000{n:02d}", minute=n) for n in range(7)]
 

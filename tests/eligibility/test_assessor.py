@@ -64,8 +64,10 @@ async def test_a_group_of_companies_shares_its_cap_holder(office: Office, regist
     registers.answer("related_companies", group)
     await office.submit(application(), application(OTHER_APPLICANT))
     await office.assess()
-    holders = [event.cap_holder for event in await office.announced() if isinstance(event, ApplicationApproved)]
+    approvals = [event for event in await office.announced() if isinstance(event, ApplicationApproved)]
+    holders = [event.cap_holder for event in approvals]
     assert holders == [APPLICANT, APPLICANT]
+    assert {event.cap_members for event in approvals} == {(APPLICANT, OTHER_APPLICANT)}
 
 
 async def test_a_hundred_are_decided_in_one_group_in_order_of_submission(office: Office) -> None:

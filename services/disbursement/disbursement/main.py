@@ -6,11 +6,14 @@ from fastapi import FastAPI
 
 from disbursement import api, programme
 from disbursement.clocks import Deadlines
+from disbursement.commands import Command, apply
 from disbursement.handlers import SUBSCRIPTIONS, handle
 from disbursement.settings import Settings
 from kit import admin
+from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
+from kit.groups import GroupedWriter
 from kit.http import create_app
 from kit.service import Service
 from kit.worker import Worker
@@ -33,10 +36,12 @@ async def run(settings: Settings) -> None:
     worker = Worker(service, events=SUBSCRIPTIONS, handle=handle)
     if "worker" in settings.roles:
         service.add_loop("clocks", Scanner(database, Deadlines(), committed=worker.wake_relay).run)
+    writer: GroupedWriter[Command] = GroupedWriter(database, apply, committed=worker.wake_relay)
+    service.add_loop("writer", writer.run)
     app = create_app(
         service="disbursement", title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck
     )
-    app.include_router(api.router(database))
+    app.include_router(api.router(api.Parts(database, writer, Access.of(settings))))
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 
@@ -44,6 +49,6 @@ async def run(settings: Settings) -> None:
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
-    app.include_router(api.router(None))
+    app.include_router(api.router(api.Parts()))
     app.include_router(admin.router(None, None))
     return app.openapi()

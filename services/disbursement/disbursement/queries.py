@@ -7,10 +7,11 @@ import msgspec
 from sqlalchemy import Column, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from disbursement import tables
+from disbursement import tables, views
+from disbursement.records import Order
 
 _BOOKS: Final = ("appropriated", "available", "committed", "obligated", "disbursed")
-_AWARD_MONEY: Final = ("approved", "awarded", "claimed", "paid", "rest", "released")
+_AWARD_MONEY: Final = ("approved", "awarded", "claimed", "paid", "rest", "released", "recovered")
 
 
 async def pools(connection: AsyncConnection) -> list[dict[str, Any]]:
@@ -22,6 +23,7 @@ async def pools(connection: AsyncConnection) -> list[dict[str, Any]]:
             "name": {"zh-CN": row.name_zh, "en": row.name_en},
             "version": row.version,
             "hash": row.hash,
+            "on_hold": row.on_hold,
             **{name: _money(getattr(row, name)) for name in _BOOKS},
         }
         for row in rows
@@ -54,7 +56,7 @@ async def payments(
     if status is not None:
         query = query.where(tables.payments.c.status == status)
     rows = (await connection.execute(_page(query, tables.payments.c.payment_id, after, limit))).mappings()
-    return [{**dict(row), "money": _money(row["amount"])} for row in rows]
+    return [{**_with_money(row, ("netted",)), "money": _money(row["amount"])} for row in rows]
 
 
 async def transfers(connection: AsyncConnection, *, pool: str, after: int, limit: int) -> list[dict[str, Any]]:
@@ -69,7 +71,32 @@ async def discrepancies(connection: AsyncConnection, *, after: UUID | None, limi
     """Return the bank reports that fit no payment, or not as it stands."""
     query = select(tables.reports).where(tables.reports.c.effect == "discrepancy")
     rows = (await connection.execute(_page(query, tables.reports.c.event_id, after, limit))).mappings()
-    return [{**dict(row), "money": _money(row["amount"])} for row in rows]
+    return [{**dict(row), "money": None if row["amount"] is None else _money(row["amount"])} for row in rows]
+
+
+async def envelopes(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return every envelope in use."""
+    order = (tables.envelopes.c.scheme, tables.envelopes.c.fiscal_year)
+    rows = (await connection.execute(select(tables.envelopes).order_by(*order))).mappings()
+    return [_with_money(row, _BOOKS) for row in rows]
+
+
+async def recoveries(connection: AsyncConnection, *, after: UUID | None, limit: int) -> list[dict[str, Any]]:
+    """Return demands with ids above ``after``."""
+    query = _page(select(tables.recoveries), tables.recoveries.c.recovery_id, after, limit)
+    rows = (await connection.execute(query)).mappings()
+    return [_with_money(row, ("demanded", "received", "netted", "reserved", "written_off")) for row in rows]
+
+
+async def orders(
+    connection: AsyncConnection, *, status: str | None, after: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """Return orders with ids above ``after``, of one status or of all."""
+    query = select(tables.orders)
+    if status is not None:
+        query = query.where(tables.orders.c.status == status)
+    rows = (await connection.execute(_page(query, tables.orders.c.order_id, after, limit))).mappings()
+    return [views.order(Order(**row)) for row in rows]
 
 
 def _awards() -> Select[Any]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import ApplicationApproved, ApplicationRejected, ReviewOpened
 from contracts.policy import Policy
-from eligibility import rules, texts, waits
+from eligibility import rules, support, texts, waits
 from eligibility.records import Assessment
 from eligibility.rules import Decision, Rulebook
 from eligibility.shelf import Shelf
@@ -152,8 +152,10 @@ def _approved(trial: Trial) -> ApplicationApproved:
         approved=decision.approved,
         rate=policy.rate,
         cap_holder=decision.cap_holder,
+        cap_members=support.cap_members(submitted.applicant, trial.facts[rules.RELATED]),
         creditor=submitted.company.account,
         contract=submitted.request.contract,
+        stack=support.stack(policy, submitted.request),
     )
 
 

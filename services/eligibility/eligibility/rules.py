@@ -14,7 +14,7 @@ from contracts.common import Outcome, Reason, Text
 from contracts.events import ApplicationSubmitted
 from contracts.money import Money, share
 from contracts.policy import Criterion, Policy
-from eligibility import texts
+from eligibility import support, texts
 
 Facts = Mapping[str, Mapping[str, Any]]
 Variables = Mapping[str, Any]
@@ -100,6 +100,8 @@ def _frame(policy: Policy, application: ApplicationSubmitted, approved: Money) -
         yield texts.condition("amount-payable", holds=approved.amount > 0)
     if policy.claims.seller_is_provider:
         yield texts.condition("contract-given", holds=application.request.contract is not None)
+    if policy.stack_limit is not None:
+        yield texts.condition("other-support-readable", holds=support.other_support(application.request) is not None)
 
 
 # --- its criteria ------------------------------------------------------------------------------------------

@@ -36,6 +36,14 @@ _CONDITIONS: Final[dict[str, tuple[str, Text, Text]]] = {
         Text("已提供合同信息。", "The contract is given."),
         Text("未提供合同信息。", "The application names no contract."),
     ),
+    "other-support-readable": (
+        "stack_limit",
+        Text("已说明该合同的其他财政支持。", "Other public support for the contract is stated."),
+        Text(
+            'details.other_public_support 须为金额，如 {"amount": 0, "currency": "CNY"}。',
+            'details.other_public_support has to be money, such as {"amount": 0, "currency": "CNY"}.',
+        ),
+    ),
     "contract-already-supported": (
         "contract",
         Text("该合同未获本项目其他支持。", "The contract has no other support under this scheme."),

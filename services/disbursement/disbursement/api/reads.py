@@ -1,4 +1,4 @@
-"""Disbursement over HTTP: what finance and auditors read. Queries to results; no decisions."""
+"""What finance and auditors read. Queries to results; no decisions."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field
 from contracts.common import Text
 from contracts.refusal import Refusal
 from disbursement import queries
-from kit.database import Database
+from disbursement.api.parts import Parts
 from kit.http import page_of
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")]
-PaymentStatus = Literal["instructed", "settled", "returned", "cancelled"]
+PaymentStatus = Literal["held", "instructed", "settled", "returned", "cancelled"]
+OrderStatus = Literal["proposed", "executed", "rejected"]
 
 
 class MoneyOut(BaseModel):
@@ -28,6 +29,7 @@ class PoolOut(BaseModel):
     name: dict[str, str]
     version: int = Field(description="number of transfers posted to this pool")
     hash: str = Field(description="hash of the pool's last transfer")
+    on_hold: str | None = Field(description="why nothing new is awarded from it; null when it is open")
     appropriated: MoneyOut
     available: MoneyOut
     committed: MoneyOut
@@ -44,44 +46,19 @@ class Page(BaseModel):
     next_cursor: str | None = Field(description="hand this back as `cursor` for what follows; null at the end")
 
 
-def router(database: Database | None) -> APIRouter:
-    """Return the routes. Without a database they can be described, not called."""
-    routes = APIRouter(prefix="/v1")
+def add(routes: APIRouter, parts: Parts) -> None:
+    """Add the calls that read."""
+    _add_ledger(routes, parts)
+    _add_awards(routes, parts)
+    _add_payments(routes, parts)
+    _add_orders(routes, parts)
 
-    def db() -> Database:
-        assert database is not None, "described, not called"
-        return database
 
+def _add_ledger(routes: APIRouter, parts: Parts) -> None:
     @routes.get("/pools", tags=["pools"], summary="All pools with their balances")
     async def list_pools() -> PoolsOut:
-        async with db().reading() as connection:
+        async with parts.database.reading() as connection:
             return PoolsOut(items=[PoolOut(**pool) for pool in await queries.pools(connection)])
-
-    @routes.get("/awards", tags=["awards"], summary="Awards, in the order of their ids")
-    async def list_awards(limit: Limit = 100, cursor: UUID | None = None) -> Page:
-        async with db().reading() as connection:
-            return Page(**page_of(await queries.awards(connection, after=cursor, limit=limit + 1), limit, "award_id"))
-
-    @routes.get("/awards/{award_id}", tags=["awards"], summary="One award")
-    async def get_award(award_id: UUID) -> dict[str, Any]:
-        async with db().reading() as connection:
-            award = await queries.award(connection, award_id)
-        if award is None:
-            raise _unknown("award", award_id)
-        return award
-
-    @routes.get("/claims", tags=["awards"], summary="Verified claims and what they pay, in the order of their ids")
-    async def list_claims(limit: Limit = 100, cursor: UUID | None = None) -> Page:
-        async with db().reading() as connection:
-            return Page(**page_of(await queries.claims(connection, after=cursor, limit=limit + 1), limit, "claim_id"))
-
-    @routes.get("/payments", tags=["payments"], summary="Payments, in the order of their ids")
-    async def list_payments(
-        status: PaymentStatus | None = None, limit: Limit = 100, cursor: UUID | None = None
-    ) -> Page:
-        async with db().reading() as connection:
-            rows = await queries.payments(connection, status=status, after=cursor, limit=limit + 1)
-        return Page(**page_of(rows, limit, "payment_id"))
 
     @routes.get("/transfers", tags=["ledger"], summary="A pool's transfers as published, by version")
     async def list_transfers(
@@ -93,17 +70,64 @@ def router(database: Database | None) -> APIRouter:
         ] = None,
     ) -> Page:
         after = after_version if cursor is None else cursor
-        async with db().reading() as connection:
+        async with parts.database.reading() as connection:
             rows = await queries.transfers(connection, pool=pool, after=after, limit=limit + 1)
         return Page(**page_of(rows, limit, "version"))
 
+
+def _add_awards(routes: APIRouter, parts: Parts) -> None:
+    @routes.get("/awards", tags=["awards"], summary="Awards, in the order of their ids")
+    async def list_awards(limit: Limit = 100, cursor: UUID | None = None) -> Page:
+        async with parts.database.reading() as connection:
+            return Page(**page_of(await queries.awards(connection, after=cursor, limit=limit + 1), limit, "award_id"))
+
+    @routes.get("/awards/{award_id}", tags=["awards"], summary="One award")
+    async def get_award(award_id: UUID) -> dict[str, Any]:
+        async with parts.database.reading() as connection:
+            award = await queries.award(connection, award_id)
+        if award is None:
+            raise _unknown("award", award_id)
+        return award
+
+    @routes.get("/claims", tags=["awards"], summary="Verified claims and what they pay, in the order of their ids")
+    async def list_claims(limit: Limit = 100, cursor: UUID | None = None) -> Page:
+        async with parts.database.reading() as connection:
+            return Page(**page_of(await queries.claims(connection, after=cursor, limit=limit + 1), limit, "claim_id"))
+
+    @routes.get("/recoveries", tags=["awards"], summary="Money demanded back, in the order of the demands")
+    async def list_recoveries(limit: Limit = 100, cursor: UUID | None = None) -> Page:
+        async with parts.database.reading() as connection:
+            rows = await queries.recoveries(connection, after=cursor, limit=limit + 1)
+        return Page(**page_of(rows, limit, "recovery_id"))
+
+
+def _add_payments(routes: APIRouter, parts: Parts) -> None:
+    @routes.get("/payments", tags=["payments"], summary="Payments, in the order of their ids")
+    async def list_payments(
+        status: PaymentStatus | None = None, limit: Limit = 100, cursor: UUID | None = None
+    ) -> Page:
+        async with parts.database.reading() as connection:
+            rows = await queries.payments(connection, status=status, after=cursor, limit=limit + 1)
+        return Page(**page_of(rows, limit, "payment_id"))
+
     @routes.get("/discrepancies", tags=["payments"], summary="Bank reports that moved nothing and need a person")
     async def list_discrepancies(limit: Limit = 100, cursor: UUID | None = None) -> Page:
-        async with db().reading() as connection:
+        async with parts.database.reading() as connection:
             rows = await queries.discrepancies(connection, after=cursor, limit=limit + 1)
         return Page(**page_of(rows, limit, "event_id"))
 
-    return routes
+
+def _add_orders(routes: APIRouter, parts: Parts) -> None:
+    @routes.get("/orders", tags=["orders"], summary="What people ordered, in the order of asking")
+    async def list_orders(status: OrderStatus | None = None, limit: Limit = 100, cursor: UUID | None = None) -> Page:
+        async with parts.database.reading() as connection:
+            rows = await queries.orders(connection, status=status, after=cursor, limit=limit + 1)
+        return Page(**page_of(rows, limit, "order_id"))
+
+    @routes.get("/envelopes", tags=["pools"], summary="What each scheme may commit in a year, and has")
+    async def list_envelopes() -> Page:
+        async with parts.database.reading() as connection:
+            return Page(items=await queries.envelopes(connection), next_cursor=None)
 
 
 def _unknown(kind: str, identifier: UUID) -> Refusal:

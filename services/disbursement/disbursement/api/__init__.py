@@ -1,0 +1,16 @@
+"""Disbursement over HTTP: reads for finance and auditors, and what finance orders and reports. No decisions."""
+
+from fastapi import APIRouter
+
+from disbursement.api import reads, writes
+from disbursement.api.parts import Parts
+
+__all__ = ["Parts", "router"]
+
+
+def router(parts: Parts) -> APIRouter:
+    """Return disbursement's routes."""
+    routes = APIRouter(prefix="/v1")
+    reads.add(routes, parts)
+    writes.add(routes, parts)
+    return routes

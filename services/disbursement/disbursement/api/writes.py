@@ -1,0 +1,138 @@
+"""What finance orders and reports: bodies to commands, answers to responses. No decisions."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Header, Request, Response
+
+from contracts.refusal import Refusal
+from disbursement.api.parts import Parts
+from disbursement.api.schemas import Again, NewOrder, Reasoned, Reported, subject
+from disbursement.commands import Decide, Propose, Report
+from kit.access import Principal
+from kit.http import TRACEPARENT
+from kit.idempotency import Answer, Key, request_hash
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=200, description="same key and body: same answer, for at least 7 days"),
+]
+
+
+def add(routes: APIRouter, parts: Parts) -> None:
+    """Add the calls that change something."""
+    _add_orders(routes, parts)
+    _add_payments(routes, parts)
+
+
+def _add_orders(routes: APIRouter, parts: Parts) -> None:
+    finance: Any = parts.access.principal("finance")
+
+    @routes.post("/orders", tags=["orders"], status_code=201, summary="Order something that takes two persons")
+    async def propose_order(
+        request: Request,
+        body: Annotated[NewOrder, Body()],
+        officer: Annotated[Principal, finance],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        key = await _key(request, officer, idempotency_key)
+        return await _propose(parts, officer, key, subject(body), body.reason)
+
+    @routes.post("/orders/{order_id}/approval", tags=["orders"], summary="Approve another person's order: it is done")
+    async def approve_order(
+        request: Request,
+        order_id: UUID,
+        officer: Annotated[Principal, finance],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        key = await _key(request, officer, idempotency_key, required=False)
+        return await _decide(parts, officer, key, order_id, approve=True)
+
+    @routes.post("/orders/{order_id}/rejection", tags=["orders"], summary="End an order without doing it")
+    async def reject_order(
+        request: Request,
+        order_id: UUID,
+        body: Reasoned,
+        officer: Annotated[Principal, finance],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        key = await _key(request, officer, idempotency_key, required=False)
+        return await _decide(parts, officer, key, order_id, approve=False, reason=body.reason)
+
+
+def _add_payments(routes: APIRouter, parts: Parts) -> None:
+    finance: Any = parts.access.principal("finance")
+
+    @routes.post("/payments/{payment_id}/status", tags=["payments"], summary="Report what the bank did")
+    async def report_payment(
+        request: Request,
+        payment_id: UUID,
+        body: Reported,
+        officer: Annotated[Principal, finance],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        key = await _key(request, officer, idempotency_key)
+        event = body.event(payment_id, datetime.now(UTC))
+        return _response(await parts.writer.submit(Report(key=key, traceparent=TRACEPARENT.get(), event=event)))
+
+    @routes.post("/payments/{payment_id}/instruction", tags=["payments"], summary="Instruct a returned payment again")
+    async def instruct_payment(
+        request: Request,
+        payment_id: UUID,
+        body: Again,
+        officer: Annotated[Principal, finance],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        key = await _key(request, officer, idempotency_key)
+        wanted = subject(body, kind="payment.instruct", payment_id=str(payment_id))
+        return await _propose(parts, officer, key, wanted, body.reason)
+
+    @routes.post("/payments/{payment_id}/cancellation", tags=["payments"], summary="Give a payment up")
+    async def cancel_payment(
+        request: Request,
+        payment_id: UUID,
+        body: Reasoned,
+        officer: Annotated[Principal, finance],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        key = await _key(request, officer, idempotency_key)
+        wanted = subject(body, kind="payment.cancel", payment_id=str(payment_id))
+        return await _propose(parts, officer, key, wanted, body.reason)
+
+
+async def _propose(parts: Parts, officer: Principal, key: Key | None, wanted: Any, reason: str) -> Response:
+    command = Propose(key=key, traceparent=TRACEPARENT.get(), by=officer.subject, subject=wanted, reason=reason)
+    return _response(await parts.writer.submit(command))
+
+
+async def _decide(
+    parts: Parts, officer: Principal, key: Key | None, order_id: UUID, *, approve: bool, reason: str = ""
+) -> Response:
+    command = Decide(
+        key=key,
+        traceparent=TRACEPARENT.get(),
+        by=officer.subject,
+        order_id=order_id,
+        approve=approve,
+        reason=reason,
+    )
+    return _response(await parts.writer.submit(command))
+
+
+async def _key(request: Request, officer: Principal, given: str | None, *, required: bool = True) -> Key | None:
+    """Return the key under which this person may ask again; keys of different persons never meet."""
+    if given is None:
+        if required:
+            raise Refusal(
+                "idempotency_key_missing",
+                "缺少 Idempotency-Key 请求头。重试时请使用同一个值。",
+                "The header Idempotency-Key is missing. Send the same value when you try again.",
+                status=400,
+            )
+        return None
+    return Key(officer.subject, given, request_hash(request.method, request.url.path, await request.body()))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, answer.headers, "application/json")
