@@ -134,7 +134,7 @@ def _add_errors(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return problem(request, error.status, error.code, error.text, pointer=error.pointer)
+    return problem(request, error.status, error.code, error.text, pointer=error.pointer, headers=error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
