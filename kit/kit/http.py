@@ -33,6 +33,11 @@ _TITLES: Final = {
     "validation_failed": Text(zh="请求内容有误", en="The request is not valid"),
     "malformed_json": Text(zh="请求体不是有效的 JSON", en="The body is not JSON"),
     "body_too_large": Text(zh="请求体过大", en="The body is too large"),
+    "token_missing": Text(zh="需要访问令牌", en="An access token is needed"),
+    "token_invalid": Text(zh="访问令牌无效", en="The access token is not valid"),
+    "scope_missing": Text(zh="访问令牌权限不足", en="The access token does not allow this"),
+    "issuer_unavailable": Text(zh="暂时无法核验访问令牌", en="Access tokens can't be checked right now"),
+    "access_not_configured": Text(zh="未配置令牌签发方", en="No issuer of access tokens is configured"),
     "not_found": Text(zh="未找到", en="Not found"),
     "method_not_allowed": Text(zh="不支持该方法", en="Method not allowed"),
     "overloaded": Text(zh="系统繁忙", en="The service is busy"),
@@ -134,7 +139,7 @@ def _add_errors(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return problem(request, error.status, error.code, error.text, pointer=error.pointer)
+    return problem(request, error.status, error.code, error.text, pointer=error.pointer, headers=error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

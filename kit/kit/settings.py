@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings
@@ -58,6 +59,26 @@ class ServiceSettings(BaseSettings):
         le=3650,
         description="how long published events stay in the outbox; what was handled is remembered a week longer",
     )
+
+    access_issuer: str | None = Field(
+        default=None,
+        description="URL of the one issuer whose tokens count, as their `iss` has it; without it every call that "
+        "demands a token is refused",
+    )
+    access_jwks_url: str | None = Field(
+        default=None, description="where the issuer's public keys are; left out: <issuer>/.well-known/jwks.json"
+    )
+    access_audience: str = Field(default="drawdown", min_length=1, description="the `aud` that a token must name")
+    access_algorithm: Literal["ES256", "Ed25519", "RS256", "PS256"] = Field(
+        default="ES256", description="the one algorithm that tokens may be signed with"
+    )
+
+    @field_validator("access_issuer", "access_jwks_url")
+    @classmethod
+    def _is_url(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname):
+            raise ValueError("must begin with https:// or http:// and name a host")
+        return value
 
     @field_validator("database_url", "migration_database_url")
     @classmethod

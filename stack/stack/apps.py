@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from stack import issuer
 from stack.config import Config, policies_dir
 from stack.grants import SERVICES
 from stack.ports import LOOPBACK, free_ports
@@ -45,9 +46,15 @@ def services(config: Config, postgres: Postgres, kafka_bootstrap: str) -> list[A
 
 
 def simulators(config: Config, kafka_bootstrap: str) -> list[App]:
-    """The outside registers and the finance system: both speak only the public interfaces."""
+    """The outside registers, which also hand out the issuer's public keys, and the finance system.
+
+    Both speak only the public interfaces.
+    """
+    issuer.create_keys(config.home)
     common = {"SIM_SEED": str(config.seed)}
-    registers = common | ({"SIM_COMPANIES": str(config.companies)} if config.companies else {})
+    registers = {**common, "SIM_JWKS": str(config.home.jwks_file)}
+    if config.companies:
+        registers["SIM_COMPANIES"] = str(config.companies)
     bank_log = config.home.path / "finance" / "bank.jsonl"
     finance = common | {"SIM_KAFKA_BOOTSTRAP": kafka_bootstrap, "SIM_LOG": str(bank_log)}
     return [_simulator("registers", config, registers), _simulator("finance", config, finance)]
@@ -68,6 +75,9 @@ def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str
         "HTTP_HOST": LOOPBACK,
         "HTTP_PORT": str(port),
         "LOG_FORMAT": "json",
+        "ACCESS_ISSUER": issuer.URL,
+        "ACCESS_JWKS_URL": f"http://{LOOPBACK}:{config.ports.registers}{issuer.JWKS_PATH}",
+        "ACCESS_AUDIENCE": issuer.AUDIENCE,
         **_extra(name, config),
     }
     environment = _inherited(config.environment, name) | {f"{name.upper()}_{key}": value for key, value in own.items()}

@@ -128,6 +128,22 @@ def pools(home: HomeFlag = None, as_json: JsonFlag = False) -> None:
         out.print(tables.pools_table(answer.pools))
 
 
+@app.command()
+def token(
+    home: HomeFlag = None,
+    scope: Annotated[list[str] | None, typer.Option(help="What its holder may do; several times for several.")] = None,
+    subject: Annotated[str, typer.Option(help="Whose token it is.")] = "officer-1",
+    minutes: Annotated[int, typer.Option(help="How long it is valid.", min=1, max=1440)] = 60,
+    rotate_keys: Annotated[
+        bool, typer.Option("--rotate-keys", help="Sign with a new key from now on; older tokens stay valid.")
+    ] = False,
+) -> None:
+    """Print an access token of the local issuer, whether the stack runs or not."""
+    chosen = open_home(home)
+    made = commands.token(chosen, subject=subject, scopes=scope or [], minutes=minutes, new_key=rotate_keys)
+    sys.stdout.write(f"{made}\n")
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def kafka_console_consumer(
     context: typer.Context,

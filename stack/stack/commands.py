@@ -4,8 +4,9 @@ import asyncio
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import httpx
 import msgspec
 from rich.console import Console
 
-from stack import health, kafka, screen, serve, state
+from stack import health, issuer, kafka, screen, serve, state
 from stack.config import Config
 from stack.errors import StackError
 from stack.home import Home
@@ -159,6 +160,13 @@ def pools(home: Home) -> PoolsAnswer:
         return PoolsAnswer(answer.text, msgspec.json.decode(answer.content, type=Page[Pool]).items)
     except (httpx.HTTPError, msgspec.MsgspecError) as error:
         raise StackError(f"the metrics service does not answer as expected ({error}): drawdown status") from error
+
+
+def token(home: Home, *, subject: str, scopes: Iterable[str], minutes: int, new_key: bool) -> str:
+    """Sign an access token; nothing has to run for that."""
+    if new_key:
+        issuer.rotate_keys(home)
+    return issuer.mint(home, subject=subject, scopes=scopes, lifetime=timedelta(minutes=minutes))
 
 
 def console_consumer(home: Home, topic: str, more: list[str]) -> int:

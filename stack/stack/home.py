@@ -3,6 +3,7 @@
 .drawdown/
   kafka/1/  postgres/       data, kept between starts
   passwords.json            the database logins, readable by their owner only
+  issuer/                   the keys of the local issuer of access tokens
   logs/<component>.log      one file per process
   state.json                what runs: process ids, start times, ports
 """
@@ -37,6 +38,18 @@ class Home:
         return self.path / "passwords.json"
 
     @property
+    def issuer(self) -> Path:
+        return self.path / "issuer"
+
+    @property
+    def signing_key_file(self) -> Path:
+        return self.issuer / "signing.json"
+
+    @property
+    def jwks_file(self) -> Path:
+        return self.issuer / "jwks.json"
+
+    @property
     def state_file(self) -> Path:
         return self.path / "state.json"
 
@@ -63,3 +76,14 @@ def cache_dir() -> Path:
     """Where downloads are kept for every data directory of this user: DRAWDOWN_CACHE, else the platform's place."""
     chosen = os.environ.get("DRAWDOWN_CACHE")
     return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("drawdown")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Written whole or not at all, and never readable by others, not even for a moment."""
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

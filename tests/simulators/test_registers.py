@@ -1,6 +1,8 @@
 """The registers, asked over real HTTP: they answer as the contract with them says."""
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -101,3 +103,26 @@ async def test_an_outage_answers_503_until_it_is_ended(registers: httpx.AsyncCli
 @pytest.mark.parametrize("body", ["", "{}", '{"seconds": "long"}'])
 async def test_a_malformed_outage_is_refused(registers: httpx.AsyncClient, body: str) -> None:
     assert (await registers.post("/simulator/outage", content=body)).status_code == 422
+
+
+async def test_the_issuers_keys_are_read_at_each_call(serve: Serve, tmp_path: Path) -> None:
+    keys = tmp_path / "jwks.json"
+    async with serve(create_app(Registers(SEED, COMPANIES), keys)) as client:
+        for kids in (["first"], ["first", "second"]):
+            published = {"keys": [{"kty": "EC", "kid": kid} for kid in kids]}
+            keys.write_text(json.dumps(published))
+            answer = await client.get("/.well-known/jwks.json")
+            assert answer.json() == published
+            assert answer.headers["content-type"] == "application/jwk-set+json"
+
+
+async def test_the_issuer_is_no_register_and_not_out_of_order_with_them(serve: Serve, tmp_path: Path) -> None:
+    keys = tmp_path / "jwks.json"
+    keys.write_text('{"keys": []}')
+    async with serve(create_app(Registers(SEED, COMPANIES), keys)) as client:
+        await client.post("/simulator/outage", json={"seconds": 60})
+        assert (await client.get("/.well-known/jwks.json")).status_code == 200
+
+
+async def test_without_a_file_of_keys_there_is_no_issuer(registers: httpx.AsyncClient) -> None:
+    assert (await registers.get("/.well-known/jwks.json")).status_code == 404

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import httpx
 import pytest
 
 from stack.home import Home
@@ -69,6 +70,10 @@ def test_up_status_logs_down(drawdown: Command) -> None:
     assert status.returncode == 0
     assert {part["name"] for part in json.loads(status.stdout) if part["healthy"]} == PARTS
     assert "intake" in drawdown("status").stdout
+
+    assert drawdown("token", "--scope", "finance").returncode == 0
+    keys = httpx.get(f"{addresses['registers']}/.well-known/jwks.json", trust_env=False).json()
+    assert keys == json.loads(drawdown.home.jwks_file.read_text())
 
     assert "all is ready" in drawdown("logs", "supervisor").stdout
     unknown = drawdown("logs", "nobody")

@@ -1,8 +1,8 @@
 """``python -m stack.simulators registers|finance``: runs one outside party; the only reader of its settings.
 
-SIM_HTTP_PORT, SIM_SEED; registers also SIM_COMPANIES; finance also SIM_KAFKA_BOOTSTRAP, SIM_LOG,
-SIM_RETURNED, SIM_DUPLICATES and SIM_LOST (shares of all payments: sent back, reported twice, reported only when asked),
-SIM_DELAY_SECONDS (what the bank takes).
+SIM_HTTP_PORT, SIM_SEED; registers also SIM_COMPANIES and SIM_JWKS (the file of the issuer's public keys); finance also
+SIM_KAFKA_BOOTSTRAP, SIM_LOG, SIM_RETURNED, SIM_DUPLICATES and SIM_LOST (shares of all payments: sent back, reported
+twice, reported only when asked), SIM_DELAY_SECONDS (what the bank takes).
 """
 
 import logging
@@ -24,7 +24,8 @@ HOST: Final = "127.0.0.1"
 def registers_app(environment: Mapping[str, str]) -> Starlette:
     seed = int(environment.get("SIM_SEED", "1"))
     companies = int(environment.get("SIM_COMPANIES", registers.COMPANIES_BY_DEFAULT))
-    return registers.create_app(registers.Registers(seed, companies))
+    jwks = environment.get("SIM_JWKS")
+    return registers.create_app(registers.Registers(seed, companies), Path(jwks) if jwks else None)
 
 
 def finance_app(environment: Mapping[str, str]) -> Starlette:

@@ -1,12 +1,14 @@
 """The outside registers over HTTP: business registration, credit records, related companies, providers.
 
 Every answer is computed from the code that is asked about; nothing is stored but the end of an outage, which
-tests switch on to see the services wait.
+tests switch on to see the services wait. The same process hands out the public keys of the local issuer of tokens
+(RFC 7517), read at each call, so that a new key is there at once; an outage of the registers is none of the issuer.
 """
 
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -15,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stack.issuer import JWKS_PATH
 from stack.simulators.population import Company, Role, find
 from stack.simulators.relations import providers, related
 
@@ -79,8 +82,8 @@ class Outage(msgspec.Struct):
     seconds: float
 
 
-def create_app(registers: Registers) -> Starlette:
-    """Return the ASGI application that serves these registers."""
+def create_app(registers: Registers, jwks: Path | None = None) -> Starlette:
+    """Return the ASGI application that serves these registers, and the issuer's public keys where there is a file."""
 
     def lookup(answer: Callable[[str], Response]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
@@ -102,8 +105,14 @@ def create_app(registers: Registers) -> Starlette:
     async def live(_: Request) -> Response:
         return _json({"status": "ok"})
 
+    def issuer_keys(_: Request) -> Response:
+        if jwks is None:
+            return _json({"detail": "no issuer here"}, 404)
+        return Response(jwks.read_bytes(), media_type="application/jwk-set+json")
+
     return Starlette(
         routes=[
+            Route(JWKS_PATH, issuer_keys),
             Route("/business-registration/companies/{uscc}", lookup(registers.business_registration)),
             Route("/credit-records/{uscc}", lookup(registers.credit_record)),
             Route("/related-companies/{uscc}", lookup(registers.related_companies)),
