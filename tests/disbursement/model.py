@@ -65,8 +65,11 @@ class Model:
         return True
 
     def withdraw(self, application: Any) -> None:
+        waited = any(entry[1] == application for entry in self.line)
         self.line = [entry for entry in self.line if entry[1] != application]
         self.withdrawn.add(application)
+        if waited:
+            self._serve()
         award = self.awards.get(application)
         if award is None or award.revoked or award.rest == 0:
             return
@@ -74,6 +77,9 @@ class Model:
         self.granted[award.applicant] -= award.rest
         self.committed -= award.rest
         award.rest = 0
+        self._serve()
+
+    def _serve(self) -> None:
         while self.line and self._award(*self.line[0][1:]):
             self.line.pop(0)
 

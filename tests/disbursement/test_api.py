@@ -21,7 +21,7 @@ from tests.disbursement.scenes import PROGRAMME, YUAN, Scene, approved, only, po
 @pytest.fixture
 async def client(opened: Path, database: Database) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(service="disbursement", title="disbursement", description="", trouble={})
-    app.include_router(api.router(database))
+    app.include_router(api.router(api.Parts(database)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://disbursement") as client:
         yield client
 

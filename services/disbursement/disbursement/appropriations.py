@@ -89,3 +89,4 @@ def resume(book: Book, pool: Pool) -> None:
     pool.on_hold = None
     book.touch(pool)
     lines.serve(book, pool.pool)
+    lines.tell_again(book, pool.pool)

@@ -75,16 +75,28 @@ def join(book: Book, event: ApplicationApproved, application: Application, polic
     _enter(book, key, line, application)
     line.waiting += 1
     book.touch(line, application)
+    _tell(book, event, policy.pool, short_of)
+
+
+def tell_again(book: Book, pool: str) -> None:
+    """Tell those who stand first in line on a pool again what they wait for: it was put on hold, or resumed."""
+    for key, head in book.heads.items():
+        line = book.lines[key]
+        for application in head if line.pool == pool else ():
+            _tell(book, msgspec.convert(application.approval, ApplicationApproved), pool, line.short_of)
+
+
+def _tell(book: Book, event: ApplicationApproved, pool: str, short_of: ShortOf) -> None:
     book.say(
         ApplicationWaitlisted(
             occurred_at=book.now,
             application_id=event.application_id,
             scheme=event.scheme,
             applicant=event.applicant,
-            pool=policy.pool,
+            pool=pool,
             approved=event.approved,
             short_of=short_of,
-            on_hold=book.pools[policy.pool].on_hold is not None,
+            on_hold=book.pools[pool].on_hold is not None,
         )
     )
 

@@ -102,7 +102,12 @@ def on_payment_returned(book: Book, event: PaymentReturned, message: Message) ->
     payment.bank_reference, payment.reason_code = event.bank_reference, event.reason_code
     waits.begin(payment, book.policy_of(book.awards[payment.award_id]).clocks, book.now)
     book.touch(payment)
-    book.say(ClaimUnpaid(**_of_claim(book, payment), payment_id=payment.payment_id, reason_code=event.reason_code))
+    say_unpaid(book, payment, event.reason_code)
+
+
+def say_unpaid(book: Book, payment: Payment, reason_code: str) -> None:
+    """Tell that nothing could be paid to this account."""
+    book.say(ClaimUnpaid(**_of_claim(book, payment), payment_id=payment.payment_id, reason_code=reason_code))
 
 
 def _reported(book: Book, event: PaymentSettled | PaymentReturned, message: Message) -> Payment | None:

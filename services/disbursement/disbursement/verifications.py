@@ -22,6 +22,7 @@ def on_account_rejected(book: Book, event: AccountRejected, message: Message) ->
         account.reason_code = event.reason_code
         for payment in book.held_by(account.verification_id):
             payments.proceed(book, payment)
+            payments.say_unpaid(book, payment, event.reason_code)
 
 
 def _answered(book: Book, event: AccountVerified | AccountRejected, message: Message, status: str) -> Account | None:
