@@ -55,9 +55,9 @@ class Ledger:
         self.balances = {"available": 0, "committed": 0, "obligated": 0, "disbursed": 0}
 
     def post(self, source: str, target: Any, amount: int, *, minutes: float = 0, **details: Any) -> TransferPosted:
-        if source != "appropriated":
-            self.balances[source] -= amount
-        self.balances[target] += amount
+        for state, change in ((source, -amount), (target, amount)):
+            if state != "appropriated":
+                self.balances[state] += change
         self.version += 1
         known: dict[str, Any] = {"scheme": SCHEME, "district": DISTRICT, "reason": "test", **details}
         transfer = TransferPosted(
@@ -80,6 +80,13 @@ class Ledger:
 
     def open(self, amount: int = 450_000_000_000) -> TransferPosted:
         return self.post("appropriated", "available", amount, scheme=None, district=None, reason="pool.opened")
+
+    def lower(self, amount: int, *, minutes: float = 0) -> TransferPosted:
+        """An order of two persons takes back a part of the appropriation."""
+        return self.post("available", "appropriated", amount, minutes=minutes, scheme=None, district=None)
+
+    def raise_by(self, amount: int, *, minutes: float = 0) -> TransferPosted:
+        return self.post("appropriated", "available", amount, minutes=minutes, scheme=None, district=None)
 
 
 class Case:
