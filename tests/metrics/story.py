@@ -19,6 +19,7 @@ from contracts.events import (
     Balances,
     ClaimPaid,
     ClaimSubmitted,
+    EnvelopeSet,
     Event,
     PaymentInstructed,
     PolicyPublished,
@@ -87,6 +88,16 @@ class Ledger:
 
     def raise_by(self, amount: int, *, minutes: float = 0) -> TransferPosted:
         return self.post("appropriated", "available", amount, minutes=minutes, scheme=None, district=None)
+
+    def set_envelope(self, amount: int, *, year: int = 2026, scheme: str = SCHEME, minutes: float = 0) -> EnvelopeSet:
+        return EnvelopeSet(
+            occurred_at=at(minutes),
+            pool=self.pool,
+            scheme=scheme,
+            fiscal_year=year,
+            appropriated=Money(amount),
+            reason="supplement agreed by the finance bureau",
+        )
 
 
 class Case:
@@ -175,7 +186,9 @@ class Case:
             **self._about(minutes), **self._claim(number), district=DISTRICT, invoices=(), submitted_at=at(minutes)
         )
 
-    def instructed(self, number: int = 1, minutes: float = 4, amount: int = 12_345_678) -> PaymentInstructed:
+    def instructed(
+        self, number: int = 1, minutes: float = 4, amount: int = 12_345_678, attempt: int = 1
+    ) -> PaymentInstructed:
         payment_id = identifier("payment", self.number, number)
         return PaymentInstructed(
             **self._about(minutes),
@@ -187,6 +200,7 @@ class Case:
             end_to_end_id=payment_id.hex,
             purpose=self.scheme,
             instructed_at=at(minutes),
+            attempt=attempt,
         )
 
     def paid(self, number: int = 1, minutes: float = 5, amount: int = 12_345_678) -> ClaimPaid:
