@@ -1,8 +1,8 @@
 """What intake does when others have decided: one function per event, which keeps the portal's stored state true.
 
-Decisions and awards come on two topics, whose order between them is not given. So each event only adds the fact that
-it carries, and ``rules.status_of`` says what all facts amount to. Of applications here, of awards and claims in
-``awards`` and ``claims``; the map is at the foot.
+Decisions, awards and demands come on three topics, whose order between them is not given. So each event only adds the
+fact that it carries, and ``rules.status_of`` says what all facts amount to. Of applications here, of awards and claims
+in ``awards`` and ``claims``; the map is at the foot.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,11 @@ from contracts.events import (
     ApplicationEvent,
     ApplicationRejected,
     ApplicationWaitlisted,
+    AwardClosed,
+    AwardExpired,
+    AwardExpiryAnnounced,
     AwardIssued,
+    AwardRecovered,
     AwardRefused,
     AwardRevoked,
     ClaimEvent,
@@ -29,6 +33,8 @@ from contracts.events import (
     ClaimVerified,
     Event,
     PolicyPublished,
+    RecoveryClosed,
+    RecoveryDemanded,
     ReviewOpened,
 )
 from intake import awards, claims
@@ -89,8 +95,9 @@ def on_review_opened(desk: Desk, event: ReviewOpened) -> None:
 
 
 def on_application_waitlisted(desk: Desk, event: ApplicationWaitlisted) -> None:
-    """Show that it waits in line for money."""
-    _progress(desk, event, "waitlisted", {"short_of": event.short_of, "since": event.occurred_at})
+    """Show that it waits in line for money, or until the pool's books have been checked."""
+    fact = {"short_of": event.short_of, "on_hold": event.on_hold, "since": event.occurred_at}
+    _progress(desk, event, "waitlisted", fact)
 
 
 def on_award_refused(desk: Desk, event: AwardRefused) -> None:
@@ -114,7 +121,13 @@ SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Desk, Any], None]]] = {
     ApplicationWaitlisted: on_application_waitlisted,
     AwardRefused: on_award_refused,
     AwardIssued: awards.on_award_issued,
-    AwardRevoked: awards.on_award_revoked,
+    AwardExpiryAnnounced: awards.on_award_expiry_announced,
+    AwardExpired: awards.on_award_ended,
+    AwardRevoked: awards.on_award_ended,
+    AwardClosed: awards.on_award_ended,
+    AwardRecovered: awards.on_award_recovered,
+    RecoveryDemanded: awards.on_recovery_demanded,
+    RecoveryClosed: awards.on_recovery_closed,
     ClaimVerified: claims.on_claim_verified,
     ClaimRejected: claims.on_claim_rejected,
     ClaimPayable: claims.on_claim_payable,

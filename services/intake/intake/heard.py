@@ -5,7 +5,7 @@ from typing import Any
 from contracts.events import ClaimEvent
 from intake import rules
 from intake.desk import Desk
-from intake.records import Application, Claim
+from intake.records import NEW_AWARD, Application, Claim
 from kit.errors import PermanentError
 
 
@@ -29,7 +29,7 @@ def award_of(application: Application) -> dict[str, Any]:
     """Return the application's award. All that is told of it comes after ``award.issued``, on the same topic."""
     if application.award is None:
         raise PermanentError(f"the award of {application.application_id} is spoken of before it was issued")
-    return application.award
+    return NEW_AWARD | application.award
 
 
 def changed(desk: Desk, application: Application, event: Any, **data: Any) -> None:

@@ -66,6 +66,7 @@ applications: Final = Table(
     Column("award", JSONB(none_as_null=True)),
     Column("award_id", Uuid, unique=True),
     Column("voucher_code", Text, unique=True),
+    Column("recoveries", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("happenings", Integer, nullable=False),
     *_clock(),
     Index("ix_applications_applicant", "applicant", "application_id"),
