@@ -46,7 +46,10 @@ class Application(msgspec.Struct, kw_only=True):
 
 
 class Claim(msgspec.Struct, kw_only=True):
-    """A claim as the portal sees it. ``body`` is what was sent; its clock is kept as an application's."""
+    """A claim as the portal sees it. ``body`` is what was sent; its clock is kept as an application's.
+
+    ``netted`` is the part of ``payable`` that is kept back for what the company owes.
+    """
 
     claim_id: UUID
     application_id: UUID
@@ -58,6 +61,7 @@ class Claim(msgspec.Struct, kw_only=True):
     updated_at: datetime
     eligible: int | None = None
     payable: int | None = None
+    netted: int | None = None
     payment: dict[str, Any] | None = None
     reasons: list[dict[str, Any]] | None = None
     waits_for: str | None = None

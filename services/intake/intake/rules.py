@@ -43,6 +43,18 @@ def claim_status(before: str, heard: str) -> str:
     return heard if _CLAIM_RANK[heard] > _CLAIM_RANK[before] else before
 
 
+def has_ended(award_status: str) -> bool:
+    """Return whether an award with this status holds nothing any more, whatever comes back to it."""
+    return award_status not in ("active", "exhausted")
+
+
+def award_status(before: str, rest: int) -> str:
+    """Return the status of an award that now holds ``rest`` fen; one that has ended stays as it is."""
+    if has_ended(before):
+        return before
+    return "active" if rest else "exhausted"
+
+
 def current_policy(policies: list[Policy], now: datetime) -> Policy | None:
     """Return the policy in force, by the date where the programme is: of those in effect, the one that came last."""
     in_effect = [

@@ -89,6 +89,7 @@ claims: Final = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("eligible", BigInteger),
     Column("payable", BigInteger),
+    Column("netted", BigInteger),
     Column("payment", JSONB(none_as_null=True)),
     Column("reasons", JSONB(none_as_null=True)),
     *_clock(),

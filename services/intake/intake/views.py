@@ -56,6 +56,7 @@ def claim(record: Claim) -> dict[str, Any]:
         "submitted_at": record.submitted_at,
         "eligible": money(record.eligible),
         "payable": money(record.payable),
+        "netted": money(record.netted),
         "payment": record.payment,
         "waiting_for": _wait(wait, record) if (wait := waits.of_claim(record)) else None,
         "reasons": record.reasons or [],

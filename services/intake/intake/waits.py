@@ -73,6 +73,15 @@ _ACCOUNT: Final = Wait(
     "finance",
     Text("款项被银行退回，等待更正收款账户", "The bank sent the payment back: waits for a corrected account"),
 )
+_RELEASE: Final = Wait(
+    "release",
+    "finance",
+    Text(
+        "付款暂缓：正在核实收款账户或复核付款",
+        "The payment is held: its account is being verified, or it waits for its release",
+    ),
+)
+_OF_PAYMENTS: Final = {"instructed": _PAYMENT, "held": _RELEASE, "returned": _ACCOUNT}
 
 KINDS: Final = Clocks.__struct_fields__
 
@@ -95,8 +104,7 @@ def of_claim(claim: Claim) -> Wait | None:
         case "verifying":
             return _INSTRUCTION
         case "payable":
-            returned = claim.payment is not None and claim.payment["status"] == "returned"
-            return _ACCOUNT if returned else _PAYMENT
+            return _OF_PAYMENTS.get(claim.payment["status"]) if claim.payment else _PAYMENT
         case _:
             return None
 

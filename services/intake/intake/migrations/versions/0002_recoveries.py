@@ -1,4 +1,4 @@
-"""Money that is asked back. Code of 0001 runs on beside the new column."""
+"""Money that is asked back, and what of a claim is kept back for it. Code of 0001 runs on beside the new columns."""
 
 from kit.migrations import execute_script
 
@@ -9,6 +9,8 @@ depends_on = None
 
 COLUMNS = """
 ALTER TABLE applications ADD COLUMN recoveries JSONB DEFAULT '{}' NOT NULL;
+
+ALTER TABLE claims ADD COLUMN netted BIGINT;
 """
 
 
