@@ -20,7 +20,9 @@ from contracts.events import (
 from contracts.money import Money
 from contracts.policy import ClaimRules, Policy, Window
 from contracts.topics import TOPIC_OF, event_type
+from intake.clocks import Deadlines
 from intake.handlers import handle
+from kit.clocks import Scanner
 from kit.database import Database
 from kit.identifiers import uuid7
 from kit.messages import Message
@@ -238,3 +240,47 @@ def payable_of(created_claim: dict[str, Any], created: dict[str, Any], amount: i
 def names_of(event: ClaimPayable) -> dict[str, Any]:
     """Return the ids that every event about a claim carries."""
     return {name: getattr(event, name) for name in ("application_id", "scheme", "applicant", "claim_id", "award_id")}
+
+
+def of_award(award: AwardIssued, event: type[Event], **details: Any) -> Event:
+    """Return an event that speaks of an award."""
+    names = {name: getattr(award, name) for name in ("application_id", "scheme", "applicant", "award_id")}
+    return event(occurred_at=datetime.now(UTC), **names, **details)
+
+
+def of_payment(payable: ClaimPayable, event: type[Event], **details: Any) -> Event:
+    """Return an event that speaks of the payment of a claim."""
+    names = names_of(payable) | {"payment_id": payable.payment_id}
+    return event(occurred_at=datetime.now(UTC), **names, **details)
+
+
+# --- what is looked at ----------------------------------------------------------------------------------------
+
+
+def fen(shown: dict[str, Any], *names: str) -> list[int]:
+    """Return these amounts of what the portal is shown."""
+    return [shown[name]["amount"] for name in names]
+
+
+async def scan(database: Database) -> int:
+    return await Scanner(database, Deadlines()).scan()
+
+
+async def let_pass(database: Database) -> None:
+    """Let every deadline that is set have passed a second ago."""
+    async with database.transaction() as connection:
+        for table in ("applications", "claims"):
+            await connection.execute(
+                text(f"UPDATE {table} SET due_at = now() - interval '1 second' WHERE due_at IS NOT NULL")
+            )
+
+
+async def timeline(portal: Portal, created: dict[str, Any]) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = (
+        await portal.client.get(f"/v1/applications/{created['application_id']}/timeline")
+    ).json()["items"]
+    return lines
+
+
+def within(waiting: dict[str, Any]) -> timedelta:
+    return datetime.fromisoformat(waiting["due"]) - datetime.fromisoformat(waiting["since"])

@@ -21,35 +21,21 @@ from contracts.money import Money
 from contracts.policy import Clocks, Deadline
 from intake.clocks import Deadlines, Subject
 from kit.clocks import Scanner
-from kit.database import Database
-from tests.intake.scenes import USCC, Portal, approval_of, names_of, payable_of, publish_policy
+from tests.intake.scenes import (
+    USCC,
+    Portal,
+    approval_of,
+    let_pass,
+    names_of,
+    payable_of,
+    publish_policy,
+    scan,
+    timeline,
+    within,
+)
 
 CLOCKS = Clocks()
 YEAR = timedelta(days=365)
-
-
-async def scan(database: Database) -> int:
-    return await Scanner(database, Deadlines()).scan()
-
-
-async def let_pass(database: Database) -> None:
-    """Let every deadline that is set have passed a second ago."""
-    async with database.transaction() as connection:
-        for table in ("applications", "claims"):
-            await connection.execute(
-                text(f"UPDATE {table} SET due_at = now() - interval '1 second' WHERE due_at IS NOT NULL")
-            )
-
-
-async def timeline(portal: Portal, created: dict[str, Any]) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = (
-        await portal.client.get(f"/v1/applications/{created['application_id']}/timeline")
-    ).json()["items"]
-    return lines
-
-
-def within(waiting: dict[str, Any]) -> timedelta:
-    return datetime.fromisoformat(waiting["due"]) - datetime.fromisoformat(waiting["since"])
 
 
 def review(created: dict[str, Any], holder: str) -> ReviewOpened:

@@ -84,6 +84,8 @@ def test_an_application_at_its_end_waits_for_nothing(status: str) -> None:
         ("verifying", None, "instruction"),
         ("payable", "instructed", "payment"),
         ("payable", "returned", "account"),
+        ("payable", "held", "release"),
+        ("payable", "settled", None),
         ("paid", "settled", None),
         ("rejected", None, None),
         ("withdrawn", None, None),

@@ -19,6 +19,7 @@ from contracts.events import (
     Balances,
     ClaimPaid,
     ClaimSubmitted,
+    EnvelopeSet,
     Event,
     PaymentInstructed,
     PolicyPublished,
@@ -55,9 +56,9 @@ class Ledger:
         self.balances = {"available": 0, "committed": 0, "obligated": 0, "disbursed": 0}
 
     def post(self, source: str, target: Any, amount: int, *, minutes: float = 0, **details: Any) -> TransferPosted:
-        if source != "appropriated":
-            self.balances[source] -= amount
-        self.balances[target] += amount
+        for state, change in ((source, -amount), (target, amount)):
+            if state != "appropriated":
+                self.balances[state] += change
         self.version += 1
         known: dict[str, Any] = {"scheme": SCHEME, "district": DISTRICT, "reason": "test", **details}
         transfer = TransferPosted(
@@ -80,6 +81,23 @@ class Ledger:
 
     def open(self, amount: int = 450_000_000_000) -> TransferPosted:
         return self.post("appropriated", "available", amount, scheme=None, district=None, reason="pool.opened")
+
+    def lower(self, amount: int, *, minutes: float = 0) -> TransferPosted:
+        """An order of two persons takes back a part of the appropriation."""
+        return self.post("available", "appropriated", amount, minutes=minutes, scheme=None, district=None)
+
+    def raise_by(self, amount: int, *, minutes: float = 0) -> TransferPosted:
+        return self.post("appropriated", "available", amount, minutes=minutes, scheme=None, district=None)
+
+    def set_envelope(self, amount: int, *, year: int = 2026, scheme: str = SCHEME, minutes: float = 0) -> EnvelopeSet:
+        return EnvelopeSet(
+            occurred_at=at(minutes),
+            pool=self.pool,
+            scheme=scheme,
+            fiscal_year=year,
+            appropriated=Money(amount),
+            reason="supplement agreed by the finance bureau",
+        )
 
 
 class Case:
@@ -168,7 +186,9 @@ class Case:
             **self._about(minutes), **self._claim(number), district=DISTRICT, invoices=(), submitted_at=at(minutes)
         )
 
-    def instructed(self, number: int = 1, minutes: float = 4, amount: int = 12_345_678) -> PaymentInstructed:
+    def instructed(
+        self, number: int = 1, minutes: float = 4, amount: int = 12_345_678, attempt: int = 1
+    ) -> PaymentInstructed:
         payment_id = identifier("payment", self.number, number)
         return PaymentInstructed(
             **self._about(minutes),
@@ -180,6 +200,7 @@ class Case:
             end_to_end_id=payment_id.hex,
             purpose=self.scheme,
             instructed_at=at(minutes),
+            attempt=attempt,
         )
 
     def paid(self, number: int = 1, minutes: float = 5, amount: int = 12_345_678) -> ClaimPaid:

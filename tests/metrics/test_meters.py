@@ -11,7 +11,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from metrics import meters
 from metrics.programme import Programme
-from metrics.projection import Envelope
 from metrics.rules.books import Pool
 from metrics.rules.forecast import Pace
 from metrics.snapshot import Snapshot
@@ -27,7 +26,7 @@ def snapshot(**figures: Any) -> Snapshot:
         "scheme_balances": {},
         "disbursed": {},
         "tallies": {},
-        "envelopes": [],
+        "envelopes": {},
         "used": {},
         "paces": {},
         "last_event_at": None,
@@ -63,8 +62,7 @@ def test_an_unreadable_projection_shows_no_figures() -> None:
 
 
 def test_an_envelope_is_what_this_years_awards_left() -> None:
-    envelopes = [Envelope(SCHEME, "2026.1", 1_000_00), Envelope("opc-community", "2026.1", None)]
-    found = samples(snapshot(envelopes=envelopes, used={SCHEME: 999_99}))
+    found = samples(snapshot(envelopes={SCHEME: 1_000_00}, used={SCHEME: 999_99, "opc-community": 5}))
     assert found[("drawdown_envelope_remaining_yuan", (("scheme", SCHEME),))] == 0.01
     assert len([name for name, _ in found if name == "drawdown_envelope_remaining_yuan"]) == 1
 

@@ -1,6 +1,7 @@
 """The projection over real Kafka: sent twice, read in any order, rebuilt from the topics, always the same figures."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -78,7 +79,8 @@ async def test_a_rebuilt_projection_shows_the_same_figures(
 ) -> None:
     scheme = f"replay-{uuid4().hex[:8]}"
     ledger = Ledger(f"pool-{uuid4().hex[:8]}")
-    told: list[Event] = [policy(scheme), ledger.open()]
+    this_year = datetime.now(SHENZHEN).year
+    told: list[Event] = [policy(scheme), ledger.open(), ledger.set_envelope(7_000, year=this_year, scheme=scheme)]
     for number in range(COMPANIES):
         told += one_paid_case(ledger, Case(uuid4().int, scheme), minutes=number)
     records = [broker.record_of(event) for event in told]
@@ -92,6 +94,7 @@ async def test_a_rebuilt_projection_shows_the_same_figures(
     [pool] = first.pools
     assert (pool.disbursed, pool.imbalance, pool.breaks) == (COMPANIES * 12_345_678, 0, 0)
     assert first.tallies[("status", scheme, "awarded")] == COMPANIES
+    assert first.envelopes == {scheme: 7_000}
 
 
 async def test_the_lag_of_a_dead_consumer_shows(kafka: Kafka, ends: Offsets) -> None:

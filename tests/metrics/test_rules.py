@@ -128,6 +128,22 @@ def test_replay_keeps_the_books_balanced() -> None:
     assert (pool.appropriated, pool.imbalance) == (1_000, 0)
 
 
+def test_an_appropriation_that_is_lowered_and_raised_again_stays_balanced() -> None:
+    pool, ledger = opened()
+    books.replay(pool, ledger.post("available", "committed", 600))
+    books.replay(pool, ledger.lower(300))
+    assert (pool.appropriated, pool.available, pool.committed, pool.imbalance) == (700, 100, 600, 0)
+    books.replay(pool, ledger.raise_by(250))
+    assert (pool.appropriated, pool.available, pool.committed, pool.imbalance) == (950, 350, 600, 0)
+
+
+def test_a_lowering_that_is_missing_shows_as_imbalance() -> None:
+    pool, ledger = opened()
+    ledger.lower(300)
+    books.replay(pool, ledger.post("available", "committed", 70))
+    assert pool.imbalance == 600  # 300 fen too many are available, and 300 too many appropriated
+
+
 def test_a_first_transfer_begins_the_chain() -> None:
     assert books.flaw(Pool(pool=POOL), Ledger().open()) is None
 
@@ -185,6 +201,8 @@ def test_an_unknown_state_is_refused() -> None:
 def test_an_appropriation_moves_nothing_inside_the_pool() -> None:
     ledger = Ledger()
     assert not list(books.legs(ledger.open()))
+    assert not list(books.legs(ledger.lower(3)))
+    assert not list(books.legs(ledger.raise_by(2)))
     assert list(books.legs(ledger.post("available", "committed", 7))) == [("available", -7), ("committed", 7)]
 
 

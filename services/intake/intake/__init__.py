@@ -3,5 +3,5 @@
 I decide whether what comes in is complete and allowed at this moment; on its merits others decide. I own the
 applications, claims, invoices and timelines as the portal sees them, with what each waits for and until when. I let
 a draft lapse that nobody submits. I tell of submissions and withdrawals (``intake.applications``) and hear policies,
-decisions and awards, which keep the stored state up to date.
+decisions, awards and demands to pay back, which keep the stored state up to date.
 """

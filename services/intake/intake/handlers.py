@@ -1,7 +1,8 @@
 """What intake does when others have decided: one function per event, which keeps the portal's stored state true.
 
-Decisions and awards come on two topics, whose order between them is not given. So each event only adds the fact that
-it carries, and ``rules.status_of`` says what all facts amount to.
+Decisions, awards and demands come on three topics, whose order between them is not given. So each event only adds the
+fact that it carries, and ``rules.status_of`` says what all facts amount to. Of applications here, of awards and claims
+in ``awards`` and ``claims``; the map is at the foot.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +14,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.codec import to_builtins
 from contracts.events import (
     ApplicationApproved,
+    ApplicationEvent,
     ApplicationRejected,
     ApplicationWaitlisted,
-    AwardEnded,
+    AwardClosed,
+    AwardExpired,
+    AwardExpiryAnnounced,
     AwardIssued,
+    AwardRecovered,
     AwardRefused,
     AwardRevoked,
+    ClaimCancelled,
     ClaimEvent,
+    ClaimInstructed,
     ClaimPaid,
     ClaimPayable,
     ClaimRefused,
@@ -28,12 +35,13 @@ from contracts.events import (
     ClaimVerified,
     Event,
     PolicyPublished,
+    RecoveryClosed,
+    RecoveryDemanded,
     ReviewOpened,
 )
-from intake import rules
+from intake import awards, claims
 from intake.desk import Desk
-from intake.records import Application, Claim
-from kit.errors import PermanentError
+from intake.heard import application_of, changed
 from kit.messages import Message
 from kit.outbox import Announcements
 
@@ -43,7 +51,9 @@ async def handle(connection: AsyncConnection, messages: Sequence[Message], now: 
     desk = Desk(now)
     events = [message.data for message in messages]
     await desk.load_policies(connection)
-    await desk.load_applications(connection, [found for event in events if (found := _application_id(event))])
+    await desk.load_applications(
+        connection, [event.application_id for event in events if isinstance(event, ApplicationEvent)]
+    )
     await desk.load_claims(connection, [event.claim_id for event in events if isinstance(event, ClaimEvent)])
     for event in events:
         SUBSCRIPTIONS[type(event)](desk, event)
@@ -75,9 +85,9 @@ def on_application_rejected(desk: Desk, event: ApplicationRejected) -> None:
 
 
 def _decide(desk: Desk, event: ApplicationApproved | ApplicationRejected, decision: dict[str, Any]) -> None:
-    application = _application(desk, event)
+    application = application_of(desk, event)
     application.decision = {**decision, "decided_at": event.occurred_at}
-    _changed(desk, application, event)
+    changed(desk, application, event)
 
 
 def on_review_opened(desk: Desk, event: ReviewOpened) -> None:
@@ -87,8 +97,9 @@ def on_review_opened(desk: Desk, event: ReviewOpened) -> None:
 
 
 def on_application_waitlisted(desk: Desk, event: ApplicationWaitlisted) -> None:
-    """Show that it waits in line for money."""
-    _progress(desk, event, "waitlisted", {"short_of": event.short_of, "since": event.occurred_at})
+    """Show that it waits in line for money, or until the pool's books have been checked."""
+    fact = {"short_of": event.short_of, "on_hold": event.on_hold, "since": event.occurred_at}
+    _progress(desk, event, "waitlisted", fact)
 
 
 def on_award_refused(desk: Desk, event: AwardRefused) -> None:
@@ -97,131 +108,12 @@ def on_award_refused(desk: Desk, event: AwardRefused) -> None:
 
 
 def _progress(desk: Desk, event: Any, name: str, fact: dict[str, Any]) -> None:
-    application = _application(desk, event)
+    application = application_of(desk, event)
     application.progress = {**application.progress, name: fact}
-    _changed(desk, application, event)
+    changed(desk, application, event)
 
 
-def on_award_issued(desk: Desk, event: AwardIssued) -> None:
-    """Show the award and its voucher code."""
-    application = _application(desk, event)
-    application.award_id, application.voucher_code = event.award_id, event.voucher_code
-    application.award = {
-        "award_id": event.award_id,
-        "kind": event.kind,
-        "voucher_code": event.voucher_code,
-        "awarded": event.awarded.amount,
-        "limited_by": event.limited_by,
-        "claimed": 0,
-        "paid": 0,
-        "rest": event.awarded.amount,
-        "valid_from": event.valid_from,
-        "valid_until": event.valid_until,
-        "issued_at": event.occurred_at,
-        "status": "active",
-    }
-    _changed(desk, application, event, awarded=event.awarded.amount, limited_by=event.limited_by)
-
-
-def on_award_revoked(desk: Desk, event: AwardEnded) -> None:
-    """Show that the award has ended and nothing is left of it."""
-    application = _application(desk, event)
-    application.award = {**_award(application), "status": "revoked", "rest": 0}
-    _changed(desk, application, event, released=event.released.amount)
-
-
-# --- claims -----------------------------------------------------------------------------------------------
-
-
-def on_claim_verified(desk: Desk, event: ClaimVerified) -> None:
-    """Show the verified expense."""
-    claim = _claim(desk, event)
-    claim.eligible = event.eligible.amount
-    _advance(desk, claim, event, "verifying", eligible=event.eligible.amount)
-
-
-def on_claim_rejected(desk: Desk, event: ClaimRejected) -> None:
-    """Show why a claim is not paid; its invoices never counted and may be used again."""
-    desk.released_claims.append(event.claim_id)
-    on_claim_refused(desk, event)
-
-
-def on_claim_refused(desk: Desk, event: ClaimRejected | ClaimRefused) -> None:
-    """Show why a claim is not paid. A refused one was verified: its invoices have counted (domain.md, rule 4)."""
-    claim = _claim(desk, event)
-    claim.reasons = to_builtins(event.reasons)
-    _advance(desk, claim, event, "rejected")
-
-
-def on_claim_payable(desk: Desk, event: ClaimPayable) -> None:
-    """Show what is paid, and what the award still holds."""
-    claim, application = _claim(desk, event), _application(desk, event)
-    claim.payable = event.payable.amount
-    claim.payment = {"payment_id": event.payment_id, "status": "instructed"}
-    award = _award(application)
-    application.award = {
-        **award,
-        "claimed": award["claimed"] + event.payable.amount,
-        "rest": event.rest.amount,
-        "status": "exhausted" if event.rest.amount == 0 else award["status"],
-    }
-    _advance(desk, claim, event, "payable", payable=event.payable.amount, limited_by=event.limited_by)
-
-
-def on_claim_paid(desk: Desk, event: ClaimPaid) -> None:
-    """Show that the bank has paid."""
-    claim, application = _claim(desk, event), _application(desk, event)
-    claim.payment = {"payment_id": event.payment_id, "status": "settled", "settled_at": event.settled_at}
-    award = _award(application)
-    application.award = {**award, "paid": award["paid"] + event.paid.amount}
-    _advance(desk, claim, event, "paid", paid=event.paid.amount)
-
-
-def on_claim_unpaid(desk: Desk, event: ClaimUnpaid) -> None:
-    """Show that the bank sent the payment back."""
-    claim = _claim(desk, event)
-    claim.payment = {"payment_id": event.payment_id, "status": "returned", "reason_code": event.reason_code}
-    _advance(desk, claim, event, claim.status, reason_code=event.reason_code)
-
-
-# --- what they share ----------------------------------------------------------------------------------------
-
-
-def _application_id(event: Event) -> Any:
-    return getattr(event, "application_id", None)
-
-
-def _application(desk: Desk, event: Any) -> Application:
-    application = desk.applications.get(event.application_id)
-    if application is None:
-        raise PermanentError(f"{event.TYPE} speaks of an application that intake never took in: {event.application_id}")
-    return application
-
-
-def _claim(desk: Desk, event: ClaimEvent) -> Claim:
-    claim = desk.claims.get(event.claim_id)
-    if claim is None:
-        raise PermanentError(f"{event.TYPE} speaks of a claim that intake never took in: {event.claim_id}")
-    return claim
-
-
-def _award(application: Application) -> dict[str, Any]:
-    if application.award is None:
-        raise PermanentError(f"the award of {application.application_id} is spoken of before it was issued")
-    return application.award
-
-
-def _changed(desk: Desk, application: Application, event: Any, **data: Any) -> None:
-    desk.change(application)
-    desk.note(application, event.TYPE, event.occurred_at, **data)
-
-
-def _advance(desk: Desk, claim: Claim, event: ClaimEvent, status: str, **data: Any) -> None:
-    claim.status = rules.claim_status(claim.status, status)
-    application = _application(desk, event)
-    desk.change(application, claim)
-    desk.note(application, event.TYPE, event.occurred_at, claim.claim_id, **data)
-
+# --- the map of the service: which event goes where ----------------------------------------------------------
 
 SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Desk, Any], None]]] = {
     PolicyPublished: on_policy_published,
@@ -229,13 +121,21 @@ SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Desk, Any], None]]] = {
     ApplicationRejected: on_application_rejected,
     ReviewOpened: on_review_opened,
     ApplicationWaitlisted: on_application_waitlisted,
-    AwardIssued: on_award_issued,
     AwardRefused: on_award_refused,
-    AwardRevoked: on_award_revoked,
-    ClaimVerified: on_claim_verified,
-    ClaimRejected: on_claim_rejected,
-    ClaimPayable: on_claim_payable,
-    ClaimPaid: on_claim_paid,
-    ClaimRefused: on_claim_refused,
-    ClaimUnpaid: on_claim_unpaid,
+    AwardIssued: awards.on_award_issued,
+    AwardExpiryAnnounced: awards.on_award_expiry_announced,
+    AwardExpired: awards.on_award_ended,
+    AwardRevoked: awards.on_award_ended,
+    AwardClosed: awards.on_award_ended,
+    AwardRecovered: awards.on_award_recovered,
+    RecoveryDemanded: awards.on_recovery_demanded,
+    RecoveryClosed: awards.on_recovery_closed,
+    ClaimVerified: claims.on_claim_verified,
+    ClaimRejected: claims.on_claim_rejected,
+    ClaimPayable: claims.on_claim_payable,
+    ClaimInstructed: claims.on_claim_instructed,
+    ClaimPaid: claims.on_claim_paid,
+    ClaimRefused: claims.on_claim_refused,
+    ClaimUnpaid: claims.on_claim_unpaid,
+    ClaimCancelled: claims.on_claim_cancelled,
 }

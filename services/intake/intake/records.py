@@ -1,19 +1,22 @@
 """The rows that a batch or a group of requests works on, as plain mutable records. Amounts are whole fen."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+
+# What an award is shown with from its beginning; one that was stored before these were there lacks them.
+NEW_AWARD: Final[dict[str, Any]] = {"released": 0, "recovered": 0, "expiry_announced_at": None}
 
 
 class Application(msgspec.Struct, kw_only=True):
     """An application as the portal sees it.
 
     ``body`` is what was sent (applicant, request, documents). ``progress`` holds what was heard of it: review,
-    waitlisted, refused, withdrawn, lapsed; ``decision`` and ``award`` are what the portal shows. ``version`` is the
-    ETag. ``waits_for`` names the clock that runs (``waits``), ``due_at`` its deadline, ``missed_at`` when it was found
-    to be over.
+    waitlisted, refused, withdrawn, lapsed; ``decision`` and ``award`` are what the portal shows, ``recoveries`` what
+    was heard of money that is asked back, by id (``intake.recoveries``). ``version`` is the ETag. ``waits_for`` names
+    the clock that runs (``waits``), ``due_at`` its deadline, ``missed_at`` when it was found to be over.
     """
 
     application_id: UUID
@@ -34,6 +37,7 @@ class Application(msgspec.Struct, kw_only=True):
     award: dict[str, Any] | None = None
     award_id: UUID | None = None
     voucher_code: str | None = None
+    recoveries: dict[str, Any] = {}
     happenings: int = 0
     waits_for: str | None = None
     waits_since: datetime | None = None
@@ -42,7 +46,10 @@ class Application(msgspec.Struct, kw_only=True):
 
 
 class Claim(msgspec.Struct, kw_only=True):
-    """A claim as the portal sees it. ``body`` is what was sent; its clock is kept as an application's."""
+    """A claim as the portal sees it. ``body`` is what was sent; its clock is kept as an application's.
+
+    ``netted`` is the part of ``payable`` that is kept back for what the company owes.
+    """
 
     claim_id: UUID
     application_id: UUID
@@ -54,6 +61,7 @@ class Claim(msgspec.Struct, kw_only=True):
     updated_at: datetime
     eligible: int | None = None
     payable: int | None = None
+    netted: int | None = None
     payment: dict[str, Any] | None = None
     reasons: list[dict[str, Any]] | None = None
     waits_for: str | None = None

@@ -43,6 +43,18 @@ def claim_status(before: str, heard: str) -> str:
     return heard if _CLAIM_RANK[heard] > _CLAIM_RANK[before] else before
 
 
+def has_ended(award_status: str) -> bool:
+    """Return whether an award with this status holds nothing any more, whatever comes back to it."""
+    return award_status not in ("active", "exhausted")
+
+
+def award_status(before: str, rest: int) -> str:
+    """Return the status of an award that now holds ``rest`` fen; one that has ended stays as it is."""
+    if has_ended(before):
+        return before
+    return "active" if rest else "exhausted"
+
+
 def current_policy(policies: list[Policy], now: datetime) -> Policy | None:
     """Return the policy in force, by the date where the programme is: of those in effect, the one that came last."""
     in_effect = [
@@ -86,11 +98,11 @@ def check_withdrawable(application: Application) -> None:
 def check_claimable(application: Application, policy: Policy, body: dict[str, Any], now: datetime) -> None:
     """Raise a Refusal unless a claim may be made against the application's award now."""
     award = application.award
-    if award is None or application.status != "awarded" or award["status"] not in ("active", "exhausted"):
+    if award is None or application.status != "awarded" or award["status"] in ("revoked", "closed"):
         raise Refusal(
             "award_not_active", "该支持已失效，不能申领。", "The award has ended: nothing can be claimed from it."
         )
-    if now >= datetime.fromisoformat(award["valid_until"]):
+    if award["status"] == "expired" or now >= datetime.fromisoformat(award["valid_until"]):
         raise Refusal("award_expired", "该支持已过有效期。", f"The award was valid until {award['valid_until']}.")
     if award["rest"] == 0:
         raise Refusal("award_exhausted", "该支持额度已全部用完。", "The award is used up: its rest is 0.")

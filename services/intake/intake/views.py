@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from contracts.codec import to_builtins
 from contracts.policy import Policy
-from intake import waits
-from intake.records import Application, Claim, Happening
+from intake import recoveries, waits
+from intake.records import NEW_AWARD, Application, Claim, Happening
+from intake.recoveries import Recovery
 
-_AWARD_MONEY: Final = ("awarded", "claimed", "paid", "rest")
+_AWARD_MONEY: Final = ("awarded", "claimed", "paid", "rest", "released", "recovered", "outstanding")
 
 
 def application(record: Application, claims: Iterable[Claim]) -> dict[str, Any]:
@@ -31,6 +32,7 @@ def application(record: Application, claims: Iterable[Claim]) -> dict[str, Any]:
         "decision": _decision(record),
         "award": award(record),
         "claims": [claim(found) for found in claims],
+        "recoveries": [recovery(demand) for demand in recoveries.demanded(record)],
     }
 
 
@@ -38,7 +40,8 @@ def award(record: Application) -> dict[str, Any] | None:
     """Return the award of an application, or None."""
     if record.award is None:
         return None
-    return {name: money(value) if name in _AWARD_MONEY else value for name, value in record.award.items()}
+    shown = NEW_AWARD | record.award | {"outstanding": recoveries.outstanding(record)}
+    return {name: money(value) if name in _AWARD_MONEY else value for name, value in shown.items()}
 
 
 def claim(record: Claim) -> dict[str, Any]:
@@ -53,9 +56,26 @@ def claim(record: Claim) -> dict[str, Any]:
         "submitted_at": record.submitted_at,
         "eligible": money(record.eligible),
         "payable": money(record.payable),
+        "netted": money(record.netted),
         "payment": record.payment,
         "waiting_for": _wait(wait, record) if (wait := waits.of_claim(record)) else None,
         "reasons": record.reasons or [],
+    }
+
+
+def recovery(demand: Recovery) -> dict[str, Any]:
+    """Return a demand to pay money back. What came back (``received``) includes what was ``netted``."""
+    return {
+        "recovery_id": demand.recovery_id,
+        "award_id": demand.award_id,
+        "money": money(demand.money),
+        "reason": demand.reason,
+        "due_at": demand.due_at,
+        "status": demand.status,
+        "received": money(demand.received),
+        "netted": money(demand.netted),
+        "written_off": money(demand.written_off),
+        "outstanding": money(demand.outstanding),
     }
 
 
@@ -100,7 +120,10 @@ def _waiting_for(record: Application) -> dict[str, Any] | None:
             review = record.progress["review"]
             return waiting | {"who": review["holder"], "what": review["what"]}
         case waits.MONEY:
-            return waiting | {"short_of": record.progress["waitlisted"]["short_of"]}
+            waitlisted = record.progress["waitlisted"]
+            return waiting | {"short_of": waitlisted["short_of"], "on_hold": waitlisted.get("on_hold", False)}
+        case waits.RECOVERY:
+            return waiting | {"outstanding": money(recoveries.outstanding(record))}
         case _:
             return waiting
 

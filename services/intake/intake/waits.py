@@ -11,15 +11,20 @@ import msgspec
 
 from contracts.common import Text
 from contracts.policy import Clocks
+from intake import recoveries
 from intake.records import Application, Claim
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """One kind of wait: the clock of the policy that runs (``money`` has none), who acts, and what is said of it."""
+    """One kind of wait: the clock of the policy that runs (``money`` has none), who acts, and what is said of it.
+
+    ``due_at`` is the deadline where the one who asks has set it; else it follows from the policy.
+    """
 
     kind: str
     who: str
     what: Text
+    due_at: datetime | None = None
 
 
 class Waiting(Protocol):
@@ -32,6 +37,7 @@ class Waiting(Protocol):
 
 
 MONEY: Final = "money"
+RECOVERY: Final = "recovery"
 
 _OF_APPLICATIONS: Final = {
     "draft": Wait("draft", "applicant", Text("申请尚未提交", "The draft has not been submitted")),
@@ -48,6 +54,17 @@ _OF_APPLICATIONS: Final = {
         ),
     ),
 }
+_ON_HOLD: Final = Wait(
+    MONEY,
+    "disbursement",
+    Text(
+        "资金池账目正在核对，核对完成后按提交时间办理，无固定期限",
+        "The pool's books are being checked; after that it goes on in the order of submission; there is no deadline",
+    ),
+)
+_RECOVERY: Final = Wait(
+    RECOVERY, "applicant", Text("须退还已拨付的款项", "Money that was paid out has to be paid back")
+)
 _VERIFICATION: Final = Wait("verification", "eligibility", Text("等待核验", "Waits to be verified"))
 _INSTRUCTION: Final = Wait("instruction", "disbursement", Text("等待付款指令", "Waits for its payment instruction"))
 _PAYMENT: Final = Wait("payment", "finance", Text("等待付款结果", "Waits for the outcome of its payment"))
@@ -56,12 +73,26 @@ _ACCOUNT: Final = Wait(
     "finance",
     Text("款项被银行退回，等待更正收款账户", "The bank sent the payment back: waits for a corrected account"),
 )
+_RELEASE: Final = Wait(
+    "release",
+    "finance",
+    Text(
+        "付款暂缓：正在核实收款账户或复核付款",
+        "The payment is held: its account is being verified, or it waits for its release",
+    ),
+)
+_OF_PAYMENTS: Final = {"instructed": _PAYMENT, "held": _RELEASE, "returned": _ACCOUNT}
 
 KINDS: Final = Clocks.__struct_fields__
 
 
 def of_application(application: Application) -> Wait | None:
     """Return what an application waits for, or None when it waits for nothing."""
+    if application.status == "waitlisted" and application.progress.get("waitlisted", {}).get("on_hold"):
+        return _ON_HOLD
+    if application.status == "awarded" and (demands := recoveries.open_demands(application)):
+        first = min((demand.due_at for demand in demands if demand.due_at is not None), default=None)
+        return msgspec.structs.replace(_RECOVERY, due_at=first)
     return _OF_APPLICATIONS.get(application.status)
 
 
@@ -73,21 +104,20 @@ def of_claim(claim: Claim) -> Wait | None:
         case "verifying":
             return _INSTRUCTION
         case "payable":
-            returned = claim.payment is not None and claim.payment["status"] == "returned"
-            return _ACCOUNT if returned else _PAYMENT
+            return _OF_PAYMENTS.get(claim.payment["status"]) if claim.payment else _PAYMENT
         case _:
             return None
 
 
 def follow(record: Waiting, wait: Wait | None, clocks: Clocks, now: datetime) -> None:
     """Let the record's clock be that of ``wait``: one that runs for it already goes on, any other is stopped."""
-    kind = wait.kind if wait else None
-    if kind == record.waits_for:
+    kind, due_at = (wait.kind, wait.due_at) if wait else (None, None)
+    if kind == record.waits_for and due_at in (None, record.due_at):
         return
     deadline = getattr(clocks, kind) if kind in KINDS else None
     record.waits_for, record.missed_at = kind, None
     record.waits_since = now if kind else None
-    record.due_at = now + deadline.within if deadline else None
+    record.due_at = due_at or (now + deadline.within if deadline else None)
 
 
 def begin_anew(record: Waiting) -> None:

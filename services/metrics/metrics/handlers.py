@@ -26,6 +26,7 @@ from contracts.events import (
     ClaimSubmitted,
     ClarificationAnswered,
     ClarificationRequested,
+    EnvelopeSet,
     Event,
     PaymentInstructed,
     PolicyPublished,
@@ -84,8 +85,13 @@ def on_transfer_posted(projection: Projection, event: TransferPosted) -> None:
         log.error("pool_imbalanced", pool=event.pool, version=event.version, imbalance_fen=pool.imbalance)
 
 
+def on_envelope_set(projection: Projection, event: EnvelopeSet) -> None:
+    """Keep what was last set for the scheme and year; the order of these events is that of the pool."""
+    projection.envelope_years[(event.scheme, event.fiscal_year)] = event.appropriated.amount
+
+
 def on_policy_published(projection: Projection, event: PolicyPublished) -> None:
-    """Keep the envelope of the policy as last published."""
+    """Keep the envelope of the policy as last published: it counts until disbursement has set the year's."""
     amount = event.policy.envelope.amount if event.policy.envelope is not None else None
     projection.envelopes[event.scheme] = Envelope(event.scheme, event.policy_version, amount)
 
@@ -212,4 +218,5 @@ SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Projection, Any], None]]] = {
     ClaimPaid: on_claim_paid,
     PaymentInstructed: on_payment_instructed,
     TransferPosted: on_transfer_posted,
+    EnvelopeSet: on_envelope_set,
 }

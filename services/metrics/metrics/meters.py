@@ -116,11 +116,7 @@ def _schemes(snapshot: Snapshot) -> Iterator[Metric]:
         "drawdown_envelope_remaining_yuan",
         "What the scheme may still commit in this fiscal year; absent for a scheme without an envelope",
         ("scheme",),
-        (
-            ((each.scheme,), yuan(each.envelope - snapshot.used.get(each.scheme, 0)))
-            for each in snapshot.envelopes
-            if each.envelope is not None
-        ),
+        (((scheme,), yuan(envelope - snapshot.used.get(scheme, 0))) for scheme, envelope in snapshot.envelopes.items()),
     )
     yield _gauge(
         "drawdown_disbursed_yuan",

@@ -19,12 +19,17 @@ from metrics.rules.tallies import Tally
 
 SchemeBalance = tuple[str, str, int, str]
 """(pool, scheme, fiscal year of the award, state)"""
+EnvelopeYear = tuple[str, int]
+"""(scheme, fiscal year)"""
 Flow = tuple[str, str, str, date, str]
 """(pool, scheme, district, day, state)"""
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """What a scheme may commit in a fiscal year (fen), by its policy as last published; None without a limit."""
+    """What a scheme may commit in a fiscal year (fen), by its policy as last published; None without a limit.
+
+    It holds for years for which disbursement has set nothing yet (``Projection.envelope_years``).
+    """
 
     scheme: str
     policy_version: str
@@ -41,6 +46,7 @@ class Projection:
         self.claims: dict[UUID, Claim] = {}
         self.award_years: dict[UUID, int] = {}
         self.envelopes: dict[str, Envelope] = {}
+        self.envelope_years: dict[EnvelopeYear, int] = {}
         self.scheme_balances: Counter[SchemeBalance] = Counter()
         self.flows: Counter[Flow] = Counter()
         self.last_event_at: dict[str, datetime] = {}

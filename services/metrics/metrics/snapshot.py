@@ -9,12 +9,11 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from metrics.projection import Envelope
 from metrics.rules import books, forecast
 from metrics.rules.books import Pool
 from metrics.rules.forecast import Pace
 from metrics.rules.tallies import Tally
-from metrics.tables import envelopes, flows, pools, progress, scheme_balances, tallies
+from metrics.tables import envelope_years, envelopes, flows, pools, progress, scheme_balances, tallies
 
 By = Literal["scheme", "district", "month"]
 
@@ -29,7 +28,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     disbursed: Mapping[tuple[str, str, str], int]
     """by (pool, scheme, district)"""
     tallies: Mapping[Tally, int]
-    envelopes: Sequence[Envelope]
+    envelopes: Mapping[str, int]
+    """by scheme: what it may commit in this fiscal year; a scheme without a limit is not in it"""
     used: Mapping[str, int]
     """by scheme: what awards of this fiscal year hold or have paid"""
     paces: Mapping[str, Pace]
@@ -53,7 +53,7 @@ async def read(connection: AsyncConnection, calendar: ZoneInfo) -> Snapshot:
         scheme_balances=await _scheme_balances(connection),
         disbursed=await _disbursed(connection),
         tallies=await read_tallies(connection),
-        envelopes=[Envelope(**row) for row in (await connection.execute(select(envelopes))).mappings()],
+        envelopes=await _envelopes(connection, books.year_of(local)),
         used=await _used(connection, books.year_of(local)),
         paces=await _paces(connection, local.date()),
         last_event_at=(await connection.execute(select(func.max(progress.c.last_event_at)))).scalar_one(),
@@ -115,6 +115,14 @@ async def _disbursed(connection: AsyncConnection) -> dict[tuple[str, str, str], 
     query = select(*labels, func.sum(flows.c.amount).label("amount")).where(flows.c.state == "disbursed")
     rows = await connection.execute(query.group_by(*labels).order_by(*labels))
     return {(row.pool, row.scheme, row.district): int(row.amount) for row in rows}
+
+
+async def _envelopes(connection: AsyncConnection, year: int) -> dict[str, int]:
+    """Take what disbursement has set for the year, and the policy's envelope for a scheme of which it has set none."""
+    of_policies = await connection.execute(select(envelopes).where(envelopes.c.envelope.is_not(None)))
+    of_year = await connection.execute(select(envelope_years).where(envelope_years.c.fiscal_year == year))
+    published = {row.scheme: row.envelope for row in of_policies}
+    return published | {row.scheme: row.appropriated for row in of_year}
 
 
 async def _used(connection: AsyncConnection, year: int) -> dict[str, int]:

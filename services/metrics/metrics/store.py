@@ -20,6 +20,7 @@ from metrics.tables import (
     applications,
     award_years,
     claims,
+    envelope_years,
     envelopes,
     flows,
     pools,
@@ -72,7 +73,9 @@ def _locking(table: Table) -> ReturningInsert[Any]:
 
 
 _LOCKING: Final = {table: _locking(table) for table in (applications, claims, pools)}
-_STORING: Final = {table: _storing(table) for table in (applications, claims, pools, award_years, envelopes)}
+_STORING: Final = {
+    table: _storing(table) for table in (applications, claims, pools, award_years, envelopes, envelope_years)
+}
 _ADDING: Final = {table: _adding(table) for table in (tallies, scheme_balances, flows)}
 _PROGRESS: Final = _insert(progress)
 _ADVANCING: Final = _PROGRESS.on_conflict_do_update(
@@ -120,6 +123,8 @@ async def store(connection: AsyncConnection, projection: Projection) -> None:
     await _store(connection, _STORING[pools], pools, projection.pools.values())
     await _put(connection, _STORING[award_years], award_years, projection.award_years.items())
     await _store(connection, _STORING[envelopes], envelopes, projection.envelopes.values())
+    years = [(*key, amount) for key, amount in projection.envelope_years.items()]
+    await _put(connection, _STORING[envelope_years], envelope_years, years)
     for table, changes in (
         (tallies, projection.tallies()),
         (scheme_balances, projection.scheme_balances),

@@ -78,6 +78,15 @@ envelopes: Final = Table(
     Column("envelope", BigInteger),
 )
 
+envelope_years: Final = Table(
+    "envelope_years",
+    metadata,
+    Column("scheme", Text, nullable=False),
+    Column("fiscal_year", Integer, nullable=False),
+    Column("appropriated", BigInteger, nullable=False),
+    PrimaryKeyConstraint("scheme", "fiscal_year"),
+)
+
 progress: Final = Table(
     "progress",
     metadata,

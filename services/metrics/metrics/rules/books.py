@@ -78,17 +78,22 @@ def replay(pool: Pool, transfer: TransferPosted) -> None:
     amount = transfer.money.amount
     if transfer.source not in (APPROPRIATED, *STATES):
         raise ValueError(f"transfer {transfer.transfer_id} comes from the unknown state {transfer.source!r}")
-    change = amount if transfer.source == APPROPRIATED else -amount
-    setattr(pool, transfer.source, getattr(pool, transfer.source) + change)
-    setattr(pool, transfer.to, getattr(pool, transfer.to) + amount)
+    _add(pool, transfer.source, -amount)
+    _add(pool, transfer.to, amount)
     for state in STATES:
         setattr(pool, f"carried_{state}", getattr(transfer.balances, state))
     pool.version, pool.hash = transfer.version, transfer.hash
 
 
+def _add(pool: Pool, state: str, amount: int) -> None:
+    """Add fen to a state. ``appropriated`` is none: it counts what came from outside, less what went back there."""
+    change = -amount if state == APPROPRIATED else amount
+    setattr(pool, state, getattr(pool, state) + change)
+
+
 def legs(transfer: TransferPosted) -> Iterator[tuple[str, int]]:
-    """Yield (state, signed fen) for what moved inside the pool; an appropriation comes from outside and yields none."""
-    if transfer.source != APPROPRIATED:
+    """Yield (state, signed fen) for what moved inside the pool; a change of its appropriation yields none."""
+    if APPROPRIATED not in (transfer.source, transfer.to):
         yield transfer.source, -transfer.money.amount
         yield transfer.to, transfer.money.amount
 
