@@ -150,7 +150,7 @@ class ClaimRefused(ClaimEvent, frozen=True, kw_only=True):
 
 
 class ClaimUnpaid(ClaimEvent, frozen=True, kw_only=True):
-    """The bank returned this claim's payment, or finance rejected its account; the money stays obligated until it acts."""
+    """The bank returned this claim's payment, or finance rejected its account. The money stays obligated meanwhile."""
 
     TYPE: ClassVar[str] = "claim.unpaid"
 
