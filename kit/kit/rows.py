@@ -1,13 +1,27 @@
-"""Writing many rows in one statement: inserts that fail loudly on what exists, updates by primary key."""
+"""Writing many rows in one statement: inserts that fail loudly on what exists, updates by primary key.
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+Inserts are binary COPY: nothing is written as text or parsed again, and rows are appended by the page. An update takes
+one array per column, so that its text depends on the columns alone and stays prepared, however many rows there are.
+What was measured, beside other ways: docs/decisions/0010.
+"""
 
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final, NoReturn
+
+import asyncpg
 import msgspec
-from sqlalchemy import Table, bindparam, insert
+from sqlalchemy import ARRAY, Column, Dialect, Table, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kit.database import to_json
+
 Row = dict[str, Any]
+Processor = Callable[[Any], Any]
+
+_FEWEST_COPIED: Final = 2  # one row alone costs a tenth more by COPY, two already cost less
+_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 def rows_of(records: Iterable[msgspec.Struct]) -> list[Row]:
@@ -16,17 +30,125 @@ def rows_of(records: Iterable[msgspec.Struct]) -> list[Row]:
 
 
 async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
-    """Insert rows, all or none; an IntegrityError says that one of them was there already."""
-    if rows:
-        await connection.execute(insert(table), rows)
+    """Insert rows, all or none; an IntegrityError says that one of them was there already.
+
+    All rows have the same columns. Those that they leave out get the default that the server has for them.
+    """
+    if len(rows) < _FEWEST_COPIED:
+        if rows:
+            await connection.execute(insert(table), rows)
+        return
+    names = tuple(rows[0])
+    columns = _columns(table, rows, _processors(connection.dialect, table, names))
+    driver = await _driver(connection)
+    try:
+        await driver.copy_records_to_table(table.name, columns=names, records=zip(*columns, strict=True))
+    except _DRIVER_ERRORS as error:
+        await _raise_as_sqlalchemy_would(connection, driver, error, f"COPY {table.name} ({', '.join(names)})")
 
 
 async def update_rows(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
-    """Update rows, all columns by primary key. The rows must have been loaded under a lock."""
+    """Update the columns that the rows name, by primary key. The rows must have been loaded under a lock.
+
+    All rows have the same columns. Raises LookupError when a row is not there, or is given twice.
+    """
     if not rows:
         return
-    keys = {column.name for column in table.primary_key}
-    found = [table.c[name] == bindparam(f"new_{name}") for name in sorted(keys)]
-    changes: Row = {name: bindparam(f"new_{name}") for name in rows[0] if name not in keys}
-    values = [{f"new_{name}": value for name, value in row.items()} for row in rows]
-    await connection.execute(table.update().where(*found).values(changes), values)
+    names = tuple(rows[0])
+    columns = _columns(table, rows, _processors(connection.dialect, table, names, lists=to_json))
+    statement = _update(connection.dialect, table, names)
+    updated = (await connection.exec_driver_sql(statement, (*columns, len(rows)))).rowcount
+    if updated != len(rows):
+        raise LookupError(f"of {len(rows)} rows of {table.name} that were to be updated, {updated} were found")
+
+
+# --- values: one list per column, each value as the driver takes it -----------------------------------------
+
+
+def _columns(table: Table, rows: Sequence[Row], processors: Sequence[Processor | None]) -> list[list[Any]]:
+    names = list(rows[0])
+    if any(len(row) != len(names) for row in rows):
+        raise ValueError(f"the rows for {table.name} must have the same columns: {', '.join(names)}")
+    columns = [[row[name] for row in rows] for name in names]
+    return [
+        column if process is None else [process(value) for value in column]
+        for column, process in zip(columns, processors, strict=True)
+    ]
+
+
+@lru_cache(maxsize=256)
+def _processors(
+    dialect: Dialect, table: Table, names: tuple[str, ...], *, lists: Processor | None = None
+) -> tuple[Processor | None, ...]:
+    """Return what SQLAlchemy does to a value of each column (JSON becomes text); ``lists`` stands in for lists."""
+    types = [table.c[name].type for name in names]
+    return tuple(
+        lists if lists and isinstance(kind, ARRAY) else kind.dialect_impl(dialect).bind_processor(dialect)
+        for kind in types
+    )
+
+
+# --- the update's text ---------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _update(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
+    """Return the statement, whose last parameter is the number of rows.
+
+    That LIMIT takes nothing away. It makes PostgreSQL expect few rows, so that the plan, which is kept, looks each row
+    up by its key. Without it, a plan made while a table is small reads the whole table, long after it has grown.
+    """
+    quote = dialect.identifier_preparer.quote
+    arrays = ", ".join(f"CAST(${i} AS {_sent(table.c[name], dialect)}[])" for i, name in enumerate(names, 1))
+    keys = [column.name for column in table.primary_key]
+    changes = ", ".join(f"{quote(name)} = {_received(table.c[name], dialect)}" for name in names if name not in keys)
+    found = " AND ".join(f"stored.{quote(name)} = given.{quote(name)}" for name in keys)
+    return (
+        f"UPDATE {quote(table.name)} AS stored SET {changes} "  # noqa: S608  # our own tables' names, quoted
+        f"FROM (SELECT * FROM unnest({arrays}) LIMIT ${len(names) + 1}) AS given({', '.join(map(quote, names))}) "
+        f"WHERE {found}"
+    )
+
+
+def _sent(column: Column[Any], dialect: Dialect) -> str:
+    """Return the type in which a value travels. A list goes as JSON, because ``unnest`` would take it apart."""
+    return "JSONB" if isinstance(column.type, ARRAY) else column.type.compile(dialect)
+
+
+def _received(column: Column[Any], dialect: Dialect) -> str:
+    value = f"given.{dialect.identifier_preparer.quote(column.name)}"
+    if not isinstance(column.type, ARRAY):
+        return value
+    kind = column.type.compile(dialect)
+    return f"CASE WHEN {value} <> 'null' THEN CAST(ARRAY(SELECT jsonb_array_elements_text({value})) AS {kind}) END"
+
+
+# --- the driver's own connection, and its errors as SQLAlchemy's ---------------------------------------------
+
+
+async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
+    """Return the asyncpg connection, in the transaction: SQLAlchemy sends BEGIN with the first statement it sees."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, asyncpg.Connection)
+    if not driver.is_in_transaction():
+        await connection.exec_driver_sql("SELECT 1")
+    return driver
+
+
+async def _raise_as_sqlalchemy_would(
+    connection: AsyncConnection, driver: asyncpg.Connection, error: Exception, statement: str
+) -> NoReturn:
+    """Raise what ``connection.execute`` would: callers tell errors apart by SQLAlchemy's classes and the SQLSTATE."""
+    dbapi: Any = connection.dialect.loaded_dbapi
+    lost = driver.is_closed()
+    if lost:
+        await connection.invalidate(error)
+    kind = {
+        asyncpg.IntegrityConstraintViolationError: dbapi.IntegrityError,
+        asyncpg.SyntaxOrAccessError: dbapi.ProgrammingError,
+        asyncpg.InterfaceError: dbapi.InterfaceError,
+    }
+    adapted = next((kind[base] for base in type(error).__mro__ if base in kind), dbapi.Error)(error.args[0], error)
+    raise DBAPIError.instance(
+        statement, None, adapted, dbapi.Error, connection_invalidated=lost, dialect=connection.dialect
+    ) from error
