@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import msgspec
 from aiokafka import TopicPartition
 from sqlalchemy import text
 
@@ -173,33 +172,23 @@ def swallowed_error() -> None:
 
 def cap_per_application() -> None:
     """Each application of a batch is held against the cap as it was when the batch was loaded."""
-    from disbursement import awards, store  # noqa: PLC0415  # only that service has it
-    from disbursement.book import Book  # noqa: PLC0415
+    from disbursement import limits, loading  # noqa: PLC0415  # only that service has it
 
-    load, decide, cap = store.load, awards._award_or_wait, Book.cap
+    load = loading.load
     loaded: dict[int, dict[Any, int]] = {}
-    asked: set[int] = set()
 
-    async def remembering(connection: Any, events: Any, now: Any) -> Any:
-        book = await load(connection, events, now)
+    async def remembering(connection: Any, wanted: Any, now: Any) -> Any:
+        book = await load(connection, wanted, now)
         loaded.clear()
         loaded[id(book)] = {key: record.granted for key, record in book.caps.items()}
         return book
 
-    def award_or_wait(book: Any, *arguments: Any) -> bool:
-        asked.add(id(book))
-        return decide(book, *arguments)
+    def stale(book: Any, scheme: str, year: int, applicant: str) -> int:
+        found = loaded.get(id(book), {})
+        return sum(found.get((scheme, year, member), 0) for member in limits.members(book, applicant))
 
-    def stale(self: Any, scheme: str, year: int, holder: str) -> Any:
-        found = cap(self, scheme, year, holder)
-        if id(self) not in asked:
-            return found
-        asked.discard(id(self))
-        return msgspec.structs.replace(found, granted=loaded.get(id(self), {}).get((scheme, year, holder), 0))
-
-    _set(store, "load", remembering)
-    _set(awards, "_award_or_wait", award_or_wait)
-    _set(Book, "cap", stale)
+    _set(loading, "load", remembering)
+    _set(limits, "cap_used", stale)
 
 
 class _Lazy:
