@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import httpx
 import msgspec
 
-from stack.simulators.views import Page
+from stack.simulators.views import Page, Problem
 
 PAGE: Final = 200
 _PAUSE_SECONDS: Final = 0.05
@@ -96,6 +96,14 @@ class Caller:
             self.repeated += 1
             await asyncio.sleep(asked_to_wait or pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def problem_code(answer: httpx.Response) -> str:
+    """Return the problem's code, or the bare status where the answer is no problem document."""
+    try:
+        return msgspec.json.decode(answer.content, type=Problem).code or str(answer.status_code)
+    except msgspec.MsgspecError:
+        return str(answer.status_code)
 
 
 def _is_temporary(answer: httpx.Response) -> bool:

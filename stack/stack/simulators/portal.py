@@ -19,9 +19,9 @@ import msgspec
 
 from stack.simulators import bodies
 from stack.simulators.asks import Ask
-from stack.simulators.calls import Caller, UnexpectedAnswerError
+from stack.simulators.calls import Caller, UnexpectedAnswerError, problem_code
 from stack.simulators.claims import ClaimPlan, claims
-from stack.simulators.views import ApplicationView, Problem, Scheme
+from stack.simulators.views import ApplicationView, Scheme
 
 # Claims that go over the award's rest, or bring an invoice again, are refused by these codes and no others.
 PROPER_CLAIM_REFUSALS: Final = frozenset({"invoice_already_claimed", "award_exhausted"})
@@ -159,7 +159,7 @@ class Portal:
             if plan.repeats:
                 self.told.surprises.append(f"claim {claim_id} repeats an invoice and was accepted")
             return
-        code = _code(answer)
+        code = problem_code(answer)
         self.told.claims_refused[code] += 1
         if code not in PROPER_CLAIM_REFUSALS:
             self._surprise(answer, "a claim was refused for no good reason")
@@ -170,7 +170,7 @@ class Portal:
 
     def _refuse(self, answer: httpx.Response) -> None:
         """Keep the refusal. Intake decides nothing on merit, and the population sends nothing malformed."""
-        self.told.refused[_code(answer)] += 1
+        self.told.refused[problem_code(answer)] += 1
         self._surprise(answer, "an application was refused at once")
 
     def _surprise(self, answer: httpx.Response, what: str) -> None:
@@ -178,11 +178,3 @@ class Portal:
         self.told.surprises.append(
             f"{what}: {request.method} {request.url.path} answers {answer.status_code} {answer.text[:200]}"
         )
-
-
-def _code(answer: httpx.Response) -> str:
-    """Return the problem's code, or the bare status where the answer is no problem document."""
-    try:
-        return msgspec.json.decode(answer.content, type=Problem).code or str(answer.status_code)
-    except msgspec.MsgspecError:
-        return str(answer.status_code)
