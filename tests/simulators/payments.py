@@ -1,4 +1,4 @@
-"""Payment instructions as disbursement sends them, for the tests of the finance system."""
+"""What disbursement says to finance, for the tests of the finance system."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -6,7 +6,13 @@ from uuid import UUID, uuid4
 from uuid_utils.compat import uuid7
 
 from contracts.common import Account
-from contracts.events import PaymentInstructed, PaymentStatusRequested
+from contracts.events import (
+    AccountVerificationRequested,
+    PaymentInstructed,
+    PaymentStatusRequested,
+    RecoveryClosed,
+    RecoveryDemanded,
+)
 from contracts.money import Money
 
 NOW = datetime(2026, 3, 15, 8, 0, tzinfo=UTC)
@@ -47,4 +53,47 @@ def asked(payment: PaymentInstructed, question: int = 1) -> PaymentStatusRequest
         instructed_at=payment.instructed_at,
         attempt=payment.attempt,
         question=question,
+    )
+
+
+def account_question(account: Account | None = None, question: int = 1) -> AccountVerificationRequested:
+    """Return the question whose an account is."""
+    return AccountVerificationRequested(
+        occurred_at=NOW,
+        application_id=uuid4(),
+        scheme="compute-voucher",
+        applicant="91440300MA5003FYBC",
+        verification_id=uuid7(),
+        creditor=account or instruction().creditor,
+        question=question,
+    )
+
+
+def demand(amount: int = 1_000_000) -> RecoveryDemanded:
+    """Return the demand of money that was paid."""
+    return RecoveryDemanded(
+        occurred_at=NOW,
+        application_id=uuid4(),
+        scheme="compute-voucher",
+        applicant="91440300MA5003FYBC",
+        recovery_id=uuid7(),
+        award_id=uuid4(),
+        money=Money(amount),
+        reason="the company moved away",
+    )
+
+
+def closed(demand: RecoveryDemanded) -> RecoveryClosed:
+    """Return the end of a demand, whatever was received on it."""
+    return RecoveryClosed(
+        occurred_at=NOW,
+        application_id=demand.application_id,
+        scheme=demand.scheme,
+        applicant=demand.applicant,
+        recovery_id=demand.recovery_id,
+        award_id=demand.award_id,
+        outcome="written_off",
+        received=Money(0),
+        netted=Money(0),
+        written_off=demand.money,
     )

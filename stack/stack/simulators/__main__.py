@@ -1,24 +1,32 @@
 """``python -m stack.simulators registers|finance``: runs one outside party; the only reader of its settings.
 
-SIM_HTTP_PORT, SIM_SEED; registers also SIM_COMPANIES and SIM_JWKS (the file of the issuer's public keys); finance also
-SIM_KAFKA_BOOTSTRAP, SIM_LOG, SIM_RETURNED, SIM_DUPLICATES and SIM_LOST (shares of all payments: sent back, reported
-twice, reported only when asked), SIM_DELAY_SECONDS (what the bank takes).
+SIM_HTTP_PORT, SIM_SEED; registers also SIM_COMPANIES and SIM_JWKS (the file of the issuer's public keys). Finance also:
+
+SIM_KAFKA_BOOTSTRAP, SIM_LOG            where it reads and reports, what it remembers
+SIM_RETURNED, SIM_RETURNED_AGAIN        shares of the payments that the bank sends back, the first time and later
+SIM_REJECTED                            share of the accounts that are not the company's
+SIM_DUPLICATES, SIM_LOST                shares of what is reported twice, and only when asked
+SIM_CONTRADICTIONS                      share of the payments of which something wrong is reported besides
+SIM_DELAY_SECONDS, SIM_REORDER_SECONDS  what a report takes, and up to how much more, each its own
 """
 
 import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import uvicorn
 from starlette.applications import Starlette
 
 from stack.simulators import finance, registers
-from stack.simulators.bank import Proportions
+from stack.simulators.bank import Bank, Proportions
+from stack.simulators.words import Manner
 
 HOST: Final = "127.0.0.1"
+Numbers = TypeVar("Numbers", Proportions, Manner)
 
 
 def registers_app(environment: Mapping[str, str]) -> Starlette:
@@ -33,16 +41,20 @@ def finance_app(environment: Mapping[str, str]) -> Starlette:
     return finance.create_app(
         finance.FinanceSettings(
             kafka_bootstrap=environment["SIM_KAFKA_BOOTSTRAP"],
-            seed=int(environment.get("SIM_SEED", "1")),
-            log_path=Path(log_path) if log_path else None,
-            delay_seconds=float(environment.get("SIM_DELAY_SECONDS", "0.05")),
-            proportions=Proportions(
-                returned=float(environment.get("SIM_RETURNED", "0.03")),
-                duplicates=float(environment.get("SIM_DUPLICATES", "0.05")),
-                lost=float(environment.get("SIM_LOST", "0")),
+            bank=Bank(
+                seed=int(environment.get("SIM_SEED", "1")),
+                proportions=_numbers(Proportions, environment),
+                manner=_numbers(Manner, environment),
             ),
+            log_path=Path(log_path) if log_path else None,
         )
     )
+
+
+def _numbers(kind: type[Numbers], environment: Mapping[str, str]) -> Numbers:
+    """Return one of these, each of its numbers from its variable where that is set."""
+    names = {each.name: f"SIM_{each.name.upper()}" for each in fields(kind)}
+    return kind(**{name: float(environment[variable]) for name, variable in names.items() if variable in environment})
 
 
 SIMULATORS: Final[dict[str, Callable[[Mapping[str, str]], Starlette]]] = {
@@ -54,7 +66,7 @@ SIMULATORS: Final[dict[str, Callable[[Mapping[str, str]], Starlette]]] = {
 def main(arguments: list[str], environment: Mapping[str, str]) -> None:
     """Serve the named simulator until SIGTERM or SIGINT."""
     if len(arguments) != 1 or arguments[0] not in SIMULATORS:
-        sys.exit(f"usage: python -m stack.simulators {'|'.join(SIMULATORS)}")
+        sys.exit(f"usage: python -m stack.simulators {'|'.join(SIMULATORS)}\n\n{__doc__}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     app = SIMULATORS[arguments[0]](environment)

@@ -1,108 +1,145 @@
-"""What the bank does with a payment: settled or returned, and whether its report comes twice.
+"""What the bank does with a payment, what it knows of an account, when a debtor pays back.
 
-Pure: the outcome follows from the seed and the payment's attempt, so that a run can be repeated.
+Pure: it follows from the seed and the thing itself, so that a run can be repeated. Only the reports' ids are new.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Literal
-from uuid import UUID
 
 import msgspec
+from uuid_utils.compat import uuid7
 
-from contracts.events import PaymentInstructed, PaymentReturned, PaymentSettled
-from contracts.money import Money
+from contracts.common import Account
+from contracts.events import AccountVerificationRequested, PaymentInstructed, RecoveryDemanded
+from stack.simulators.cases import ACCOUNT_REASONS, NO_REASON, AccountCheck, Outcome, Receipt
+from stack.simulators.words import Manner, Says
 
-# ISO 20022 external status reasons: wrong, closed and blocked account, wrong bank, reason not given.
-RETURN_REASONS: Final = ("AC01", "AC04", "AC06", "RC01", "MS03")
+RETURN_REASONS: Final = (*ACCOUNT_REASONS, NO_REASON)
+MOST_RECEIPTS: Final = 3
 
-Duplicate = Literal["none", "same_event", "new_event"]
-Attempt = tuple[UUID, int]
+Fate = tuple[Literal["settled", "returned", "repeated"], str | None]
+_DIFFERING: Final[tuple[Says, ...]] = ("other_amount", "other_name", "unknown_payment")
+# What can be said wrongly of an outcome (words.py says when). The bank doubts what it has confirmed before no more.
+_WRONG: Final[dict[str, tuple[Says, ...]]] = {
+    "settled": ("returned", *_DIFFERING),
+    "returned": ("settled", *_DIFFERING),
+    "repeated": _DIFFERING,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Proportions:
-    """How much goes wrong, as shares of all payments: money sent back, reports that come twice or get lost."""
+    """How much goes wrong: as shares of payments, of payments that are sent again, of accounts that are asked about."""
 
     returned: float = 0.03
-    duplicates: float = 0.05
-    lost: float = 0.0
+    returned_again: float = 0.1
+    rejected: float = 0.02
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag="decided", tag_field="entry"):
-    """The bank's word on one attempt of a payment, given once. ``amount`` in fen.
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Chance about one thing, by the seed and the thing's name."""
 
-    A ``lost`` one is reported only when the programme asks.
-    """
+    seed: int
+    name: str
 
-    payment_id: UUID
-    attempt: int
-    end_to_end_id: str
-    amount: int
-    outcome: Literal["settled", "returned"]
-    reason_code: str | None
-    bank_reference: str
-    decided_at: datetime
-    event_id: UUID
-    duplicate: Duplicate
-    lost: bool = False
+    def __call__(self, what: str) -> float:
+        """Return a number in [0, 1) that is the same whenever the same is asked."""
+        return int.from_bytes(self.digest(what)[:6]) / 2**48
 
-    @property
-    def key(self) -> Attempt:
-        return self.payment_id, self.attempt
+    def digest(self, what: str) -> bytes:
+        return hashlib.sha256(f"{self.seed} {self.name} {what}".encode()).digest()
 
-    def report(self) -> PaymentSettled | PaymentReturned:
-        """Return the event that tells the programme."""
-        if self.outcome == "settled":
-            return PaymentSettled(
-                occurred_at=self.decided_at,
-                payment_id=self.payment_id,
-                end_to_end_id=self.end_to_end_id,
-                money=Money(self.amount),
-                bank_reference=self.bank_reference,
-                settled_at=self.decided_at,
-            )
-        return PaymentReturned(
-            occurred_at=self.decided_at,
-            payment_id=self.payment_id,
-            end_to_end_id=self.end_to_end_id,
-            money=Money(self.amount),
-            bank_reference=self.bank_reference,
-            reason_code=self.reason_code or RETURN_REASONS[-1],
-            returned_at=self.decided_at,
+    def reference(self) -> str:
+        """Return what the bank calls it."""
+        return f"B{self.digest('reference').hex()[:20].upper()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """One bank by its seed, and the manner in which finance reports on it."""
+
+    seed: int
+    proportions: Proportions = field(default_factory=Proportions)
+    manner: Manner = field(default_factory=Manner)
+
+    def pay(self, payment: PaymentInstructed, before: Sequence[Outcome], now: datetime) -> Outcome:
+        """Return what becomes of this attempt after those ``before`` it. What was settled is not paid again."""
+        draw, event_id = Draws(self.seed, f"{payment.payment_id} {payment.attempt}"), uuid7()
+        settled = next((attempt for attempt in before if attempt.outcome == "settled"), None)
+        outcome, reason_code = ("repeated", None) if settled else self._fate(draw, payment, before)
+        return Outcome(
+            payment_id=payment.payment_id,
+            attempt=payment.attempt,
+            end_to_end_id=payment.end_to_end_id,
+            amount=payment.money.amount,
+            outcome=outcome,
+            reason_code=reason_code,
+            bank_reference=settled.bank_reference if settled else draw.reference(),
+            creditor=payment.creditor,
+            decided_at=now,
+            event_id=event_id,
+            words=self.manner.plan(draw, event_id, _WRONG[outcome]),
+        )
+
+    def check(self, asked: AccountVerificationRequested, now: datetime) -> AccountCheck:
+        """Return whether this account is the company's."""
+        draw, event_id = Draws(self.seed, str(asked.verification_id)), uuid7()
+        return AccountCheck(
+            verification_id=asked.verification_id,
+            creditor=asked.creditor,
+            reason_code=None if self.accepts(asked.creditor) else _pick(ACCOUNT_REASONS, draw("reason")),
+            decided_at=now,
+            event_id=event_id,
+            words=self.manner.plan(draw, event_id),
+        )
+
+    def receive(self, demand: RecoveryDemanded, now: datetime) -> list[Receipt]:
+        """Return how the debtor pays: all of it, in one to three parts. Nobody asks for them, so none gets lost."""
+        draw = Draws(self.seed, str(demand.recovery_id))
+        most = min(MOST_RECEIPTS, demand.money.amount)
+        parts = _parts(demand.money.amount, 1 + int(draw("receipts") * most))
+        return [self._receipt(demand, number, amount, now) for number, amount in enumerate(parts, start=1)]
+
+    def accepts(self, account: Account) -> bool:
+        """Whether the bank knows this account as its holder's."""
+        return Draws(self.seed, f"{account.account} {account.bank_code}")("account") >= self.proportions.rejected
+
+    def another(self, account: Account) -> Account:
+        """Return the account that a company names when this one is wrong: another number, which the bank knows."""
+        numbers = (f"{account.account[:-3]}{number:03}" for number in range(1000))
+        others = (msgspec.structs.replace(account, account=number) for number in numbers if number != account.account)
+        return next(other for other in others if self.accepts(other))
+
+    def _fate(self, draw: Draws, payment: PaymentInstructed, before: Sequence[Outcome]) -> Fate:
+        """The same account that was wrong before is wrong again."""
+        last = before[-1] if before else None
+        if last and last.reason_code in ACCOUNT_REASONS and last.creditor == payment.creditor:
+            return "returned", last.reason_code
+        returned = self.proportions.returned_again if last else self.proportions.returned
+        return ("returned", _pick(RETURN_REASONS, draw("reason"))) if draw("outcome") < returned else ("settled", None)
+
+    def _receipt(self, demand: RecoveryDemanded, number: int, amount: int, now: datetime) -> Receipt:
+        draw, event_id = Draws(self.seed, f"{demand.recovery_id} {number}"), uuid7()
+        return Receipt(
+            recovery_id=demand.recovery_id,
+            number=number,
+            amount=amount,
+            bank_reference=draw.reference(),
+            decided_at=now,
+            event_id=event_id,
+            words=replace(self.manner, lost=0.0).plan(draw, event_id),
         )
 
 
-def decide(seed: int, payment: PaymentInstructed, proportions: Proportions, now: datetime, event_id: UUID) -> Outcome:
-    """Return what the bank does with this attempt; ``event_id`` becomes its report's ``ce_id``."""
-    returned = _share(seed, payment, "outcome") < proportions.returned
-    reason = RETURN_REASONS[int(_share(seed, payment, "reason") * len(RETURN_REASONS))]
-    return Outcome(
-        payment_id=payment.payment_id,
-        attempt=payment.attempt,
-        end_to_end_id=payment.end_to_end_id,
-        amount=payment.money.amount,
-        outcome="returned" if returned else "settled",
-        reason_code=reason if returned else None,
-        bank_reference=f"B{_digest(seed, payment, 'reference').hex()[:20].upper()}",
-        decided_at=now,
-        event_id=event_id,
-        duplicate=_duplicate(seed, payment, proportions),
-        lost=_share(seed, payment, "lost") < proportions.lost,
-    )
+def _pick(reasons: Sequence[str], share: float) -> str:
+    return reasons[int(share * len(reasons))]
 
 
-def _duplicate(seed: int, payment: PaymentInstructed, proportions: Proportions) -> Duplicate:
-    if _share(seed, payment, "duplicate") >= proportions.duplicates:
-        return "none"
-    return "same_event" if _share(seed, payment, "event id") < 0.5 else "new_event"
-
-
-def _share(seed: int, payment: PaymentInstructed, what: str) -> float:
-    """Return a number in [0, 1) that is the same whenever the same is asked."""
-    return int.from_bytes(_digest(seed, payment, what)[:6]) / 2**48
-
-
-def _digest(seed: int, payment: PaymentInstructed, what: str) -> bytes:
-    return hashlib.sha256(f"{seed} {payment.payment_id} {payment.attempt} {what}".encode()).digest()
+def _parts(amount: int, count: int) -> list[int]:
+    """Return ``count`` amounts that make ``amount``: equal ones, and the rest with the last."""
+    each = amount // count
+    return [each] * (count - 1) + [amount - each * (count - 1)]

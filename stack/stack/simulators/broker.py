@@ -17,8 +17,22 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from contracts.codec import UnknownEventTypeError, decode, encode
-from contracts.events import Event, PaymentInstructed, PaymentReport, PaymentStatusRequested
+from contracts.events import (
+    AccountRejected,
+    AccountVerificationRequested,
+    AccountVerified,
+    Event,
+    PaymentInstructed,
+    PaymentReport,
+    PaymentStatusRequested,
+    RecoveryClosed,
+    RecoveryDemanded,
+    RecoveryReceived,
+)
 from contracts.topics import TOPIC_OF, event_type
+
+Heard = PaymentInstructed | PaymentStatusRequested | AccountVerificationRequested | RecoveryDemanded | RecoveryClosed
+Told = PaymentReport | AccountVerified | AccountRejected | RecoveryReceived
 
 SOURCE: Final = "/finance-simulator"
 INSTRUCTIONS: Final = TOPIC_OF[PaymentInstructed].name
@@ -34,12 +48,23 @@ logger = logging.getLogger(__name__)
 class Report:
     """One message to be: the event and the ``ce_id`` that it travels under."""
 
-    event: PaymentReport
+    event: Told
     event_id: UUID
+
+    @property
+    def subject(self) -> str:
+        """What it is about, which is its key too."""
+        match self.event:
+            case PaymentReport():
+                return str(self.event.payment_id)
+            case RecoveryReceived():
+                return str(self.event.recovery_id)
+            case _:
+                return str(self.event.verification_id)
 
 
 class Instructions:
-    """What the programme instructs and asks about its payments, in batches, from the first one ever."""
+    """What the programme instructs, asks and demands, in batches, from the first one ever."""
 
     def __init__(self, bootstrap: str) -> None:
         self._consumer = aiokafka.AIOKafkaConsumer(
@@ -61,11 +86,11 @@ class Instructions:
             else:
                 return
 
-    async def read(self) -> list[PaymentInstructed | PaymentStatusRequested]:
-        """Return the instructions and questions that have arrived, which may be none after a moment."""
+    async def read(self) -> list[Heard]:
+        """Return what has arrived, which may be nothing after a moment. What is about one company is in order."""
         arrived = await self._consumer.getmany(timeout_ms=_READ_TIMEOUT_MS, max_records=_READ_AT_MOST)
         events = (_event(record) for records in arrived.values() for record in records)
-        return [event for event in events if isinstance(event, PaymentInstructed | PaymentStatusRequested)]
+        return [event for event in events if isinstance(event, Heard)]
 
     async def stop(self) -> None:
         await self._consumer.stop()
@@ -134,19 +159,18 @@ def _event(record: aiokafka.ConsumerRecord[bytes, bytes]) -> Event | None:
 
 def _message(report: Report) -> dict[str, object]:
     """Return a CloudEvent in Kafka's binary mode. aiokafka's partitioner is murmur2 of the key."""
-    payment_id = str(report.event.payment_id)
     headers = {
         "ce_id": str(report.event_id),
         "ce_source": SOURCE,
         "ce_type": event_type(type(report.event)),
         "ce_time": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "ce_subject": payment_id,
+        "ce_subject": report.subject,
         "ce_specversion": "1.0",
         "content-type": "application/json",
     }
     return {
         "topic": TOPIC_OF[type(report.event)].name,
-        "key": payment_id.encode(),
+        "key": report.subject.encode(),
         "value": encode(report.event),
         "headers": [(name, value.encode()) for name, value in headers.items()],
     }

@@ -1,7 +1,7 @@
-"""The finance system: reads payment instructions, lets the bank act, reports what it did.
+"""The finance system: reads what the programme instructs, asks and demands, lets the bank act, says what it did.
 
-A loop reads instructions and writes the bank's decisions to the log; each batch is then reported by a task of
-its own after the bank's delay, so that batches overlap as banks do. ``GET /v1/log`` shows what was paid.
+One loop reads, lets the bank decide and writes that down; another says it, each word at its time (``post.py``).
+``GET /v1/log`` shows what was paid and what was said about it.
 """
 
 import asyncio
@@ -9,24 +9,32 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from uuid_utils.compat import uuid7
 
-from contracts.events import PaymentInstructed, PaymentStatusRequested
-from stack.simulators.bank import Outcome, Proportions, decide
+from contracts.events import (
+    AccountVerificationRequested,
+    PaymentInstructed,
+    PaymentStatusRequested,
+    RecoveryClosed,
+    RecoveryDemanded,
+)
+from stack.simulators.bank import Bank
 from stack.simulators.bank_log import BankLog
-from stack.simulators.broker import Instructions, Report, Reports
+from stack.simulators.broker import Heard, Instructions, Reports
+from stack.simulators.cases import Case, Key, Outcome
+from stack.simulators.post import Post
+from stack.simulators.words import TRUE
 
-_BATCHES_AT_ONCE: Final = 64
 _DRAIN_SECONDS: Final = 5.0
 
 logger = logging.getLogger(__name__)
@@ -34,38 +42,36 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FinanceSettings:
-    """Where the finance system works, what it gets wrong, and how long its bank takes."""
+    """Where the finance system works, and what its bank is like."""
 
     kafka_bootstrap: str
-    seed: int = 1
+    bank: Bank
     log_path: Path | None = None
-    delay_seconds: float = 0.05
-    proportions: Proportions = field(default_factory=Proportions)
 
 
 class Finance:
-    """The running system: one reader, and a task for each batch that the bank is working on."""
+    """The running system: a reader and the post."""
 
     def __init__(self, settings: FinanceSettings) -> None:
         self.ready = False
         self.log = BankLog(settings.log_path)
-        self._settings = settings
+        self._bank = settings.bank
         self._instructions = Instructions(settings.kafka_bootstrap)
         self._reports = Reports(settings.kafka_bootstrap)
-        self._room = asyncio.Semaphore(_BATCHES_AT_ONCE)
+        self._post = Post(self._reports, self.log)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Pay until ``stop`` is called; then finish what the bank has in hand."""
+        """Pay until ``stop`` is called; what was not said by then is said after the next start."""
         await self._instructions.start()
         try:
-            async with asyncio.TaskGroup() as batches:
-                await self._begin(batches, self.log.unreported())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._post.run())
+                for case in list(self.log.cases.values()):
+                    self._post.post(case)
                 self.ready = True
                 while not self._stopping.is_set():
-                    arrived = await self._instructions.read()
-                    await self._begin(batches, await self._decide(arrived))
-                    await self._reply([event for event in arrived if isinstance(event, PaymentStatusRequested)])
+                    await self._take(await self._instructions.read())
                 self.ready = False
         finally:
             await self._instructions.stop()
@@ -74,50 +80,49 @@ class Finance:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._post.stop()
 
-    async def _begin(self, batches: asyncio.TaskGroup, outcomes: Sequence[Outcome]) -> None:
-        if outcomes:
-            await self._room.acquire()
-            batches.create_task(self._answer(outcomes))
+    async def _take(self, arrived: Sequence[Heard]) -> None:
+        """Let the bank act on what it has not seen, then answer. What it did is on disk before anybody is told."""
+        now, fresh = datetime.now(UTC), list[Case]()
+        for event in arrived:
+            decided = self._decide(event, now)
+            self.log.add(decided)
+            fresh += decided
+        if fresh:
+            await self.log.keep(fresh)
+        for case in fresh:
+            self._post.post(case)
+        for event in arrived:
+            self._answer(event)
 
-    async def _decide(self, arrived: Sequence[PaymentInstructed | PaymentStatusRequested]) -> list[Outcome]:
-        """Let the bank act on what it has not seen; decided means on disk."""
-        now = datetime.now(UTC)
-        instructed = {
-            (event.payment_id, event.attempt): event for event in arrived if isinstance(event, PaymentInstructed)
-        }
-        outcomes = [
-            decide(self._settings.seed, payment, self._settings.proportions, now, uuid7())
-            for attempt, payment in instructed.items()
-            if not self.log.knows(attempt)
-        ]
-        if outcomes:
-            await self.log.decide(outcomes)
-        return [outcome for outcome in outcomes if not outcome.lost]
+    def _decide(self, event: Heard, now: datetime) -> Sequence[Case]:
+        match event:
+            case PaymentInstructed() if not self._knows(event.payment_id, event.attempt):
+                return [self._bank.pay(event, self.log.attempts(event.payment_id), now)]
+            case AccountVerificationRequested() if not self._knows(event.verification_id, 0):
+                return [self._bank.check(event, now)]
+            case RecoveryDemanded() if not self._knows(event.recovery_id, 1):
+                return self._bank.receive(event, now)
+            case RecoveryClosed():
+                self.log.close_recovery(event.recovery_id)
+        return []
 
-    async def _reply(self, questions: Sequence[PaymentStatusRequested]) -> None:
-        """Say again what the bank did, under the same ``ce_id``: a question moves no money here either."""
-        questions = self.log.unanswered(questions)
-        if questions:
-            outcomes = [self.log.outcomes[asked.payment_id, asked.attempt] for asked in questions]
-            await self._reports.send([Report(outcome.report(), outcome.event_id) for outcome in outcomes])
-            self.log.answer(questions)
+    def _answer(self, event: Heard) -> None:
+        """Say again what is known, under the same ``ce_id``: a question moves no money here either."""
+        match event:
+            case PaymentStatusRequested():
+                self._answer_about((event.payment_id, event.attempt), event.question)
+            case AccountVerificationRequested() if event.question > 1:
+                self._answer_about((event.verification_id, 0), event.question)
 
-    async def _answer(self, outcomes: Sequence[Outcome]) -> None:
-        """Report a batch after the bank's delay, and once more those whose reports come twice."""
-        try:
-            await self._report([Report(outcome.report(), outcome.event_id) for outcome in outcomes])
-            self.log.report(outcomes)
-            again = [outcome for outcome in outcomes if outcome.duplicate != "none"]
-            if again:
-                await self._report([_second_report(outcome) for outcome in again])
-                self.log.report(again)
-        finally:
-            self._room.release()
+    def _answer_about(self, key: Key, question: int) -> None:
+        """What is asked before it is known is asked again later."""
+        if case := self.log.cases.get(key):
+            self._post.answer(case, question)
 
-    async def _report(self, reports: Sequence[Report]) -> None:
-        await asyncio.sleep(self._settings.delay_seconds)  # the bank at work
-        await self._reports.send(reports)
+    def _knows(self, subject: UUID, number: int) -> bool:
+        return (subject, number) in self.log.cases
 
 
 def create_app(settings: FinanceSettings) -> Starlette:
@@ -142,10 +147,6 @@ def create_app(settings: FinanceSettings) -> Starlette:
     )
 
 
-def _second_report(outcome: Outcome) -> Report:
-    return Report(outcome.report(), outcome.event_id if outcome.duplicate == "same_event" else uuid7())
-
-
 def _end_process_on_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.critical("the finance system failed", exc_info=error)
@@ -154,19 +155,22 @@ def _end_process_on_failure(task: asyncio.Task[None]) -> None:
 
 async def _log(request: Request) -> Response:
     log: BankLog = request.app.state.finance.log
-    items = [
-        {
-            "payment_id": outcome.payment_id,
-            "attempt": outcome.attempt,
-            "end_to_end_id": outcome.end_to_end_id,
-            "outcome": outcome.outcome,
-            "amount": outcome.amount,
-            "reason_code": outcome.reason_code,
-            "times_reported": log.times_reported.get(outcome.key, 0),
-        }
-        for outcome in log.outcomes.values()
-    ]
-    return _json({"items": items})
+    return _json({"items": [_item(outcome, log) for outcome in log.outcomes()]})
+
+
+def _item(outcome: Outcome, log: BankLog) -> dict[str, Any]:
+    said = log.said.get(outcome.key, ())
+    return {
+        "payment_id": outcome.payment_id,
+        "attempt": outcome.attempt,
+        "end_to_end_id": outcome.end_to_end_id,
+        "outcome": outcome.outcome,
+        "amount": outcome.amount,
+        "reason_code": outcome.reason_code,
+        "times_reported": sum(each.says in TRUE for each in said),
+        "reports": [{"event_id": each.event_id, "says": each.says} for each in said],
+        "unsaid": len(log.unsaid(outcome)),
+    }
 
 
 async def _live(_: Request) -> Response:
