@@ -56,7 +56,12 @@ def simulators(config: Config, kafka_bootstrap: str) -> list[App]:
     if config.companies:
         registers["SIM_COMPANIES"] = str(config.companies)
     bank_log = config.home.path / "finance" / "bank.jsonl"
-    finance = common | {"SIM_KAFKA_BOOTSTRAP": kafka_bootstrap, "SIM_LOG": str(bank_log)}
+    finance = common | {
+        "SIM_KAFKA_BOOTSTRAP": kafka_bootstrap,
+        "SIM_LOG": str(bank_log),
+        "SIM_DISBURSEMENT_URL": f"http://{LOOPBACK}:{config.ports.disbursement}",
+        "SIM_HOME": str(config.home.path),
+    }
     return [_simulator("registers", config, registers), _simulator("finance", config, finance)]
 
 

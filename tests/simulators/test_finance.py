@@ -29,6 +29,8 @@ from contracts.events import (
 )
 from contracts.topics import TOPICS, event_type
 from stack.simulators.broker import Heard, Told
+from tests.simulators.conftest import Serve
+from tests.simulators.fake_disbursement import FakeDisbursement, served
 from tests.simulators.payments import account_question, asked, closed, demand, instruction
 
 DEADLINE_SECONDS = 30.0
@@ -431,6 +433,28 @@ async def test_no_money_comes_in_on_a_closed_demand(kafka: Kafka, finance: Finan
     assert await reports_on(kafka, {over.recovery_id}) == []
 
 
+async def test_the_officers_act_once_though_the_process_dies(
+    kafka: Kafka, finance: FinanceProcess, serve: Serve, tmp_path: Path
+) -> None:
+    fake = FakeDisbursement()
+    payments = [instruction() for _ in range(20)]
+    async with served(fake, serve) as url:
+        finance.environment |= {"SIM_DISBURSEMENT_URL": url, "SIM_HOME": str(tmp_path)}
+        finance.environment |= {"SIM_RETURNED": "1", "SIM_CANCELLED": "0.3"}
+        await finance.start()
+        async with producing(kafka) as send:
+            await send(payments)
+            await eventually(lambda: finance.has_reported(payments))
+        fake.returned(payments)
+        await eventually(lambda: _has_begun(fake))
+        await finance.kill()
+        await finance.start()
+        await eventually(lambda: _is_dealt_with(fake))
+    assert fake.broken_keys == []
+    assert len(fake.effects) == len(payments)
+    assert {effect.act for effect in fake.effects} == {"instruction", "cancellation"}
+
+
 async def test_what_it_cannot_read_is_left_alone(kafka: Kafka, finance: FinanceProcess) -> None:
     await finance.start()
     payments = [instruction()]
@@ -448,6 +472,14 @@ async def test_sigterm_ends_it_soon(finance: FinanceProcess) -> None:
     started = time.monotonic()
     await finance.terminate()
     assert time.monotonic() - started < 5
+
+
+async def _has_begun(fake: FakeDisbursement) -> bool:
+    return bool(fake.effects)
+
+
+async def _is_dealt_with(fake: FakeDisbursement) -> bool:
+    return not fake.waiting()
 
 
 async def _is_reported(kafka: Kafka, subject: UUID) -> bool:

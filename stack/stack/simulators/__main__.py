@@ -8,6 +8,8 @@ SIM_REJECTED                            share of the accounts that are not the c
 SIM_DUPLICATES, SIM_LOST                shares of what is reported twice, and only when asked
 SIM_CONTRADICTIONS                      share of the payments of which something wrong is reported besides
 SIM_DELAY_SECONDS, SIM_REORDER_SECONDS  what a report takes, and up to how much more, each its own
+SIM_DISBURSEMENT_URL, SIM_HOME          where its officers call, and the data directory whose issuer signs their tokens
+SIM_CANCELLED                           share of the returned payments that they give up
 """
 
 import logging
@@ -21,8 +23,11 @@ from typing import Final, TypeVar
 import uvicorn
 from starlette.applications import Starlette
 
+from stack import issuer
+from stack.home import Home
 from stack.simulators import finance, registers
 from stack.simulators.bank import Bank, Proportions
+from stack.simulators.officers import CANCELLED, Desk
 from stack.simulators.words import Manner
 
 HOST: Final = "127.0.0.1"
@@ -47,6 +52,7 @@ def finance_app(environment: Mapping[str, str]) -> Starlette:
                 manner=_numbers(Manner, environment),
             ),
             log_path=Path(log_path) if log_path else None,
+            desk=_desk(environment),
         )
     )
 
@@ -55,6 +61,18 @@ def _numbers(kind: type[Numbers], environment: Mapping[str, str]) -> Numbers:
     """Return one of these, each of its numbers from its variable where that is set."""
     names = {each.name: f"SIM_{each.name.upper()}" for each in fields(kind)}
     return kind(**{name: float(environment[variable]) for name, variable in names.items() if variable in environment})
+
+
+def _desk(environment: Mapping[str, str]) -> Desk | None:
+    url = environment.get("SIM_DISBURSEMENT_URL")
+    if url is None:
+        return None
+    home = Home(Path(environment["SIM_HOME"]))
+
+    def token(person: str) -> str:
+        return issuer.mint(home, subject=person, scopes=["finance"], client="finance-simulator")
+
+    return Desk(url, token, cancelled=float(environment.get("SIM_CANCELLED", CANCELLED)))
 
 
 SIMULATORS: Final[dict[str, Callable[[Mapping[str, str]], Starlette]]] = {

@@ -1,7 +1,8 @@
 """The finance system: reads what the programme instructs, asks and demands, lets the bank act, says what it did.
 
-One loop reads, lets the bank decide and writes that down; another says it, each word at its time (``post.py``).
-``GET /v1/log`` shows what was paid and what was said about it.
+One loop reads, lets the bank decide and writes that down; another says it, each word at its time (``post.py``). What no
+bank can decide is left to finance's officers, who call disbursement (``officers.py``). ``GET /v1/log`` shows what was
+paid and what was said about it, ``GET /v1/officers`` what the officers did.
 """
 
 import asyncio
@@ -32,6 +33,7 @@ from stack.simulators.bank import Bank
 from stack.simulators.bank_log import BankLog
 from stack.simulators.broker import Heard, Instructions, Reports
 from stack.simulators.cases import Case, Key, Outcome
+from stack.simulators.officers import Desk, Officers
 from stack.simulators.post import Post
 from stack.simulators.words import TRUE
 
@@ -42,15 +44,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FinanceSettings:
-    """Where the finance system works, and what its bank is like."""
+    """Where the finance system works, what its bank is like, and where its officers call; nowhere without a desk."""
 
     kafka_bootstrap: str
     bank: Bank
     log_path: Path | None = None
+    desk: Desk | None = None
 
 
 class Finance:
-    """The running system: a reader and the post."""
+    """The running system: a reader, the post, and the officers."""
 
     def __init__(self, settings: FinanceSettings) -> None:
         self.ready = False
@@ -59,6 +62,7 @@ class Finance:
         self._instructions = Instructions(settings.kafka_bootstrap)
         self._reports = Reports(settings.kafka_bootstrap)
         self._post = Post(self._reports, self.log)
+        self.officers = Officers(settings.desk, self.log, self._bank) if settings.desk else None
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -67,12 +71,15 @@ class Finance:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._post.run())
+                officers = group.create_task(self.officers.run()) if self.officers else None
                 for case in list(self.log.cases.values()):
                     self._post.post(case)
                 self.ready = True
                 while not self._stopping.is_set():
                     await self._take(await self._instructions.read())
                 self.ready = False
+                if officers:
+                    officers.cancel()  # they may be waiting for a disbursement that has stopped
         finally:
             await self._instructions.stop()
             await self._reports.stop()
@@ -140,6 +147,7 @@ def create_app(settings: FinanceSettings) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/log", _log),
+            Route("/v1/officers", _officers),
             Route("/health/live", _live),
             Route("/health/ready", _ready),
         ],
@@ -171,6 +179,11 @@ def _item(outcome: Outcome, log: BankLog) -> dict[str, Any]:
         "reports": [{"event_id": each.event_id, "says": each.says} for each in said],
         "unsaid": len(log.unsaid(outcome)),
     }
+
+
+async def _officers(request: Request) -> Response:
+    officers: Officers | None = request.app.state.finance.officers
+    return _json(officers.did if officers else {})
 
 
 async def _live(_: Request) -> Response:

@@ -110,11 +110,13 @@ class Payment(msgspec.Struct, frozen=True):
     application_id: UUID
     money: Money
     end_to_end_id: str
-    status: Literal["instructed", "settled", "returned", "cancelled"]
+    status: Literal["held", "instructed", "settled", "returned", "cancelled"]
     attempt: int
     instructed_at: datetime
     settled_at: datetime | None = None
     returned_at: datetime | None = None
+    hold: Literal["account", "account_rejected", "release"] | None = None
+    verification_id: UUID | None = None
 
 
 class Pool(msgspec.Struct, frozen=True):
