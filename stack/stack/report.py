@@ -56,7 +56,8 @@ class Report:
 def report(evidence: Evidence, told: Told, results: list[Result]) -> Report:
     """Return the report on the applications that this portal sent."""
     ours = {key: state for key, state in evidence.applications.items() if key in told.accepted}
-    return Report(evidence, outcomes(ours.values(), told), list(times(evidence, ours)), results)
+    counts = outcomes(ours.values(), told) + payment_outcomes(evidence, ours)
+    return Report(evidence, counts, list(times(evidence, ours)), results)
 
 
 def outcomes(states: Iterable[ApplicationView], told: Told) -> Outcomes:
@@ -71,6 +72,12 @@ def outcomes(states: Iterable[ApplicationView], told: Told) -> Outcomes:
         for claim in state.claims:
             counts["claim", *_claim_outcome(claim)] += 1
     return counts
+
+
+def payment_outcomes(evidence: Evidence, ours: Mapping[UUID, ApplicationView]) -> Outcomes:
+    """Count (payment, how it ended, at which attempt)."""
+    payments = (payment for payment in evidence.payments if payment.application_id in ours)
+    return Counter(("payment", payment.status, f"attempt {payment.attempt}") for payment in payments)
 
 
 def times(evidence: Evidence, ours: Mapping[UUID, ApplicationView]) -> Iterator[Times]:

@@ -24,7 +24,7 @@ STAGES: Final = {
     "approved and awarded": ("awarded", "approved"),
     "claims filed": ("claims_filed", "claims_planned"),
     "claims decided": ("claims_decided", "claims_filed"),
-    "payments settled or returned": ("paid_or_returned", "payable"),
+    "payments settled or given up": ("paid_or_given_up", "to_pay"),
 }
 
 

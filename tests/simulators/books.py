@@ -1,4 +1,8 @@
-"""Books made by hand, in which everything is right: two applications, one award, two claims, two payments."""
+"""Books made by hand, in which everything is right: one award, two claims, two payments.
+
+The bank sent both payments back. One was instructed again and settled, the other given up; of that one finance also
+said that it was settled, which it was not.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,7 +13,7 @@ import msgspec
 
 from contracts.chain import GENESIS, transfer_hash
 from contracts.common import Account, Company, Request
-from contracts.events import ApplicationSubmitted, AwardRefused, ClaimSubmitted
+from contracts.events import ApplicationSubmitted, AwardRefused, ClaimSubmitted, PaymentCancelled
 from contracts.money import Money
 from stack.simulators.asks import Ask, ask
 from stack.simulators.auditor import Evidence
@@ -22,18 +26,21 @@ from stack.simulators.views import (
     Award,
     AwardInApplication,
     BankEntry,
+    BankReport,
     ClaimInApplication,
     DecisionView,
+    Discrepancy,
     Payment,
     PaymentInClaim,
     Pool,
     ReasonView,
 )
+from stack.simulators.words import Says
 from tests.simulators.payments import NOW, instruction
 
 POOL = "ai-package-2025"
 AWARDED, REJECTED, REFUSED = uuid4(), uuid4(), uuid4()
-AWARD, PAID_CLAIM, RETURNED_CLAIM, PAID, RETURNED = (uuid4() for _ in range(5))
+AWARD, PAID_CLAIM, GIVEN_UP_CLAIM, PAID, GIVEN_UP, LIE = (uuid4() for _ in range(6))
 SETTLED_AT = datetime(2026, 3, 15, 8, 0, 3, tzinfo=UTC)
 
 
@@ -42,17 +49,18 @@ def an_ask() -> Ask:
 
 
 def transfers() -> list[dict[str, Any]]:
-    """Appropriate 1000, commit 600, obligate 200 and 100, settle 200: the payment of 100 came back."""
+    """Appropriate 1000, commit 600, obligate 200 and 100, settle 200, give 100 up."""
     moves = [
-        ("appropriated", "available", 1000),
-        ("available", "committed", 600),
-        ("committed", "obligated", 200),
-        ("committed", "obligated", 100),
-        ("obligated", "disbursed", 200),
+        ("appropriated", "available", 1000, None),
+        ("available", "committed", 600, None),
+        ("committed", "obligated", 200, PAID),
+        ("committed", "obligated", 100, GIVEN_UP),
+        ("obligated", "disbursed", 200, PAID),
+        ("obligated", "committed", 100, GIVEN_UP),
     ]
     balances = dict.fromkeys(("available", "committed", "obligated", "disbursed"), 0)
     previous, posted = GENESIS, []
-    for version, (source, target, amount) in enumerate(moves, start=1):
+    for version, (source, target, amount, payment_id) in enumerate(moves, start=1):
         if source in balances:
             balances[source] -= amount
         balances[target] += amount
@@ -63,6 +71,7 @@ def transfers() -> list[dict[str, Any]]:
             "from": source,
             "to": target,
             "money": {"amount": amount, "currency": "CNY"},
+            "payment_id": payment_id and str(payment_id),
             "balances": dict(balances),
         }
         previous = transfer_hash(transfer)
@@ -71,7 +80,7 @@ def transfers() -> list[dict[str, Any]]:
 
 
 def pool(**changed: int) -> Pool:
-    amounts = {"appropriated": 1000, "available": 400, "committed": 300, "obligated": 100, "disbursed": 200} | changed
+    amounts = {"appropriated": 1000, "available": 400, "committed": 400, "obligated": 0, "disbursed": 200} | changed
     last = transfers()[-1]
     shape = {name: {"amount": amount, "currency": "CNY"} for name, amount in amounts.items()}
     return msgspec.convert({"pool": POOL, "version": last["version"], "hash": last["hash"], **shape}, Pool)
@@ -85,7 +94,7 @@ def metrics_text(balances: Pool) -> str:
 
 
 def award_moneys() -> dict[str, Money]:
-    return {"awarded": Money(600), "claimed": Money(300), "paid": Money(200), "rest": Money(300)}
+    return {"awarded": Money(600), "claimed": Money(200), "paid": Money(200), "rest": Money(400)}
 
 
 def awarded_application() -> ApplicationView:
@@ -96,12 +105,18 @@ def awarded_application() -> ApplicationView:
         award=AwardInApplication(AWARD, "active", **award_moneys(), limited_by="approved"),
         claims=[
             ClaimInApplication(PAID_CLAIM, "paid", Money(200), PaymentInClaim(PAID, "settled")),
-            ClaimInApplication(RETURNED_CLAIM, "payable", Money(100), PaymentInClaim(RETURNED, "returned")),
+            ClaimInApplication(
+                GIVEN_UP_CLAIM,
+                "rejected",
+                Money(100),
+                PaymentInClaim(GIVEN_UP, "cancelled"),
+                [ReasonView("payment_cancelled", "not_met")],
+            ),
         ],
     )
 
 
-def payment(payment_id: UUID, claim_id: UUID, amount: int, status: Any) -> Payment:
+def payment(payment_id: UUID, claim_id: UUID, amount: int, status: Any, attempt: int = 1) -> Payment:
     return Payment(
         payment_id=payment_id,
         claim_id=claim_id,
@@ -109,19 +124,43 @@ def payment(payment_id: UUID, claim_id: UUID, amount: int, status: Any) -> Payme
         money=Money(amount),
         end_to_end_id=payment_id.hex,
         status=status,
-        attempt=1,
+        attempt=attempt,
         instructed_at=NOW,
         settled_at=SETTLED_AT if status == "settled" else None,
     )
 
 
-def bank_entry(payment_id: UUID, amount: int, outcome: Any, reports: int = 1) -> BankEntry:
-    return BankEntry(payment_id, 1, payment_id.hex, outcome, amount, reports)
+def bank_entry(payment_id: UUID, amount: int, outcome: Any, attempt: int = 1) -> BankEntry:
+    reports = [BankReport(uuid4(), "truth")]
+    return BankEntry(payment_id, attempt, payment_id.hex, outcome, amount, times_reported=1, reports=reports)
 
 
-def instructed(payment_id: UUID, claim_id: UUID, event_id: str = "") -> Record:
-    event = msgspec.structs.replace(instruction(payment_id), claim_id=claim_id)
-    return Record("disbursement.payments", event.applicant, event_id or f"event of {payment_id}", event)
+def doubted(entry: BankEntry, says: Says, event_id: UUID) -> BankEntry:
+    """Return the entry with a wrong report of it."""
+    return msgspec.structs.replace(entry, reports=[*entry.reports, BankReport(event_id, says)])
+
+
+def instructed(payment_id: UUID, claim_id: UUID, amount: int, attempt: int = 1, event_id: str = "") -> Record:
+    event = msgspec.structs.replace(instruction(payment_id, amount, attempt), claim_id=claim_id)
+    return Record("disbursement.payments", event.applicant, event_id or f"event {attempt} of {payment_id}", event)
+
+
+def cancelled(payment_id: UUID, claim_id: UUID, amount: int) -> Record:
+    """Return the word to finance that a payment is given up."""
+    payment = instruction(payment_id, amount)
+    event = PaymentCancelled(
+        occurred_at=NOW,
+        application_id=AWARDED,
+        scheme=payment.scheme,
+        applicant=payment.applicant,
+        payment_id=payment_id,
+        award_id=AWARD,
+        claim_id=claim_id,
+        money=Money(amount),
+        end_to_end_id=payment.end_to_end_id,
+        reason="no account",
+    )
+    return Record("disbursement.payments", event.applicant, f"cancellation of {payment_id}", event)
 
 
 def submission(application_id: UUID) -> Record:
@@ -186,13 +225,26 @@ def evidence(**changed: Any) -> Evidence:
             REFUSED: Assessment(REFUSED, "decided", "approved"),
         },
         awards=[Award(AWARD, AWARDED, POOL, "active", **award_moneys(), issued_at=NOW)],
-        payments=[payment(PAID, PAID_CLAIM, 200, "settled"), payment(RETURNED, RETURNED_CLAIM, 100, "returned")],
+        payments=[
+            payment(PAID, PAID_CLAIM, 200, "settled", attempt=2),
+            payment(GIVEN_UP, GIVEN_UP_CLAIM, 100, "cancelled"),
+        ],
         pools=[pool()],
         transfers={POOL: transfers()},
         metrics_pools=[pool()],
         metrics_text=metrics_text(pool()),
-        bank=[bank_entry(PAID, 200, "settled", reports=2), bank_entry(RETURNED, 100, "returned")],
-        instructions=[instructed(PAID, PAID_CLAIM), instructed(RETURNED, RETURNED_CLAIM)],
+        discrepancies=[Discrepancy(LIE, "the payment is cancelled")],
+        bank=[
+            bank_entry(PAID, 200, "returned"),
+            bank_entry(PAID, 200, "settled", attempt=2),
+            doubted(bank_entry(GIVEN_UP, 100, "returned"), "settled", LIE),
+        ],
+        instructions=[
+            instructed(PAID, PAID_CLAIM, 200),
+            instructed(GIVEN_UP, GIVEN_UP_CLAIM, 100),
+            instructed(PAID, PAID_CLAIM, 200, attempt=2),
+            cancelled(GIVEN_UP, GIVEN_UP_CLAIM, 100),
+        ],
         submissions=[submission(AWARDED), claim_submission(PAID_CLAIM)],
         award_events=[refusal(REFUSED)],
     )
@@ -202,5 +254,5 @@ def evidence(**changed: Any) -> Evidence:
 def told(**changed: Any) -> Told:
     """Return what the portal was told of these books, with some of it replaced."""
     accepted = dict.fromkeys((AWARDED, REJECTED, REFUSED), an_ask())
-    whole = Told(accepted=accepted, claims={PAID_CLAIM: AWARD, RETURNED_CLAIM: AWARD})
+    whole = Told(accepted=accepted, claims={PAID_CLAIM: AWARD, GIVEN_UP_CLAIM: AWARD})
     return replace(whole, **changed)

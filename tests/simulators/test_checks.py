@@ -15,15 +15,27 @@ from stack.checks.lives import (
     every_claim_is_somewhere,
     nothing_unexpected_was_answered,
 )
-from stack.checks.payments import bank_paid_what_the_ledger_says, one_instruction_per_payable_claim
+from stack.checks.payments import (
+    bank_paid_what_the_ledger_says,
+    every_return_is_decided,
+    money_moved_once,
+    one_instruction_per_payable_claim,
+)
+from stack.checks.reports import wrong_reports_are_listed
 from stack.checks.result import Result
 from stack.checks.views import intake_equals_owners
 from stack.report import report
 from stack.simulators.auditor import Evidence
 from stack.simulators.portal import Told
-from stack.simulators.views import AwardInApplication, ClaimInApplication, PaymentInClaim
+from stack.simulators.views import (
+    AwardInApplication,
+    ClaimInApplication,
+    Discrepancy,
+    OfficersView,
+    PaymentInClaim,
+)
 from tests.simulators import books
-from tests.simulators.books import AWARD, AWARDED, PAID, PAID_CLAIM, POOL, RETURNED, RETURNED_CLAIM
+from tests.simulators.books import AWARD, AWARDED, GIVEN_UP, GIVEN_UP_CLAIM, LIE, PAID, PAID_CLAIM, POOL
 
 
 def test_all_checks_hold_on_right_books() -> None:
@@ -35,6 +47,15 @@ def transfer(number: int, **changed: Any) -> dict[str, list[dict[str, Any]]]:
     posted = books.transfers()
     posted[number - 1] |= changed
     return {POOL: posted}
+
+
+def moves(*more: tuple[str, str, int, UUID]) -> dict[str, list[dict[str, Any]]]:
+    """Return the transfers with more behind them, as far as they tell of payments."""
+    told = [
+        {"from": source, "to": target, "money": {"amount": amount}, "payment_id": str(payment_id)}
+        for source, target, amount, payment_id in more
+    ]
+    return {POOL: books.transfers() + told}
 
 
 def application(**changed: Any) -> dict[UUID, Any]:
@@ -51,9 +72,10 @@ def award(**changed: Any) -> AwardInApplication:
 
 
 E = books.evidence
-PAID_ENTRY, RETURNED_ENTRY = books.evidence().bank
-PAID_PAYMENT, RETURNED_PAYMENT = books.evidence().payments
-ONE, TWO = books.evidence().instructions
+FIRST_ENTRY, PAID_ENTRY, GIVEN_UP_ENTRY = books.evidence().bank
+PAID_PAYMENT, GIVEN_UP_PAYMENT = books.evidence().payments
+ONE, TWO, AGAIN, CANCELLED = books.evidence().instructions
+changed = msgspec.structs.replace
 
 WRONG: list[tuple[str, Check, Evidence, str]] = [
     ("a fen is lost", pool_identity, E(pools=[books.pool(available=399)]), "the four make 9.99"),
@@ -63,8 +85,8 @@ WRONG: list[tuple[str, Check, Evidence, str]] = [
     ("an amount was changed", ledger_replays, E(transfers=transfer(3, money={"amount": 1})), "match the hash"),
     ("a version is skipped", ledger_replays, E(transfers=transfer(2, version=7)), "has version 7"),
     ("balances were changed", ledger_replays, E(transfers=transfer(2, balances={})), "carries {}"),
-    ("an award is not in the pool", awards_add_up, E(awards=[]), "committed: 3.00, its awards hold 0.00"),
-    ("a gauge is stale", metrics_equal_ledger, E(metrics_text=books.metrics_text(books.pool(committed=299))), "2.99"),
+    ("an award is not in the pool", awards_add_up, E(awards=[]), "committed: 4.00, its awards hold 0.00"),
+    ("a gauge is stale", metrics_equal_ledger, E(metrics_text=books.metrics_text(books.pool(committed=399))), "3.99"),
     ("a gauge is missing", metrics_equal_ledger, E(metrics_text=""), "/metrics shows nothing"),
     ("the list is stale", metrics_equal_ledger, E(metrics_pools=[books.pool(disbursed=0)]), "/v1/pools shows 0.00"),
     ("an application is lost", every_application_is_somewhere, E(applications={}), "not to be found"),
@@ -82,50 +104,157 @@ WRONG: list[tuple[str, Check, Evidence, str]] = [
         E(applications=application(claims=[claim(PAID_CLAIM, "payable", PaymentInClaim(PAID, "instructed"))])),
         "is payable",
     ),
-    ("no instruction", one_instruction_per_payable_claim, E(instructions=[ONE]), "has no instruction"),
+    (
+        "a return that nobody decided",
+        every_claim_is_somewhere,
+        E(applications=application(claims=[claim(PAID_CLAIM, "payable", PaymentInClaim(PAID, "returned"))])),
+        "is payable",
+    ),
+    ("no instruction", one_instruction_per_payable_claim, E(instructions=[TWO]), "has no instruction"),
     (
         "a second instruction",
         one_instruction_per_payable_claim,
-        E(instructions=[ONE, TWO, books.instructed(uuid4(), PAID_CLAIM)]),
+        E(instructions=[ONE, TWO, AGAIN, books.instructed(uuid4(), PAID_CLAIM, 200)]),
         "has 2 instructions",
     ),
     (
         "an instruction for nothing",
         one_instruction_per_payable_claim,
-        E(instructions=[ONE, TWO, books.instructed(uuid4(), uuid4())]),
+        E(instructions=[ONE, TWO, AGAIN, books.instructed(uuid4(), uuid4(), 200)]),
         "not payable",
     ),
     (
         "a name used twice",
         one_instruction_per_payable_claim,
-        E(instructions=[ONE, books.instructed(PAID, RETURNED_CLAIM, "another event")]),
+        E(instructions=[ONE, AGAIN, books.instructed(PAID, GIVEN_UP_CLAIM, 200, event_id="another event")]),
         "stands for 2 payments",
+    ),
+    (
+        "an attempt is not instructed",
+        one_instruction_per_payable_claim,
+        E(instructions=[ONE, TWO]),
+        "is at attempt 2, instructed were [1]",
+    ),
+    (
+        "an attempt is instructed twice",
+        one_instruction_per_payable_claim,
+        E(instructions=[ONE, TWO, AGAIN, books.instructed(PAID, PAID_CLAIM, 200, 2, event_id="another event")]),
+        "instructed were [1, 2, 2]",
+    ),
+    (
+        "another sum is instructed again",
+        one_instruction_per_payable_claim,
+        E(instructions=[ONE, TWO, books.instructed(PAID, PAID_CLAIM, 201, 2)]),
+        "was instructed with 2.01",
     ),
     (
         "paid twice",
         bank_paid_what_the_ledger_says,
-        E(bank=[PAID_ENTRY, msgspec.structs.replace(PAID_ENTRY, attempt=2), RETURNED_ENTRY]),
+        E(bank=[changed(FIRST_ENTRY, outcome="settled"), PAID_ENTRY, GIVEN_UP_ENTRY]),
         "paid 2 times",
     ),
-    ("unknown to the bank", bank_paid_what_the_ledger_says, E(bank=[PAID_ENTRY]), "unknown to the bank"),
+    ("unknown to the bank", bank_paid_what_the_ledger_says, E(bank=[FIRST_ENTRY, PAID_ENTRY]), "unknown to the bank"),
     ("unknown to us", bank_paid_what_the_ledger_says, E(payments=[PAID_PAYMENT]), "disbursement does not"),
     (
-        "another outcome",
+        "an attempt that the bank never saw",
         bank_paid_what_the_ledger_says,
-        E(bank=[PAID_ENTRY, books.bank_entry(RETURNED, 100, "settled")]),
-        "at the bank settled",
+        E(bank=[PAID_ENTRY, GIVEN_UP_ENTRY]),
+        "is at attempt 2, the bank saw [2]",
+    ),
+    (
+        "given up and paid",
+        bank_paid_what_the_ledger_says,
+        E(bank=[FIRST_ENTRY, PAID_ENTRY, changed(GIVEN_UP_ENTRY, outcome="settled")]),
+        "is cancelled, at the bank settled",
+    ),
+    (
+        "settled and sent back",
+        bank_paid_what_the_ledger_says,
+        E(bank=[FIRST_ENTRY, changed(PAID_ENTRY, outcome="returned"), GIVEN_UP_ENTRY]),
+        "is settled, at the bank returned",
+    ),
+    (
+        "still under way",
+        bank_paid_what_the_ledger_says,
+        E(payments=[changed(PAID_PAYMENT, status="instructed"), GIVEN_UP_PAYMENT]),
+        "is instructed, at the bank settled",
     ),
     (
         "another amount",
         bank_paid_what_the_ledger_says,
-        E(bank=[books.bank_entry(PAID, 201, "settled"), RETURNED_ENTRY]),
+        E(bank=[changed(FIRST_ENTRY, amount=201), PAID_ENTRY, GIVEN_UP_ENTRY]),
         "at the bank 2.01",
     ),
     (
         "never reported",
         bank_paid_what_the_ledger_says,
-        E(bank=[books.bank_entry(PAID, 200, "settled", reports=0), RETURNED_ENTRY]),
+        E(bank=[FIRST_ENTRY, changed(PAID_ENTRY, times_reported=0), GIVEN_UP_ENTRY]),
         "never reported",
+    ),
+    (
+        "instructed again before the return was known",
+        bank_paid_what_the_ledger_says,
+        E(bank=[changed(FIRST_ENTRY, times_reported=0), PAID_ENTRY, GIVEN_UP_ENTRY]),
+        "never reported",
+    ),
+    ("disbursed twice", money_moved_once, E(transfers=moves(("obligated", "disbursed", 200, PAID))), "is settled"),
+    ("obligated twice", money_moved_once, E(transfers=moves(("committed", "obligated", 200, PAID))), "is settled"),
+    (
+        "given up and disbursed",
+        money_moved_once,
+        E(transfers=moves(("obligated", "disbursed", 100, GIVEN_UP))),
+        "is cancelled",
+    ),
+    (
+        "another sum is disbursed",
+        money_moved_once,
+        E(payments=[changed(PAID_PAYMENT, money=Money(199)), GIVEN_UP_PAYMENT]),
+        "of 1.99 is settled",
+    ),
+    (
+        "a payment moved nothing",
+        money_moved_once,
+        E(transfers={POOL: books.transfers()[:2]}),
+        "is settled, moved were []",
+    ),
+    ("money moved for nobody", money_moved_once, E(payments=[PAID_PAYMENT]), "is not listed"),
+    (
+        "returned and left",
+        every_return_is_decided,
+        E(payments=[changed(PAID_PAYMENT, status="returned"), GIVEN_UP_PAYMENT]),
+        "is returned (sent back)",
+    ),
+    (
+        "held and left",
+        every_return_is_decided,
+        E(payments=[changed(PAID_PAYMENT, status="held", hold="release"), GIVEN_UP_PAYMENT]),
+        "is held (release)",
+    ),
+    ("given up in silence", every_return_is_decided, E(instructions=[ONE, TWO, AGAIN]), "was told so 0 times"),
+    (
+        "told of nothing given up",
+        every_return_is_decided,
+        E(payments=[PAID_PAYMENT, changed(GIVEN_UP_PAYMENT, status="settled")]),
+        "and it is not",
+    ),
+    (
+        "given up and still payable",
+        every_return_is_decided,
+        E(applications=application(claims=[claim(GIVEN_UP_CLAIM, "payable", PaymentInClaim(GIVEN_UP, "cancelled"))])),
+        "is not rejected",
+    ),
+    ("a wrong report is not listed", wrong_reports_are_listed, E(discrepancies=[]), "said wrongly settled"),
+    (
+        "a true report is listed",
+        wrong_reports_are_listed,
+        E(discrepancies=[Discrepancy(LIE), Discrepancy(PAID_ENTRY.reports[0].event_id, "no such payment")]),
+        "is listed (no such payment)",
+    ),
+    (
+        "finance has more to say",
+        wrong_reports_are_listed,
+        E(bank=[FIRST_ENTRY, changed(PAID_ENTRY, unsaid=1), GIVEN_UP_ENTRY]),
+        "has 1 more reports",
     ),
     ("no decision", intake_equals_owners, E(applications=application(decision=None)), "shows decision None"),
     ("a refusal is unseen", intake_equals_owners, E(award_events=[]), "owners have approved"),
@@ -157,13 +286,37 @@ def test_a_surprise_fails() -> None:
     assert not nothing_unexpected_was_answered(books.evidence(), books.told(surprises=["that"])).passed
 
 
+def test_a_surprise_of_finances_officers_fails() -> None:
+    surprised = books.evidence(officers=OfficersView(surprises=["that"]))
+    assert not nothing_unexpected_was_answered(surprised, books.told()).passed
+
+
+def test_a_return_that_was_none_may_be_believed_and_then_the_truth_is_listed() -> None:
+    settled = books.doubted(changed(FIRST_ENTRY, outcome="settled"), "returned", uuid4())
+    repeated = changed(PAID_ENTRY, outcome="repeated")
+    truth = Discrepancy(settled.reports[0].event_id, "speaks of attempt 1, under way is 2")
+    bank = [settled, repeated, GIVEN_UP_ENTRY]
+    for listed in ([Discrepancy(LIE)], [Discrepancy(LIE), truth]):
+        evidence = books.evidence(bank=bank, discrepancies=listed)
+        assert wrong_reports_are_listed(evidence, books.told()).passed
+        assert bank_paid_what_the_ledger_says(evidence, books.told()).passed
+
+
+def test_a_return_that_was_none_is_listed_where_it_was_not_believed() -> None:
+    doubted = books.doubted(PAID_ENTRY, "returned", uuid4())
+    bank = [FIRST_ENTRY, doubted, GIVEN_UP_ENTRY]
+    assert not wrong_reports_are_listed(books.evidence(bank=bank), books.told()).passed
+    listed = [Discrepancy(LIE), Discrepancy(doubted.reports[1].event_id)]
+    assert wrong_reports_are_listed(books.evidence(bank=bank, discrepancies=listed), books.told()).passed
+
+
 def test_every_check_was_made_to_fail() -> None:
     made_to_fail: set[Callable[[Evidence, Told], Result]] = {row[1] for row in WRONG}
     assert made_to_fail | {nothing_unexpected_was_answered} == set(CHECKS)
 
 
 def test_an_exact_copy_that_a_relay_sent_again_is_no_second_instruction() -> None:
-    found = one_instruction_per_payable_claim(books.evidence(instructions=[ONE, TWO, ONE]), books.told())
+    found = one_instruction_per_payable_claim(books.evidence(instructions=[ONE, TWO, AGAIN, ONE]), books.told())
     assert found.passed
     assert "1 sent again" in found.seen
 
@@ -185,7 +338,9 @@ def test_the_report_counts_outcomes_by_reason_and_takes_times_from_the_data() ->
         ("application", "rejected", "registered"): 1,
         ("application", "rejected", "cap_exhausted"): 1,
         ("claim", "paid", ""): 1,
-        ("claim", "payable", "payment returned"): 1,
+        ("claim", "rejected", "payment_cancelled"): 1,
+        ("payment", "settled", "attempt 2"): 1,
+        ("payment", "cancelled", "attempt 1"): 1,
     }
     by_stretch = {each.stretch: (each.cases, each.p50_seconds, each.p99_seconds) for each in ended.times}
     assert by_stretch == {

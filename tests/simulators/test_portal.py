@@ -38,7 +38,7 @@ async def test_a_season_ends_with_every_company_answered(serve: Serve) -> None:
     assert not told.surprises
     last = seen[-1]
     assert (last.asked, last.submitted, last.decided) == (COUNT, COUNT, COUNT)
-    assert last.claims_planned == last.claims_filed == last.paid_or_returned == len(told.claims) > COUNT
+    assert last.claims_planned == last.claims_filed == last.paid_or_given_up == len(told.claims) > COUNT
 
 
 async def test_failures_and_lost_answers_double_nothing(serve: Serve) -> None:

@@ -10,7 +10,13 @@ from stack.checks.lives import (
     every_claim_is_somewhere,
     nothing_unexpected_was_answered,
 )
-from stack.checks.payments import bank_paid_what_the_ledger_says, one_instruction_per_payable_claim
+from stack.checks.payments import (
+    bank_paid_what_the_ledger_says,
+    every_return_is_decided,
+    money_moved_once,
+    one_instruction_per_payable_claim,
+)
+from stack.checks.reports import wrong_reports_are_listed
 from stack.checks.result import Check, Result
 from stack.checks.views import intake_equals_owners
 from stack.simulators.auditor import Evidence
@@ -25,6 +31,9 @@ CHECKS: tuple[Check, ...] = (
     nothing_unexpected_was_answered,
     one_instruction_per_payable_claim,
     bank_paid_what_the_ledger_says,
+    money_moved_once,
+    every_return_is_decided,
+    wrong_reports_are_listed,
     metrics_equal_ledger,
     intake_equals_owners,
 )

@@ -100,11 +100,12 @@ def _replay(pool: Pool, transfers: list[Transfer]) -> Iterator[str]:
 
 
 def _move(balances: dict[str, int], transfer: Transfer) -> None:
-    """Apply one transfer; the opening appropriation comes from outside the four."""
+    """Apply one transfer; an appropriation comes from outside the four and goes there when it is lowered."""
     amount = transfer["money"]["amount"]
     if transfer["from"] in balances:
         balances[transfer["from"]] -= amount
-    balances[transfer["to"]] += amount
+    if transfer["to"] in balances:
+        balances[transfer["to"]] += amount
 
 
 def _amounts(pool: Pool) -> list[tuple[str, int]]:

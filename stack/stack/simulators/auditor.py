@@ -1,17 +1,34 @@
 """An auditor: reads everything that the services show, changes nothing, and lays it side by side."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
 import httpx
+import msgspec
 
-from contracts.events import ApplicationSubmitted, AwardRefused, ClaimSubmitted, PaymentInstructed
+from contracts.events import (
+    ApplicationSubmitted,
+    AwardRefused,
+    ClaimSubmitted,
+    Event,
+    PaymentCancelled,
+    PaymentInstructed,
+)
 from stack.simulators.calls import Caller
 from stack.simulators.reading import Record, read_topics
-from stack.simulators.views import ApplicationView, Assessment, Award, BankEntry, Payment, Pool
+from stack.simulators.views import (
+    ApplicationView,
+    Assessment,
+    Award,
+    BankEntry,
+    Discrepancy,
+    OfficersView,
+    Payment,
+    Pool,
+)
 
 SERVICES: Final = ("intake", "eligibility", "disbursement", "metrics", "finance")
 _TIMEOUT_SECONDS: Final = 10.0
@@ -31,7 +48,9 @@ class Evidence:
     transfers: dict[str, list[Transfer]] = field(default_factory=dict)
     metrics_pools: list[Pool] = field(default_factory=list)
     metrics_text: str = ""
+    discrepancies: list[Discrepancy] = field(default_factory=list)
     bank: list[BankEntry] = field(default_factory=list)
+    officers: OfficersView = field(default_factory=OfficersView)
     instructions: list[Record] = field(default_factory=list)
     submissions: list[Record] = field(default_factory=list)
     award_events: list[Record] = field(default_factory=list)
@@ -48,8 +67,14 @@ class Evidence:
 
     def instructed(self) -> list[PaymentInstructed]:
         """Return the instructions, without what a restarted relay sent again under the same ``ce_id``."""
-        distinct = {each.event_id: each.event for each in self.instructions}
-        return [event for event in distinct.values() if isinstance(event, PaymentInstructed)]
+        return [event for event in self._to_finance() if isinstance(event, PaymentInstructed)]
+
+    def cancelled(self) -> list[PaymentCancelled]:
+        """Return the payments that finance was told are given up, in the same way."""
+        return [event for event in self._to_finance() if isinstance(event, PaymentCancelled)]
+
+    def _to_finance(self) -> Iterable[Event]:
+        return {each.event_id: each.event for each in self.instructions}.values()
 
 
 class Auditor:
@@ -72,7 +97,9 @@ class Auditor:
             transfers={pool.pool: await self._transfers(pool.pool) for pool in pools},
             metrics_pools=(await metrics.page("/v1/pools", Pool)).items,
             metrics_text=(await metrics.read("/metrics")).decode(),
+            discrepancies=await self._all("disbursement", "discrepancies"),
             bank=(await self._callers["finance"].page("/v1/log", BankEntry)).items,
+            officers=msgspec.json.decode(await self._callers["finance"].read("/v1/officers"), type=OfficersView),
             instructions=await read_topics(self._bootstrap, "disbursement.payments"),
             submissions=await read_topics(self._bootstrap, "intake.applications"),
             award_events=await read_topics(self._bootstrap, "disbursement.awards"),
@@ -92,6 +119,7 @@ _LISTS: Final[dict[str, type[Any]]] = {
     "assessments": Assessment,
     "awards": Award,
     "payments": Payment,
+    "discrepancies": Discrepancy,
 }
 
 

@@ -42,8 +42,8 @@ class Tally:
     claims_planned: int = 0
     claims_filed: int = 0
     claims_decided: int = 0
-    payable: int = 0
-    paid_or_returned: int = 0
+    to_pay: int = 0
+    paid_or_given_up: int = 0
 
 
 Progress = Callable[[Tally], None]
@@ -152,8 +152,8 @@ def tally(states: Iterable[ApplicationView]) -> Tally:
         awarded=sum(state.status == "awarded" for state in seen),
         claims_filed=len(claims),
         claims_decided=sum(claim.status not in {"submitted", "verifying"} for claim in claims),
-        payable=sum(claim.status in {"payable", "paid"} for claim in claims),
-        paid_or_returned=sum(claim.status in {"payable", "paid"} and not _paying(claim) for claim in claims),
+        to_pay=sum(claim.status == "payable" or is_over(claim) for claim in claims),
+        paid_or_given_up=sum(is_over(claim) for claim in claims),
     )
 
 
@@ -164,13 +164,15 @@ def movement(state: ApplicationView) -> str | None:
     for claim in state.claims:
         if claim.status in {"submitted", "verifying"}:
             return f"claim {claim.claim_id} is {claim.status}"
-        if _paying(claim):
-            return f"claim {claim.claim_id} is payable and its payment not reported"
+        if claim.status == "payable":
+            return f"claim {claim.claim_id} is payable, its payment {claim.payment and claim.payment.status}"
     return None
 
 
-def _paying(claim: ClaimInApplication) -> bool:
-    return claim.status == "payable" and (claim.payment is None or claim.payment.status == "instructed")
+def is_over(claim: ClaimInApplication) -> bool:
+    """Whether the claim's payment was settled, or given up by finance's officers."""
+    given_up = claim.payment is not None and claim.payment.status == "cancelled"
+    return claim.status == "paid" or (claim.status == "rejected" and given_up)
 
 
 def _still(moving: list[str], deadline_seconds: float) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from contracts.events import Balances
 from contracts.money import Money
+from stack.simulators.words import Says
 
 Item = TypeVar("Item")
 
@@ -136,12 +137,43 @@ class Pool(msgspec.Struct, frozen=True):
         return {state: getattr(self, state).amount for state in Balances.__struct_fields__}
 
 
+class Discrepancy(msgspec.Struct, frozen=True):
+    """An item of disbursement's ``GET /v1/discrepancies``: a report that moved nothing, by its ``ce_id``."""
+
+    event_id: UUID
+    detail: str = ""
+
+
+class BankReport(msgspec.Struct, frozen=True):
+    """What finance said of an outcome, under its ``ce_id``."""
+
+    event_id: UUID
+    says: Says
+
+
 class BankEntry(msgspec.Struct, frozen=True):
-    """An item of the finance system's ``GET /v1/log``; ``amount`` in fen."""
+    """An item of the finance system's ``GET /v1/log``; ``amount`` in fen.
+
+    ``repeated``: an earlier attempt was settled, nothing was paid on this one. ``times_reported`` counts true reports,
+    ``unsaid`` those to come, true or not.
+    """
 
     payment_id: UUID
     attempt: int
     end_to_end_id: str
-    outcome: Literal["settled", "returned"]
+    outcome: Literal["settled", "returned", "repeated"]
     amount: int
     times_reported: int
+    reports: list[BankReport] = []
+    unsaid: int = 0
+
+
+class OfficersView(msgspec.Struct, frozen=True):
+    """``GET /v1/officers`` of the finance system: what its officers did since its process started."""
+
+    released: int = 0
+    corrected: int = 0
+    instructed: int = 0
+    cancelled: int = 0
+    refused: dict[str, int] = {}
+    surprises: list[str] = []
