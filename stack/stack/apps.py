@@ -98,12 +98,13 @@ def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str
 
 
 def _extra(service: str, config: Config) -> dict[str, str]:
+    policies = config.policies or policies_dir()
     match service:
         case "eligibility":
             registers = f"http://{LOOPBACK}:{config.ports.registers}"
-            return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies_dir())}
+            return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies)}
         case "disbursement" | "metrics":
-            return {"PROGRAMME_FILE": str(policies_dir() / "programme.yaml")}
+            return {"PROGRAMME_FILE": str(policies / "programme.yaml")}
         case _:
             return {}
 

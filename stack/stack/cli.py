@@ -21,6 +21,7 @@ from stack.flags import HomeFlag, JsonFlag, err, out
 from stack.grants import SERVICES
 from stack.home import open_home
 from stack.logs import follow, tail
+from stack.manners import Manner
 from stack.ports import LOOPBACK
 
 app = typer.Typer(
@@ -162,10 +163,11 @@ def demo(
     home: HomeFlag = None,
     companies: Annotated[int, typer.Option(help="Companies that apply.", min=1)] = 300,
     seed: SeedFlag = 1,
+    finance: Annotated[Manner, typer.Option(help="How the finance system behaves.")] = Manner.USUAL,
     as_json: JsonFlag = False,
 ) -> None:
     """Start a fresh stack, run a season of applications to its end, check the books, stop. Exit code 1 if wrong."""
-    raise typer.Exit(commands.demo(home, companies=companies, seed=seed, as_json=as_json))
+    raise typer.Exit(commands.demo(home, companies=companies, seed=seed, finance=finance, as_json=as_json))
 
 
 def _print_line(path: Path, line: str, width: int, *, named: bool) -> None:

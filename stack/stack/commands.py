@@ -19,6 +19,7 @@ from stack.config import Config
 from stack.errors import StackError
 from stack.home import Home
 from stack.jars import kafka_classpath
+from stack.manners import Manner
 from stack.ports import LOOPBACK
 from stack.processes import Identity
 from stack.progress import Listener, Step
@@ -179,11 +180,11 @@ def console_consumer(home: Home, topic: str, more: list[str]) -> int:
     return subprocess.run([*java, consumer, *arguments], check=False).returncode
 
 
-def demo(home: Path | None, *, companies: int, seed: int, as_json: bool) -> int:
+def demo(home: Path | None, *, companies: int, seed: int, finance: Manner, as_json: bool) -> int:
     """Run the demonstration; answers its exit code."""
     from stack import demo as demonstration  # noqa: PLC0415  # loads all of the simulators
 
-    return demonstration.run(home, companies=companies, seed=seed, as_json=as_json)
+    return demonstration.run(home, companies=companies, seed=seed, finance=finance, as_json=as_json)
 
 
 def _port_of(home: Home, component: str) -> int:

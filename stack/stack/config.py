@@ -67,6 +67,8 @@ class Config:
     """What the children inherit; `INTAKE_LOG_LEVEL` and its like reach the service that they name, and no other."""
     process_environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What one process gets besides, by its name: the last word, for a suite that puts something in between."""
+    policies: Path | None = None
+    """The directory of the scheme documents; None leaves it to `policies_dir`."""
     service_launcher: tuple[str, ...] = ("-m",)
     """What the interpreter is given before `<service> run`: a suite may run a service through a module of its own."""
 

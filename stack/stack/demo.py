@@ -1,6 +1,7 @@
 """You are at the demonstration: a season of simulated applications through the whole system, then the audit.
 
     drawdown demo
+    drawdown demo --finance worst
 
 Starts a stack in a fresh directory and removes both at the end, unless the directory given already holds a running
 stack, which is then used as it is. Exit code 0 only when every check of ``stack.checks`` holds.
@@ -30,6 +31,7 @@ from stack.concurrency import first
 from stack.config import Config, Ports
 from stack.errors import StackError
 from stack.home import Home, open_home
+from stack.manners import Manner, behaving
 from stack.ports import LOOPBACK
 from stack.report import Report, report
 from stack.screen import Screen
@@ -57,14 +59,21 @@ class Place:
     run: str = ""
 
 
-def run(home: Path | None = None, *, companies: int = 300, seed: int = 1, as_json: bool = False) -> int:
+def run(
+    home: Path | None = None,
+    *,
+    companies: int = 300,
+    seed: int = 1,
+    finance: Manner = Manner.USUAL,
+    as_json: bool = False,
+) -> int:
     """Run the demonstration and print its report; answers the exit code.
 
     Raises StackError when the system does not start, does not come to rest, or fails a check.
     """
     try:
         with _chosen_or_fresh(home) as chosen:
-            ended = asyncio.run(_demonstrate(chosen, companies, seed))
+            ended = asyncio.run(_demonstrate(chosen, companies, seed, finance))
             _tell(ended, as_json=as_json)
             if not ended.passed:
                 raise StackError("the checks above do not hold")
@@ -116,26 +125,29 @@ def _tell(ended: Report, *, as_json: bool) -> None:
         show(console, ended)
 
 
-async def _demonstrate(home: Home, companies: int, seed: int) -> Report:
+async def _demonstrate(home: Home, companies: int, seed: int, finance: Manner) -> Report:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     console = Console(stderr=True, highlight=False)
-    async with _place(home, seed, console) as place:
+    async with _place(home, seed, finance, console) as place:
         return await play(place, companies, seed, console)
 
 
 @asynccontextmanager
-async def _place(home: Home, seed: int, console: Console) -> AsyncIterator[Place]:
+async def _place(home: Home, seed: int, finance: Manner, console: Console) -> AsyncIterator[Place]:
     """The stack that runs in this directory, or a new one on free ports for as long as the block lasts."""
     known = state.read(home)
     if known is not None and known.supervisor.is_alive():
+        if finance is not Manner.USUAL:
+            raise StackError(f"a stack runs in {home.path}, whose finance system stays as it is: leave out --finance")
         urls = {name: f"http://{LOOPBACK}:{known.port(name)}" for name in SERVICES}
         yield Place(urls, f"{LOOPBACK}:{known.port('kafka')}", run=uuid.uuid4().hex[:6])
         return
     used_before = home.kafka.exists()
     with Screen(console) as listener:
-        stack = Stack(Config(home=home, ports=Ports.free(), seed=seed), listener=listener)
+        config = behaving(Config(home=home, ports=Ports.free(), seed=seed), finance)
+        stack = Stack(config, listener=listener)
         await stack.start()
     try:
         yield Place(stack.urls, stack.kafka_bootstrap, run=uuid.uuid4().hex[:6] if used_before else "")
