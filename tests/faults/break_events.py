@@ -173,13 +173,14 @@ async def contradict(by: Saboteur) -> str:
     rows = await by.system.fetch(
         "disbursement",
         """
-        SELECT payment_id, amount, end_to_end_id, status FROM payments WHERE status IN ('settled', 'returned')
+        SELECT payment_id, amount, end_to_end_id, attempt, status FROM payments
+        WHERE status IN ('settled', 'returned')
         ORDER BY random() LIMIT 5
         """,
     )
     reports = [_lie(dict(row), row["amount"]) for row in rows]
     reports += [_lie({**row, "status": "returned"}, row["amount"] + 1) for row in rows]
-    unknown = {"payment_id": uuid.uuid4(), "end_to_end_id": "DDunknown", "status": "returned"}
+    unknown = {"payment_id": uuid.uuid4(), "end_to_end_id": "DDunknown", "attempt": 1, "status": "returned"}
     reports.append(_lie(unknown, 100))
     await produce(by, "finance.payment-status", reports)
     by.lies += [key.decode() for key, _, _ in reports]
@@ -196,6 +197,7 @@ def _lie(payment: dict[str, Any], amount: int) -> tuple[bytes, bytes | None, Hea
         "end_to_end_id": payment["end_to_end_id"],
         "money": {"amount": amount, "currency": "CNY"},
         "bank_reference": f"LIE{uuid.uuid4().hex[:12]}",
+        "attempt": payment["attempt"],
         f"{told}_at": now,
         **({"reason_code": "AC04"} if told == "returned" else {}),
     }

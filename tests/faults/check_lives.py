@@ -108,19 +108,21 @@ def states_move_along(found: Evidence) -> Verdict:
 _ONCE: Final = (
     "application.submitted", "application.withdrawn", "application.approved", "application.rejected", "award.issued",
     "award.refused", "application.waitlisted", "award.revoked", "claim.submitted", "claim.verified", "claim.rejected",
-    "claim.payable", "claim.paid", "claim.refused",
+    "claim.payable", "claim.paid", "claim.refused", "claim.cancelled",
 )  # fmt: skip
 # Within one topic only: between topics no order is promised.
 _ORDER: Final = (
     ("application.submitted", "application.withdrawn"),
     ("award.issued", "award.revoked"),
     ("claim.payable", "claim.paid"),
+    ("claim.payable", "claim.cancelled"),
 )
 _EITHER: Final = (
     ("application.approved", "application.rejected"),
     ("award.issued", "award.refused"),
     ("claim.verified", "claim.rejected"),
     ("claim.payable", "claim.refused"),
+    ("claim.paid", "claim.cancelled"),
 )
 
 

@@ -11,6 +11,8 @@ from tests.faults.verdict import Verdict, verdict
 
 _STATES: Final = ("available", "committed", "obligated", "disbursed")
 _GENESIS: Final = "0" * 64
+# What the bank's word on the last attempt makes of a payment. Finance's officers may give up what was sent back.
+_ENDS: Final = {"settled": {"settled"}, "repeated": {"settled"}, "returned": {"returned", "cancelled"}}
 
 
 def money_is_conserved(found: Evidence) -> Verdict:
@@ -103,10 +105,11 @@ def nothing_paid_twice(found: Evidence) -> Verdict:
         yield from (f"{each} was instructed, the ledger knows it not" for each in instructed - payments.keys())
         for identifier, payment in payments.items():
             entry = latest.get(identifier)
-            there = entry and (entry["outcome"], entry["amount"], entry["end_to_end_id"])
-            here = (payment["status"], payment["amount"], payment["end_to_end_id"])
-            if there != here:
-                yield f"payment {identifier} is {here}, at the bank {there}"
+            there = entry and (entry["attempt"], entry["amount"], entry["end_to_end_id"])
+            here = (payment["attempt"], payment["amount"], payment["end_to_end_id"])
+            if entry is None or there != here or payment["status"] not in _ENDS[entry["outcome"]]:
+                outcome = entry and entry["outcome"]
+                yield f"payment {identifier} is {payment['status']} {here}, at the bank {outcome} {there}"
         for claim, times in Counter(row["claim_id"] for row in payments.values()).items():
             if times > 1:
                 yield f"claim {claim} has {times} payments"
@@ -133,6 +136,7 @@ def holds_resolved_once(found: Evidence) -> Verdict:
             amount = payment["amount"]
             wanted = [("committed", "obligated", amount)]
             wanted += [("obligated", "disbursed", amount)] if payment["status"] == "settled" else []
+            wanted += [("obligated", "committed", amount)] if payment["status"] == "cancelled" else []
             if sorted(told) != sorted(wanted):
                 yield f"claim {payment['claim_id']} moved {told}, its payment is {payment['status']}"
 

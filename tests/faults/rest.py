@@ -29,10 +29,12 @@ _MOVING: Final = {
         "applications under way": """
             SELECT count(*) FROM applications WHERE status IN ('submitted', 'assessing', 'approved')""",
         "claims under way": """
-            SELECT count(*) FROM claims WHERE status IN ('submitted', 'verifying')
-              OR (status = 'payable' AND coalesce(payment->>'status', 'instructed') = 'instructed')""",
+            SELECT count(*) FROM claims WHERE status IN ('submitted', 'verifying', 'payable')""",
     },
-    "disbursement": {"payments unknown": "SELECT count(*) FROM payments WHERE status = 'instructed'"},
+    "disbursement": {
+        "payments under way": """
+            SELECT count(*) FROM payments WHERE status IN ('held', 'instructed', 'returned')"""
+    },
 }
 
 

@@ -24,7 +24,14 @@ from tests.faults.workload import Workload
 
 REST_SECONDS: Final = 60.0
 _GUESSED_YUAN: Final = 900_000  # what an application draws on the envelope, on average
-_FINANCE: Final = {"SIM_DUPLICATES": "0.15", "SIM_RETURNED": "0.05", "SIM_DELAY_SECONDS": "0.2", "SIM_LOST": "0.05"}
+_FINANCE: Final = {
+    "SIM_DUPLICATES": "0.15",
+    "SIM_RETURNED": "0.05",
+    "SIM_DELAY_SECONDS": "0.2",
+    "SIM_REORDER_SECONDS": "2",
+    "SIM_LOST": "0.05",
+    "SIM_CONTRADICTIONS": "0.05",
+}
 _CONNECTIONS: Final = 400
 
 
