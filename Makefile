@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo up down status test faults check format docs clean
+.PHONY: help setup demo up down status test faults soak check format docs clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -40,6 +40,9 @@ test: setup ## all tests, on real Kafka and PostgreSQL
 
 faults: setup ## break the running system for ten minutes and check its books; SEED=1, MUTANTS=1 plants bugs instead
 	@$(RUN) python -m tests.faults --seed $(or $(SEED),1) $(if $(MUTANTS),--mutants)
+
+soak: setup ## 100,000 random steps of two writers against a model of the books; SEED=1
+	@$(RUN) python -m tests.disbursement.soak --seed $(or $(SEED),1)
 
 check: setup ## style, types, import rules, generated documents, migrations match the tables
 	@$(RUN) ruff check .

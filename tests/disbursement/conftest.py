@@ -39,14 +39,20 @@ async def scene(connection: AsyncConnection) -> Scene:
 
 
 @pytest.fixture
-async def opened(database: Database, postgres: Postgres, tmp_path: Path) -> AsyncIterator[Path]:
-    """A programme whose pool is open, committed; everything is removed afterwards."""
-    path = tmp_path / "programme.yaml"
-    path.write_text(PROGRAMME, encoding="utf-8")
-    await programme.open_pools(database, programme.read(path))
-    yield path
+async def emptied(database: Database, postgres: Postgres) -> AsyncIterator[Database]:
+    """The database for tests that commit: everything is removed afterwards."""
+    yield database
     names = ", ".join(table.name for table in tables.metadata.sorted_tables if table.name != "relay")
     owner = Database(postgres.owner_dsn("disbursement"), pool_size=2)  # the service's login may not truncate
     async with owner.transaction() as connection:
         await connection.execute(text(f"TRUNCATE {names}"))
     await owner.close()
+
+
+@pytest.fixture
+async def opened(emptied: Database, tmp_path: Path) -> Path:
+    """A programme whose pool is open, committed."""
+    path = tmp_path / "programme.yaml"
+    path.write_text(PROGRAMME, encoding="utf-8")
+    await programme.open_pools(emptied, programme.read(path))
+    return path

@@ -184,6 +184,13 @@ class Scene:
             said += more
         return said
 
+    async def approve_last(self) -> list[Event]:
+        """Have a second person approve what was proposed last; return what was announced, or raise its Refusal."""
+        columns = tables.orders.c
+        newest = select(columns.order_id).where(columns.status == "proposed").order_by(columns.order_id.desc()).limit(1)
+        order_id = (await self.connection.execute(newest)).scalar_one()
+        return (await self.command(Decide(key=None, traceparent=None, by="second", order_id=order_id, approve=True)))[1]
+
     async def command(self, command: Command, now: datetime = NOW) -> tuple[Answer, list[Event]]:
         """Carry out one command; raise its Refusal."""
         [outcome], said = await apply(self.connection, [command], now)

@@ -1,137 +1,108 @@
-"""Random lives, in batches of random size, against the model: equal to the fen after every batch."""
+"""Random lives, in batches of random size, against the model: equal to the fen after every batch.
+
+``make soak`` takes 100,000 steps from two writers at once; here are fewer.
+"""
 
 from typing import Any
-from uuid import UUID
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.events import AwardIssued, Event, PaymentInstructed
 from contracts.money import Money
 from disbursement import tables
+from disbursement.handlers import handle
 from kit.database import Database
+from kit.messages import Message
 from tests.disbursement.model import Model
-from tests.disbursement.scenes import (
-    NOW,
-    Scene,
-    approved,
-    opened_pool,
-    policy,
-    publish,
-    returned,
-    settled,
-    verified,
-    withdrawn,
-)
+from tests.disbursement.scenes import NOW, Scene, approved, message, opened_pool, policy, publish
+from tests.disbursement.soak import prepared, soak
+from tests.disbursement.walk import COMPANIES, EVENTS, ORDERS, Step, Walk
 
-COMPANIES = [f"9144030000000000{number:02d}" for number in range(4)]
 POOL_FEN, ENVELOPE_FEN, CAP_FEN = 2_500, 2_000, 900
 
-Step = tuple[str, int, int]
-
-# Small sums near every limit: 4 companies want up to 700 fen each time, of an envelope of 2,000.
-STEPS = st.tuples(
-    st.sampled_from(["approve", "approve", "again", "withdraw", "claim", "claim", "settle", "return"]),
-    st.integers(0, 30),
-    st.integers(1, 700),
-)
-BATCHES = st.lists(st.lists(STEPS, min_size=1, max_size=12), min_size=1, max_size=8)
+# Small sums near every limit: 8 companies want up to 700 fen each time, of an envelope of 2,000.
+EVENT_STEPS = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 99), st.integers(1, 700)), max_size=12)
+ORDER_STEPS = st.lists(st.tuples(st.sampled_from(ORDERS), st.integers(0, 99), st.integers(1, 700)), max_size=3)
+BATCHES = st.lists(st.tuples(EVENT_STEPS, ORDER_STEPS, st.booleans()), min_size=1, max_size=8)
 
 
-class Walk:
-    """Turns steps into events for the service and moves for the model, and compares the two."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.model = Model(POOL_FEN, ENVELOPE_FEN, CAP_FEN, 60)
-        self.approvals: list[Any] = []
-        self.awards: dict[UUID, AwardIssued] = {}
-        self.payments: dict[UUID, PaymentInstructed] = {}
-
-    async def batch(self, steps: list[Step]) -> None:
-        """Send a batch of steps; steps that name an award or a payment pick one known before the batch."""
-        events = [event for step in steps for event in self._event(step)]
-        if events:
-            for event in await self.scene.tell(*events):
-                if isinstance(event, AwardIssued):
-                    self.awards[event.application_id] = event
-                if isinstance(event, PaymentInstructed):
-                    self.payments[event.claim_id] = event
-        await self._compare()
-
-    def _event(self, step: Step) -> list[Event]:
-        kind, pick, amount = step
-        match kind:
-            case "approve":
-                company = COMPANIES[pick % len(COMPANIES)]
-                approval = approved(amount, applicant=company, minute=pick, policy_version="small")
-                self.approvals.append(approval)
-                self.model.approve(approval.application_id, company, amount, pick)
-                return [approval]
-            case "again" if self.approvals:
-                approval = self.approvals[pick % len(self.approvals)]
-                self.model.approve(
-                    approval.application_id, approval.applicant, approval.approved.amount, pick_minute(approval)
-                )
-                return [approval]
-            case "withdraw" if self.approvals:
-                approval = self.approvals[pick % len(self.approvals)]
-                award = self.model.awards.get(approval.application_id)
-                if award is not None and (award.rest == 0 or award.obligated or award.disbursed):
-                    return []  # intake lets nobody withdraw once there is a claim
-                self.model.withdraw(approval.application_id)
-                return [withdrawn(approval)]
-            case "claim" if self.awards:
-                award_event = list(self.awards.values())[pick % len(self.awards)]
-                claim = verified(award_event, amount)
-                self.model.claim(claim.claim_id, award_event.application_id, amount)
-                return [claim] if pick % 3 else [claim, claim]
-            case "settle" if self.payments:
-                payment = list(self.payments.values())[pick % len(self.payments)]
-                self.model.settle(payment.claim_id)
-                return [settled(payment)]
-            case "return" if self.payments:
-                payment = list(self.payments.values())[pick % len(self.payments)]
-                self.model.send_back(payment.claim_id)
-                return [returned(payment)]
-        return []
-
-    async def _compare(self) -> None:
-        model, pool, envelope = self.model, await self.scene.pool(), await self.scene.envelope()
-        kept = (pool.available, pool.committed, pool.obligated, pool.disbursed)
-        assert kept == (model.available, model.committed, model.obligated, model.disbursed)
-        if envelope is not None:
-            assert envelope.available == model.envelope_left
-        awards = {row.application_id: row for row in await self.scene.rows(tables.awards)}
-        assert awards.keys() == model.awards.keys()
-        for application_id, award in model.awards.items():
-            row = awards[application_id]
-            found = (row.awarded, row.committed, row.obligated, row.disbursed)
-            assert found == (award.awarded, award.rest, award.obligated, award.disbursed)
-        waiting = [row for row in await self.scene.rows(tables.applications) if row.state == "waitlisted"]
-        assert {row.application_id for row in waiting} == {entry[1] for entry in model.line}
-        caps = {row.holder: row.granted for row in await self.scene.rows(tables.caps)}
-        assert {holder: granted for holder, granted in caps.items() if granted} == {
-            company: granted for company, granted in model.granted.items() if granted
-        }
-        payments = {row.claim_id: (row.amount, row.status) for row in await self.scene.rows(tables.payments)}
-        assert payments == {claim: (amount, status) for claim, (_, amount, status) in model.payments.items()}
-
-
-def pick_minute(approval: Any) -> int:
-    """Return the minute at which an approval of this walk was submitted."""
-    return int((approval.submitted_at - NOW).total_seconds() // 60)
+async def small_world(scene: Scene) -> Walk:
+    """A pool of 2,500 fen and a scheme of 60 % with small limits."""
+    await opened_pool(scene, POOL_FEN)
+    await publish(scene, policy(version="small", cap=Money(CAP_FEN), envelope=Money(ENVELOPE_FEN)))
+    return Walk(Model(POOL_FEN, ENVELOPE_FEN, CAP_FEN, 60))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(batches=BATCHES)
-async def test_books_equal_the_model_after_every_batch(database: Database, batches: list[list[Step]]) -> None:
+async def test_books_equal_the_model_after_every_batch(
+    database: Database, batches: list[tuple[list[Step], list[Step], bool]]
+) -> None:
     async with database.engine.connect() as connection:
         transaction = await connection.begin()
         scene = Scene(connection)
-        await opened_pool(scene, POOL_FEN)
-        await publish(scene, policy(version="small", cap=Money(CAP_FEN), envelope=Money(ENVELOPE_FEN)))
-        walk = Walk(scene)
-        for steps in batches:
-            await walk.batch(steps)
+        walk = await small_world(scene)
+        for events, orders, expire in batches:
+            await walk.tell(scene, events)
+            await walk.compare(scene)
+            await walk.order(scene, orders)
+            if expire:
+                await walk.expire(scene, len(events))
+            await walk.compare(scene)
         await transaction.rollback()
+
+
+# --- a batch is its events one by one ---------------------------------------------------------------------------
+
+
+def crowd(amounts: list[tuple[int, int, int]]) -> list[Message]:
+    """Return approvals near every limit, as they would come from Kafka."""
+    return [
+        message(approved(amount, applicant=COMPANIES[pick % 8], minute=minute, policy_version="small"))
+        for pick, amount, minute in amounts
+    ]
+
+
+async def handled(scene: Scene, batches: list[list[Message]]) -> list[Any]:
+    """Handle the batches; return all that counts, without the ids that chance gives."""
+    await opened_pool(scene, POOL_FEN)
+    await publish(scene, policy(version="small", cap=Money(CAP_FEN), envelope=Money(ENVELOPE_FEN), waitlist="partial"))
+    for batch in batches:
+        await handle(scene.connection, batch, NOW)
+    pool = await scene.pool()
+    transfers = [msgspec.json.decode(row.document) for row in await scene.rows(tables.transfers)]
+    return [
+        (pool.available, pool.committed, pool.version),
+        sorted((str(row.application_id), row.awarded, row.limited_by) for row in await scene.rows(tables.awards)),
+        sorted((str(row.application_id), row.state) for row in await scene.rows(tables.applications)),
+        sorted((row.holder, row.granted) for row in await scene.rows(tables.caps) if row.granted),
+        [(each["version"], each["application_id"], each["money"]["amount"], each["balances"]) for each in transfers],
+    ]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(amounts=st.lists(st.tuples(st.integers(0, 7), st.integers(1, 900), st.integers(0, 40)), min_size=1, max_size=25))
+async def test_a_batch_gives_what_its_events_give_one_by_one(
+    database: Database, amounts: list[tuple[int, int, int]]
+) -> None:
+    messages = crowd(amounts)
+    found = []
+    for batches in ([messages], [[each] for each in messages]):
+        async with database.engine.connect() as connection:
+            transaction = await connection.begin()
+            found.append(await handled(Scene(connection), batches))
+            await transaction.rollback()
+
+    assert found[0] == found[1]
+
+
+# --- two writers at once ------------------------------------------------------------------------------------------
+
+
+async def test_two_writers_at_once_keep_the_models_books(emptied: Database) -> None:
+    walk = await prepared(emptied)
+
+    await soak(emptied, walk, steps=4_000, seed=1)
+
+    assert walk.steps >= 4_000
