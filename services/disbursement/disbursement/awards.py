@@ -1,6 +1,5 @@
 """Applications become awards, wait in line, or are refused; and are taken back when they are withdrawn."""
 
-from contracts.codec import to_builtins
 from contracts.events import ApplicationApproved, ApplicationWithdrawn
 from disbursement import endings, limits, lines, rules
 from disbursement.book import Book
@@ -21,10 +20,9 @@ def on_application_approved(book: Book, event: ApplicationApproved, _message: Me
         application_id=event.application_id,
         applicant=event.applicant,
         scheme=event.scheme,
-        fiscal_year=limits.year_of(book.now, policy),
+        fiscal_year=book.year(policy),
         state="approved",
         submitted_at=event.submitted_at,
-        approval=to_builtins(event),
     )
     book.add(application)
     limits.learn_group(book, event)

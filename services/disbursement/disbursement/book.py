@@ -7,13 +7,11 @@ have given one by one. Whoever changes a record says so with ``touch``.
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-import msgspec
-
-from contracts.chain import transfer_hash
-from contracts.codec import encode, to_builtins
+from contracts.chain import sealed
+from contracts.codec import encode
 from contracts.events import Balances, EnvelopeSet, Event, TransferPosted
 from contracts.money import Money
 from contracts.policy import Policy
@@ -40,7 +38,6 @@ from disbursement.records import (
 from kit.errors import NotYetError
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
-from kit.rows import rows_of
 
 LineKey = tuple[str, int]
 CapKey = tuple[str, int, str]
@@ -63,6 +60,8 @@ Record = (
     | Netting
     | Order
 )
+
+K = TypeVar("K")
 
 OPENING: Final = "pool.opened"
 
@@ -98,6 +97,8 @@ class Book:
         self.nettings: dict[UUID, list[Netting]] = {}
         self.orders: dict[UUID, Order] = {}
         self.transfers: list[Transfer] = []
+        self._years: dict[str, int] = {}
+        self._until: dict[int, datetime] = {}
         self._added: dict[int, Record] = {}
         self._touched: dict[int, Record] = {}
 
@@ -125,13 +126,13 @@ class Book:
             if id(record) not in self._added:
                 self._touched[id(record)] = record
 
-    def added(self, kind: type[Any]) -> list[dict[str, Any]]:
-        """Return the new records of a kind, as rows."""
-        return rows_of(record for record in self._added.values() if type(record) is kind)
+    def added(self, kind: type[K]) -> list[K]:
+        """Return the new records of a kind."""
+        return [record for record in self._added.values() if type(record) is kind]
 
-    def touched(self, kind: type[Any]) -> list[dict[str, Any]]:
-        """Return the changed records of a kind, as rows."""
-        return rows_of(record for record in self._touched.values() if type(record) is kind)
+    def touched(self, kind: type[K]) -> list[K]:
+        """Return the changed records of a kind."""
+        return [record for record in self._touched.values() if type(record) is kind]
 
     def say(self, event: Event) -> None:
         self.said.say(event)
@@ -152,6 +153,18 @@ class Book:
         """Return the version of a scheme that takes effect last, or None of an unknown scheme."""
         versions = [policy for policy in self.policies.values() if policy.scheme == scheme]
         return max(versions, key=lambda policy: (policy.effective_from, policy.version), default=None)
+
+    def year(self, policy: Policy) -> int:
+        """Return the fiscal year of now, where the programme is."""
+        if policy.timezone not in self._years:
+            self._years[policy.timezone] = rules.fiscal_year(self.now, policy.timezone)
+        return self._years[policy.timezone]
+
+    def valid_until(self, policy: Policy) -> datetime:
+        """Return until when an award of now can be claimed on."""
+        if policy.validity_months not in self._until:
+            self._until[policy.validity_months] = rules.months_later(self.now, policy.validity_months)
+        return self._until[policy.validity_months]
 
     def envelope(self, policy: Policy, year: int) -> Envelope | None:
         """Return the scheme's envelope of a fiscal year, set as in the policy where this is its first use.
@@ -252,7 +265,7 @@ class Book:
             balances=_balances(account),
             posted_at=self.now,
         )
-        event = msgspec.structs.replace(event, hash=transfer_hash(to_builtins(event)))
+        event = sealed(event)
         account.hash = event.hash
         self.transfers.append(_row(event, command))
         self.say(event)

@@ -9,7 +9,7 @@ from contracts.common import LimitedBy
 from contracts.events import ApplicationApproved, AwardIssued
 from contracts.money import Money
 from contracts.policy import Policy
-from disbursement import accounts, limits, rules, waits
+from disbursement import accounts, limits, waits
 from disbursement.book import Book
 from disbursement.records import Application, Award
 from kit.identifiers import uuid7
@@ -76,7 +76,7 @@ def _award(
         creditor=to_builtins(event.creditor),
         issued_at=book.now,
         valid_from=book.now,
-        valid_until=rules.months_later(book.now, policy.validity_months),
+        valid_until=book.valid_until(policy),
         contract_provider=contract.provider if contract and event.stack else None,
         contract_number=contract.number if contract and event.stack else None,
     )
@@ -103,6 +103,11 @@ def _issued(award: Award, now: datetime) -> AwardIssued:
 
 
 def _voucher_code(policy: Policy) -> str:
-    """Return a code that nobody guesses: 16 of 31 letters and digits are 79 bits."""
-    letters = "".join(secrets.choice(_CODE_ALPHABET) for _ in range(16))
-    return "-".join([policy.number_prefix, *(letters[start : start + 4] for start in range(0, 16, 4))])
+    """Return a code that nobody guesses: 16 of 31 letters and digits are 79 bits, drawn from 128."""
+    drawn = secrets.randbits(128)
+    letters = []
+    for _ in range(16):
+        drawn, letter = divmod(drawn, len(_CODE_ALPHABET))
+        letters.append(_CODE_ALPHABET[letter])
+    code = "".join(letters)
+    return f"{policy.number_prefix}-{code[:4]}-{code[4:8]}-{code[8:12]}-{code[12:]}"

@@ -1,6 +1,5 @@
 """What an award may be at most right now: the approval, the cap, the stack limit, the envelope, the pool."""
 
-from datetime import datetime
 from typing import Final
 
 from contracts.common import LimitedBy, Reason
@@ -82,8 +81,3 @@ def _stack_left(book: Book, event: ApplicationApproved) -> int | None:
         return None
     granted = book.stack(event.contract.provider, event.contract.number).granted
     return event.stack.limit.amount - event.stack.other.amount - granted
-
-
-def year_of(moment: datetime, policy: Policy) -> int:
-    """Return the fiscal year of the programme's envelope and caps."""
-    return rules.fiscal_year(moment, policy.timezone)

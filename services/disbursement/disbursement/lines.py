@@ -6,6 +6,7 @@ not only of its envelope, nobody else draws on the pool either: freed money goes
 
 import msgspec
 
+from contracts.codec import to_builtins
 from contracts.common import Reason
 from contracts.events import ApplicationApproved, ApplicationWaitlisted, AwardRefused
 from contracts.policy import Policy
@@ -71,7 +72,7 @@ def join(book: Book, event: ApplicationApproved, application: Application, polic
         book.add(line := Line(scheme=key[0], fiscal_year=key[1], pool=policy.pool, short_of=short_of))
     if not line.waiting:
         line.short_of = short_of
-    application.state = "waitlisted"
+    application.state, application.approval = "waitlisted", to_builtins(event)
     _enter(book, key, line, application)
     line.waiting += 1
     book.touch(line, application)

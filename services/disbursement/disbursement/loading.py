@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.policy import Policy
@@ -31,6 +31,7 @@ from disbursement.records import (
     Report,
     Stack,
 )
+from kit.among import among, pairs_among
 
 R = TypeVar("R")
 
@@ -58,7 +59,7 @@ async def _lock_orders(connection: AsyncConnection, book: Book, wanted: Needs) -
     if not wanted.orders:
         return
     columns = tables.orders.c
-    query = select(tables.orders).where(columns.order_id.in_(sorted(wanted.orders))).order_by(columns.order_id)
+    query = select(tables.orders).where(among(columns.order_id, wanted.orders)).order_by(columns.order_id)
     for order in await _take(connection, book, Order, query.with_for_update()):
         needs.add_subject(wanted, orders.subject_of(order))
 
@@ -71,12 +72,12 @@ async def _find_places(connection: AsyncConnection, wanted: Needs) -> None:
         (tables.awards, tables.awards.c.award_id, wanted.awards),
     ):
         if ids:
-            query = select(table.c.scheme, table.c.pool).where(column.in_(sorted(ids))).distinct()
+            query = select(table.c.scheme, table.c.pool).where(among(column, ids)).distinct()
             for row in await connection.execute(query):
                 wanted.schemes.add(row.scheme)
                 wanted.pools.update({row.pool} - {None})
     if wanted.lines:
-        query = select(tables.lines.c.pool).where(_pair(tables.lines.c).in_(sorted(wanted.lines)))
+        query = select(tables.lines.c.pool).where(pairs_among(_pair(tables.lines.c), wanted.lines))
         wanted.pools.update((await connection.execute(query)).scalars())
 
 
@@ -87,7 +88,7 @@ async def _load_policies(connection: AsyncConnection, book: Book, wanted: Needs)
     """
     query = select(tables.policies.c.policy)
     if not (wanted.frees or wanted.every_pool):
-        query = query.where(tables.policies.c.scheme.in_(sorted(wanted.schemes | wanted.draws)))
+        query = query.where(among(tables.policies.c.scheme, wanted.schemes | wanted.draws))
     for document in (await connection.execute(query)).scalars():
         policy = msgspec.convert(document, Policy)
         book.policies[policy.scheme, policy.version] = policy
@@ -101,7 +102,7 @@ async def _lock_pools(connection: AsyncConnection, book: Book, wanted: Needs) ->
     if not wanted.every_pool:
         if not wanted.pools:
             return
-        query = query.where(tables.pools.c.pool.in_(sorted(wanted.pools)))
+        query = query.where(among(tables.pools.c.pool, wanted.pools))
     await _take(connection, book, Pool, query)
 
 
@@ -112,7 +113,7 @@ async def _load_lines(connection: AsyncConnection, book: Book, wanted: Needs) ->
     """Load the lines of the locked pools, and those who stand first in them where money may be freed."""
     if not book.pools or not (wanted.approvals or wanted.frees or wanted.lines):
         return
-    await _take(connection, book, Line, select(tables.lines).where(tables.lines.c.pool.in_(sorted(book.pools))))
+    await _take(connection, book, Line, select(tables.lines).where(among(tables.lines.c.pool, book.pools)))
     columns = tables.applications.c
     for (scheme, year), line in sorted(book.lines.items()):
         if not line.waiting or not (wanted.frees or wanted.lines):
@@ -131,23 +132,23 @@ async def _load_payments(connection: AsyncConnection, book: Book, wanted: Needs)
     columns = tables.payments.c
     named: list[ColumnElement[bool]] = []
     if wanted.payments:
-        named.append(columns.payment_id.in_(sorted(wanted.payments)))
+        named.append(among(columns.payment_id, wanted.payments))
     if wanted.verifications:
-        named.append((columns.status == "held") & columns.verification_id.in_(sorted(wanted.verifications)))
+        named.append((columns.status == "held") & among(columns.verification_id, wanted.verifications))
     if named:
         for payment in await _take(connection, book, Payment, select(tables.payments).where(or_(*named))):
             wanted.claims.add(payment.claim_id)
             wanted.awards.add(payment.award_id)
         netted = [payment.payment_id for payment in book.payments.values() if payment.netted]
         if netted:
-            query = select(tables.nettings).where(tables.nettings.c.payment_id.in_(netted))
+            query = select(tables.nettings).where(among(tables.nettings.c.payment_id, netted))
             for netting in await _take(connection, book, Netting, query):
                 wanted.recoveries.add(netting.recovery_id)
     if wanted.reported:
         told = tables.reports.c
         about = or_(
-            told.payment_id.in_(sorted(wanted.payments)),
-            told.recovery_id.in_(sorted(wanted.recoveries)),
+            among(told.payment_id, wanted.payments),
+            among(told.recovery_id, wanted.recoveries),
         )
         await _take(connection, book, Report, select(tables.reports).where(about, told.effect == "moved"))
 
@@ -156,15 +157,15 @@ async def _load_awards(connection: AsyncConnection, book: Book, wanted: Needs) -
     """Load claims, applications and awards by the ids that are named."""
     if wanted.recoveries:
         column = tables.recoveries.c
-        query = select(column.award_id).where(column.recovery_id.in_(sorted(wanted.recoveries)))
+        query = select(column.award_id).where(among(column.recovery_id, wanted.recoveries))
         wanted.awards.update((await connection.execute(query)).scalars())
     await _take_by(connection, book, Claim, tables.claims.c.claim_id, wanted.claims)
     unknown = wanted.applications - book.applications.keys()
     await _take_by(connection, book, Application, tables.applications.c.application_id, unknown)
     columns = tables.awards.c
-    named = [columns.award_id.in_(sorted(wanted.awards))] if wanted.awards else []
+    named = [among(columns.award_id, wanted.awards)] if wanted.awards else []
     if wanted.withdrawn:
-        named.append(columns.application_id.in_(sorted(wanted.withdrawn)))
+        named.append(among(columns.application_id, wanted.withdrawn))
     if named:
         await _take(connection, book, Award, select(tables.awards).where(or_(*named)))
 
@@ -174,15 +175,15 @@ async def _load_recoveries(connection: AsyncConnection, book: Book, wanted: Need
     columns = tables.recoveries.c
     named: list[ColumnElement[bool]] = []
     if wanted.recoveries:
-        named.append(columns.recovery_id.in_(sorted(wanted.recoveries)))
+        named.append(among(columns.recovery_id, wanted.recoveries))
     if wanted.orders or wanted.frees:
-        named.append(columns.award_id.in_(sorted(wanted.awards)))
+        named.append(among(columns.award_id, wanted.awards))
     nets = {scheme for (scheme, _), policy in book.policies.items() if policy.payments.net_recoveries}
     if wanted.claimants and nets:
         named.append(
             (columns.status == "demanded")
-            & columns.applicant.in_(sorted(wanted.claimants))
-            & columns.pool.in_(sorted(book.pools))
+            & among(columns.applicant, wanted.claimants)
+            & among(columns.pool, book.pools)
         )
     if named:
         owed = await _take(connection, book, Recovery, select(tables.recoveries).where(or_(*named)))
@@ -197,7 +198,7 @@ async def _load_limits(connection: AsyncConnection, book: Book, wanted: Needs) -
     keys |= {(event.scheme, _year(book, event.scheme, event.policy_version)) for event in wanted.approvals}
     if keys:
         columns = tables.envelopes.c
-        await _take(connection, book, Envelope, select(tables.envelopes).where(_pair(columns).in_(sorted(keys))))
+        await _take(connection, book, Envelope, select(tables.envelopes).where(pairs_among(_pair(columns), keys)))
     companies, contracts = _who_may_be_awarded(book, wanted)
     await _take_by(connection, book, Company, tables.companies.c.uscc, companies)
     await _load_caps(connection, book, wanted)
@@ -207,8 +208,8 @@ async def _load_limits(connection: AsyncConnection, book: Book, wanted: Needs) -
         if award.contract_provider is not None and award.contract_number is not None
     }
     if contracts:
-        place = tuple_(tables.stacks.c.provider, tables.stacks.c.number)
-        await _take(connection, book, Stack, select(tables.stacks).where(place.in_(sorted(contracts))))
+        place = [tables.stacks.c.provider, tables.stacks.c.number]
+        await _take(connection, book, Stack, select(tables.stacks).where(pairs_among(place, contracts)))
 
 
 def _who_may_be_awarded(book: Book, wanted: Needs) -> tuple[set[str], set[tuple[str, str]]]:
@@ -239,20 +240,20 @@ async def _load_caps(connection: AsyncConnection, book: Book, wanted: Needs) -> 
             keys |= {(scheme, year, member) for member in limits.members(book, waiting.applicant)}
     if keys:
         columns = tables.caps.c
-        place = tuple_(columns.scheme, columns.fiscal_year, columns.holder)
-        await _take(connection, book, Cap, select(tables.caps).where(place.in_(sorted(keys))))
+        place = [columns.scheme, columns.fiscal_year, columns.holder]
+        await _take(connection, book, Cap, select(tables.caps).where(pairs_among(place, keys)))
 
 
 async def _load_accounts(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
     """Load the accounts of all companies that may be paid, where any policy wants them verified."""
     columns = tables.accounts.c
-    named = [columns.verification_id.in_(sorted(wanted.verifications))] if wanted.verifications else []
+    named = [among(columns.verification_id, wanted.verifications)] if wanted.verifications else []
     if any(policy.payments.verify_account for policy in book.policies.values()):
         companies = {event.applicant for event in wanted.approvals} | wanted.claimants
         companies |= {payment.applicant for payment in book.payments.values()}
         companies |= {waiting.applicant for head in book.heads.values() for waiting in head}
         if companies:
-            named.append(columns.applicant.in_(sorted(companies)))
+            named.append(among(columns.applicant, companies))
     if named:
         await _take(connection, book, Account, select(tables.accounts).where(or_(*named)))
 
@@ -262,18 +263,18 @@ async def _load_accounts(connection: AsyncConnection, book: Book, wanted: Needs)
 
 def _year(book: Book, scheme: str, version: str) -> int:
     policy = book.policies.get((scheme, version))
-    return limits.year_of(book.now, policy) if policy else 0
+    return book.year(policy) if policy else 0
 
 
-def _pair(columns: Any) -> Any:
-    return tuple_(columns.scheme, columns.fiscal_year)
+def _pair(columns: Any) -> list[Any]:
+    return [columns.scheme, columns.fiscal_year]
 
 
 async def _take_by(
     connection: AsyncConnection, book: Book, kind: type[R], column: Any, values: Iterable[UUID | str]
 ) -> list[R]:
-    wanted = sorted(values, key=str)
-    return await _take(connection, book, kind, select(column.table).where(column.in_(wanted))) if wanted else []
+    wanted = set(values)
+    return await _take(connection, book, kind, select(column.table).where(among(column, wanted))) if wanted else []
 
 
 async def _take(connection: AsyncConnection, book: Book, kind: type[R], query: Select[Any]) -> list[R]:

@@ -16,4 +16,4 @@ def count(book: Book) -> None:
         if isinstance(said.event, TransferPosted):
             TRANSFERS.labels(said.event.pool, said.event.reason).inc()
     for report in book.added(Report):
-        REPORTS.labels(report["type"], report["effect"]).inc()
+        REPORTS.labels(report.type, report.effect).inc()

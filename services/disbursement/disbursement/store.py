@@ -26,7 +26,7 @@ from disbursement.records import (
     Report,
     Stack,
 )
-from kit.rows import insert_rows, rows_of, update_rows
+from kit.rows import insert_records, insert_rows, rows_of, update_rows
 
 _STORED: Final[tuple[tuple[type[Any], Table], ...]] = (
     (Pool, tables.pools),
@@ -49,10 +49,10 @@ _STORED: Final[tuple[tuple[type[Any], Table], ...]] = (
 async def store(connection: AsyncConnection, book: Book) -> None:
     """Write the changed records, the new transfers, policies and reports."""
     for kind, table in _STORED:
-        await insert_rows(connection, table, book.added(kind))
-        await update_rows(connection, table, book.touched(kind))
-    await _store_companies(connection, [*book.added(Company), *book.touched(Company)])
-    await insert_rows(connection, tables.transfers, rows_of(book.transfers))
+        await insert_records(connection, table, book.added(kind))
+        await update_rows(connection, table, rows_of(book.touched(kind)))
+    await _store_companies(connection, rows_of([*book.added(Company), *book.touched(Company)]))
+    await insert_records(connection, tables.transfers, book.transfers)
     rows = [
         {"scheme": policy.scheme, "version": policy.version, "policy": to_builtins(policy)}
         for policy in book.new_policies
