@@ -2,7 +2,7 @@
 
 At its worst it says almost a third of its reports twice, contradicts itself on every tenth payment, tells every tenth
 outcome only when asked, and its reports overtake each other. The services then work under a copy of the policies, in
-the data directory: they ask soon, accounts are verified, and two persons release what is large.
+the data directory, by which finance is asked after seconds where it has days.
 """
 
 import shutil
@@ -23,7 +23,6 @@ WORST: Final = {
     "SIM_REORDER_SECONDS": "15",
 }
 _SOON: Final = {"within": "PT8S", "then": "ask_finance"}
-_PAYMENTS: Final = {"verify_account": True, "release_above": {"amount": 200_000_000, "currency": "CNY"}}
 
 
 class Manner(StrEnum):
@@ -47,6 +46,5 @@ def behaving(config: Config, manner: Manner) -> Config:
 
 
 def impatient(policy: dict[str, Any]) -> dict[str, Any]:
-    """Return the policy with short waits for finance, verified accounts, and a release above CNY 2,000,000."""
-    clocks = {**policy.get("clocks", {}), "payment": _SOON, "account_check": _SOON}
-    return {**policy, "clocks": clocks, "payments": {**policy.get("payments", {}), **_PAYMENTS}}
+    """Return the policy with short waits for finance's answers."""
+    return {**policy, "clocks": {**policy.get("clocks", {}), "payment": _SOON, "account_check": _SOON}}

@@ -1,4 +1,4 @@
-"""How finance behaves is chosen with the stack: its settings, and policies that are impatient with it."""
+"""How finance behaves is chosen with the stack: its settings, and policies that do not wait for it long."""
 
 import shutil
 import tempfile
@@ -35,12 +35,15 @@ def test_at_its_worst_the_operators_own_settings_count_more(config: Config) -> N
     assert environment == {**WORST, "SIM_LOST": "0.9", "INTAKE_LOG_LEVEL": "DEBUG"}
 
 
-def test_the_policies_of_the_worst_are_the_real_ones_but_for_payments_and_waits(config: Config) -> None:
+def test_the_policies_of_the_worst_are_the_real_ones_but_for_two_waits(config: Config) -> None:
     chosen = behaving(behaving(config, Manner.WORST), Manner.WORST).policies
     assert chosen is not None
     assert {path.name for path in chosen.iterdir()} == {path.name for path in policies_dir().iterdir()}
     real, worst = policy(policies_dir()), policy(chosen)
     changed = {name for name in real.__struct_fields__ if getattr(real, name) != getattr(worst, name)}
-    assert changed == {"clocks", "payments"}
-    assert worst.payments.verify_account
+    assert changed == {"clocks"}
+    waits = {
+        name for name in real.clocks.__struct_fields__ if getattr(real.clocks, name) != getattr(worst.clocks, name)
+    }
+    assert waits == {"payment", "account_check"}
     assert worst.clocks.payment.within < real.clocks.payment.within
