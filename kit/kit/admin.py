@@ -4,11 +4,13 @@ Nothing here asks who calls. Until callers carry tokens these routes are as reac
 the loopback address, unless its operator chose another one. `who` and `why` are kept as they are given.
 """
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from contracts.refusal import Refusal
@@ -19,6 +21,7 @@ from kit.redrive import Outcome, Redrive
 
 TAG: Final = "admin"
 _SHOWN_BYTES: Final = 64 * 1024
+_AT_ONCE: Final = 2  # these calls use the loops' connections, and must leave them room
 
 Topic = Annotated[str | None, Query(description="only this topic")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")]
@@ -88,7 +91,13 @@ class RepeatedOut(BaseModel):
 
 def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
     """Return the routes. Without their parts they can be described, not called."""
-    routes = APIRouter(prefix="/admin", tags=[TAG])
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def place() -> AsyncIterator[None]:
+        async with places:
+            yield
+
+    routes = APIRouter(prefix="/admin", tags=[TAG], dependencies=[Depends(place)])
 
     def parts() -> tuple[Redrive, Lags]:
         assert redrive is not None, "described, not called"

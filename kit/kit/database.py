@@ -1,4 +1,6 @@
-"""The connection to PostgreSQL: one pool per process, and one way to open a transaction.
+"""The connections to PostgreSQL: a pool for a process's loops, and one way to open a transaction.
+
+HTTP callers have a pool of their own (``kit.callers``), so that a crowd of them never keeps a loop from its work.
 
 A task is never cancelled inside a transaction: SQLAlchemy with asyncpg would leak its connection. Loops stop by a
 flag between transactions, and a write for an HTTP caller runs in a task of its own (``kit.groups``).
@@ -16,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from kit import meters
+from kit.connections import connect_arguments, let_go_of_the_dead
 from kit.errors import SetupError, TransientError
 
 _DURABLE: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
@@ -36,48 +39,62 @@ class Database:
     """A pool of connections to one service's database."""
 
     def __init__(
-        self, url: str, *, pool_size: int = 8, statement_timeout_seconds: float = 30.0, name: str = ""
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        statement_timeout_seconds: float = 30.0,
+        wait_seconds: float | None = None,
+        connect_seconds: float = _CONNECT_TIMEOUT_SECONDS,
+        name: str = "",
+        pool: str = "loops",
     ) -> None:
-        connect_args = {
-            "timeout": _CONNECT_TIMEOUT_SECONDS,
-            "command_timeout": statement_timeout_seconds + 5,
-            "server_settings": {
-                "application_name": name or "drawdown",
-                "statement_timeout": str(int(statement_timeout_seconds * 1000)),
-                "idle_in_transaction_session_timeout": "60000",
-                "client_connection_check_interval": "2000",  # the locks of a process that was killed go with it
-                "jit": "off",  # statements here are short; compiling them costs more than it saves
-            },
-        }
+        """``wait_seconds`` is how long a connection is waited for: as long as for a statement, unless given.
+
+        ``name`` is what PostgreSQL shows of the connections, ``pool`` what the metrics call them.
+        """
+        connect_args = connect_arguments(
+            name or "drawdown", connect_seconds=connect_seconds, statement_seconds=statement_timeout_seconds
+        )
         self.engine: AsyncEngine = create_async_engine(
             async_url(url),
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=statement_timeout_seconds,
+            pool_timeout=statement_timeout_seconds if wait_seconds is None else wait_seconds,
             pool_use_lifo=True,
             json_serializer=to_json,
             json_deserializer=msgspec.json.decode,
             connect_args=connect_args,
         )
+        let_go_of_the_dead(self.engine.sync_engine)
         self._unpooled = create_async_engine(async_url(url), poolclass=NullPool, connect_args=connect_args)
-        self._count_connections(pool_size)
+        self._count_connections(pool, pool_size)
 
-    def _count_connections(self, pool_size: int) -> None:
-        meters.POOL_SIZE.set(pool_size)
-        event.listen(self.engine.sync_engine, "checkout", lambda *_: meters.POOL_IN_USE.inc())
-        event.listen(self.engine.sync_engine, "checkin", lambda *_: meters.POOL_IN_USE.dec())
+    def _count_connections(self, pool: str, pool_size: int) -> None:
+        meters.POOL_SIZE.labels(pool).set(pool_size)
+        in_use = meters.POOL_IN_USE.labels(pool)
+        event.listen(self.engine.sync_engine, "checkout", lambda *_: in_use.inc())
+        event.listen(self.engine.sync_engine, "checkin", lambda *_: in_use.dec())
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        async with self.engine.connect() as connection:
+            yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction: committed when the block ends, rolled back when it raises."""
-        async with self.engine.begin() as connection:
+        async with self._connected() as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection for reads: each statement sees what is committed when it starts."""
-        async with self.engine.connect() as connection:
-            yield connection
+        """Give a connection for reads: each statement sees what is committed when it starts.
+
+        There is no transaction around them, so that a read is one round trip and leaves nothing to roll back.
+        """
+        async with self._connected() as plain:
+            yield await plain.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[AsyncConnection]:
@@ -88,7 +105,7 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection for reads that agree with each other: all of them see the same moment."""
-        async with self.engine.connect() as plain:
+        async with self._connected() as plain:
             connection = await plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with connection.begin():
                 yield connection
@@ -141,6 +158,17 @@ def is_transient(error: BaseException) -> bool:
         nameless = not state and isinstance(error, InterfaceError | OperationalError)
         return error.connection_invalidated or state.startswith(_PASSING) or nameless
     return isinstance(error, TransientError | OSError | TimeoutError | PoolTimeoutError)
+
+
+# SQLSTATE classes of errors that say nothing about what was asked: connection, resources, shutdown and start, system.
+_AWAY: Final = ("08", "53", "57P", "58")
+
+
+def is_away(error: BaseException) -> bool:
+    """Return whether the database could not be reached, or was lost on the way: whoever asks now fares the same."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or str(getattr(error.orig, "sqlstate", "") or "").startswith(_AWAY)
+    return isinstance(error, OSError | TimeoutError | PoolTimeoutError)
 
 
 def describe(error: BaseException) -> str:

@@ -3,6 +3,11 @@
 Business refusals are no failures: they are ``contracts.refusal.Refusal`` and become an answer.
 """
 
+import random
+from typing import Final
+
+_LONGEST_AWAY_SECONDS: Final = 3
+
 
 class TransientError(Exception):
     """It may work in a while without anybody doing anything: try again, backing off."""
@@ -20,12 +25,15 @@ class FencedError(Exception):
     """Another process has taken over: whatever this one still holds is stale."""
 
 
-class OverloadedError(Exception):
-    """The queue is full: say so at once. ``retry_after_seconds`` is when to come back."""
+class OverloadedError(TransientError):
+    """Too many wait already: say so at once. Nothing of what was asked is done.
 
-    def __init__(self, retry_after_seconds: int = 1) -> None:
-        super().__init__("the queue is full")
-        self.retry_after_seconds = retry_after_seconds
+    ``retry_after_seconds`` is when to come back: not the same for all, so that a crowd does not come back as one.
+    """
+
+    def __init__(self, retry_after_seconds: int | None = None) -> None:
+        super().__init__("too many wait already")
+        self.retry_after_seconds = retry_after_seconds or random.randint(1, _LONGEST_AWAY_SECONDS)  # noqa: S311
 
 
 class SetupError(Exception):

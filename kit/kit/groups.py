@@ -1,28 +1,39 @@
 """Grouped writes: requests that wait together share one transaction, because a commit costs more than a row.
 
 Each caller gets its own answer, after the commit. A request that fails does not fail its neighbours: when a group
-can't be committed, each of its requests is tried alone. The queue is bounded: beyond it, callers are told at once.
+can't be committed, each of its requests is tried alone.
+
+Callers are not left waiting, because one who is comes back with the same request before the first is done. So the line
+is bounded in number and in time: beyond either, callers are turned away at once. Who is asked again while it waits
+has one place in the line, however often; and who waits too long is told so, while what was accepted is done.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final, Generic, Protocol, TypeVar
 
+import msgspec
+from prometheus_client import Gauge
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
 from kit import idempotency, outbox
-from kit.database import Database
-from kit.errors import OverloadedError
+from kit.database import Database, describe, is_away
+from kit.errors import OverloadedError, TransientError
 from kit.idempotency import Answer, Key
 from kit.logging import get_logger
 from kit.outbox import Announcements
 
 log = get_logger(__name__)
 
+WRITES_WAITING: Final = Gauge("drawdown_write_queue_commands", "Requests that wait to be written")
+WRITES_OLDEST: Final = Gauge("drawdown_write_queue_oldest_seconds", "How long the oldest of them has waited")
+
+_GROUP_TRIES: Final = 2  # the first may have met a connection that was lost since the last group
 _ALONE_TRIES: Final = 3  # a lost race for a key or a unique row is decided by the second try
 
 
@@ -38,8 +49,20 @@ Outcome = Answer | Exception
 Apply = Callable[[AsyncConnection, Sequence[C], datetime], Awaitable[tuple[list[Outcome], Announcements]]]
 
 
+class _Place(msgspec.Struct, Generic[C], eq=False):
+    """A command in the line or being written, since when, and all who asked for it and wait for its answer."""
+
+    command: C
+    since: float
+    callers: list[asyncio.Future[Answer]]
+
+
 class GroupedWriter(Generic[C]):
-    """Collects commands and applies them in groups. ``apply`` returns one outcome per command, in order."""
+    """Collects commands and applies them in groups. ``apply`` returns one outcome per command, in order.
+
+    ``max_age_seconds`` is how old the oldest waiting command may be before newcomers are turned away,
+    ``answer_seconds`` how long a caller is kept at most. Both belong below the time-out of the callers.
+    """
 
     def __init__(
         self,
@@ -48,28 +71,61 @@ class GroupedWriter(Generic[C]):
         *,
         max_queue_size: int = 4_000,
         max_group_size: int = 100,
+        max_age_seconds: float = 2.5,
+        answer_seconds: float = 4.0,
         committed: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._apply = apply
         self._max_queue_size = max_queue_size
         self._max_group_size = max_group_size
+        self._max_age_seconds = max_age_seconds
+        self._answer_seconds = answer_seconds
         self._committed = committed
-        self._waiting: list[tuple[C, asyncio.Future[Answer]]] = []
+        self._waiting: list[_Place[C]] = []
+        self._by_key: dict[Key, _Place[C]] = {}
         self._arrived = asyncio.Event()
         self._closed = False
+        WRITES_WAITING.set_function(lambda: len(self._waiting))
+        WRITES_OLDEST.set_function(lambda: self._oldest_seconds(time.monotonic()))
 
     async def submit(self, command: C) -> Answer:
-        """Return the answer once its effect is on disk.
+        """Return the answer once its effect is on disk. The same request under the same key shares one answer.
 
-        Raises OverloadedError when the queue is full, and whatever ``apply`` gave as this command's outcome.
+        Raises OverloadedError, at once, when too many wait or the oldest waits too long: then nothing of it is done.
+        Raises TransientError after ``answer_seconds``: then it is still going to be done, and may be asked again under
+        its key. Raises whatever ``apply`` gave as this command's outcome.
         """
-        if self._closed or len(self._waiting) >= self._max_queue_size:
+        place = self._by_key.get(command.key) if command.key else None
+        place = place or self._admit(command)
+        loop = asyncio.get_running_loop()
+        caller: asyncio.Future[Answer] = loop.create_future()  # its own: to cancel it takes nothing from the others
+        place.callers.append(caller)
+        late = loop.call_later(self._answer_seconds, self._tell_late, caller)
+        try:
+            return await caller
+        finally:
+            late.cancel()
+
+    def _admit(self, command: C) -> _Place[C]:
+        now = time.monotonic()
+        late = self._oldest_seconds(now) > self._max_age_seconds
+        if self._closed or late or len(self._waiting) >= self._max_queue_size:
             raise OverloadedError
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((command, future))
+        place = _Place(command, now, [])
+        self._waiting.append(place)
+        if command.key:
+            self._by_key[command.key] = place
         self._arrived.set()
-        return await future
+        return place
+
+    def _tell_late(self, caller: asyncio.Future[Answer]) -> None:
+        if not caller.done():
+            said = f"not written within {self._answer_seconds:g} s, but still going to be"
+            caller.set_exception(TransientError(said))
+
+    def _oldest_seconds(self, now: float) -> float:
+        return now - self._waiting[0].since if self._waiting else 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Apply groups until ``stop``, then what still waits."""
@@ -87,37 +143,58 @@ class GroupedWriter(Generic[C]):
             self._closed = True
             stopping.cancel()
 
-    def _next_group(self) -> list[tuple[C, asyncio.Future[Answer]]]:
+    def _next_group(self) -> list[_Place[C]]:
         """Take the oldest commands, at most one per key: a second one has to find the first one's answer."""
-        group: list[tuple[C, asyncio.Future[Answer]]] = []
-        left: list[tuple[C, asyncio.Future[Answer]]] = []
-        keys: set[tuple[str, str]] = set()
-        for entry in self._waiting:
-            key = entry[0].key
-            place = (key.client, key.key) if key else None
-            if len(group) >= self._max_group_size or (place and place in keys):
-                left.append(entry)
+        group: list[_Place[C]] = []
+        left: list[_Place[C]] = []
+        names: set[tuple[str, str]] = set()
+        for place in self._waiting:
+            key = place.command.key
+            name = (key.client, key.key) if key else None
+            if len(group) >= self._max_group_size or (name and name in names):
+                left.append(place)
                 continue
-            if place:
-                keys.add(place)
-            group.append(entry)
+            if name:
+                names.add(name)
+            group.append(place)
         self._waiting = left
         return group
 
-    async def _write(self, group: list[tuple[C, asyncio.Future[Answer]]]) -> None:
-        try:
-            outcomes = await self._commit([command for command, _ in group])
-        except Exception as error:  # noqa: BLE001  # told apart by trying each command alone
-            if len(group) > 1:
-                log.warning("group_split", reason=type(error).__name__, commands=len(group))
-            outcomes = [await self._alone(command) for command, _ in group]
-        for (_, future), outcome in zip(group, outcomes, strict=True):
-            if future.cancelled():
-                continue  # the caller went away; what it asked for is done all the same
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+    async def _write(self, group: list[_Place[C]]) -> None:
+        outcomes = await self._outcomes([place.command for place in group])
+        for place, outcome in zip(group, outcomes, strict=True):
+            if place.command.key:
+                del self._by_key[place.command.key]
+            for caller in place.callers:
+                if caller.done():
+                    continue  # who went away, or waited too long: what was asked for is done all the same
+                if isinstance(outcome, Exception):
+                    caller.set_exception(outcome)
+                else:
+                    caller.set_result(outcome)
+
+    async def _outcomes(self, commands: list[C]) -> list[Outcome]:
+        """Commit the group; once more if the database was lost on the way, and if it fails otherwise, one by one."""
+        for attempt in range(1, _GROUP_TRIES + 1):
+            try:
+                return await self._commit(commands)
+            except Exception as error:  # noqa: BLE001  # told apart here
+                log.warning("group_failed", reason=describe(error), commands=len(commands), attempt=attempt)
+                if not is_away(error):
+                    break
+                if attempt == _GROUP_TRIES:
+                    return [error] * len(commands)
+        return await self._one_by_one(commands)
+
+    async def _one_by_one(self, commands: list[C]) -> list[Outcome]:
+        """Commit each command alone. When the database is lost on the way, the others would fare the same."""
+        outcomes: list[Outcome] = []
+        for command in commands:
+            outcome = await self._alone(command)
+            outcomes.append(outcome)
+            if isinstance(outcome, Exception) and is_away(outcome):
+                return outcomes + [outcome] * (len(commands) - len(outcomes))
+        return outcomes
 
     async def _alone(self, command: C) -> Outcome:
         for attempt in range(1, _ALONE_TRIES + 1):

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kit import idempotency, meters, revisions
 from kit.backoff import Backoff, wait
+from kit.callers import Callers
 from kit.database import Database, describe
 from kit.deadlines import within
 from kit.errors import SetupError, TransientError
@@ -62,12 +63,16 @@ class _Stage:
 
 
 class Service:
-    """One process of a service. ``add_loop`` takes what runs beside the HTTP server once the database is right."""
+    """One process of a service. ``add_loop`` takes what runs beside the HTTP server once the database is right.
+
+    ``database`` is for the loops, ``callers`` the same database for HTTP routes.
+    """
 
     def __init__(self, name: str, settings: ServiceSettings, database: Database) -> None:
         self.name = name
         self.settings = settings
         self.database = database
+        self.callers = Callers(settings, name)
         self.database_trouble: str | None = "the database has not been checked yet"
         self.draining = False
         self._stop = asyncio.Event()
@@ -123,16 +128,20 @@ class Service:
             clean &= await _gone(stage.name, stage.tasks, stage.stop_seconds)
         if clean:
             await asyncio.wait({work}, timeout=_POOL_STOP_SECONDS)
-            clean = await self._close_pool()
+            clean = await self._closed_in_time()
         log.info("stopped", clean=clean)
 
-    async def _close_pool(self) -> bool:
+    async def _closed_in_time(self) -> bool:
         try:
-            await within(_POOL_STOP_SECONDS, self.database.close(), "closing the pool")
+            await within(_POOL_STOP_SECONDS, self._close_pools(), "closing the pools")
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.warning("pool_left_open", reason=describe(error))
             return False
         return True
+
+    async def _close_pools(self) -> None:
+        await self.callers.close()
+        await self.database.close()
 
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_INET6 if ":" in self.settings.http_host else socket.AF_INET)

@@ -31,9 +31,23 @@ class ServiceSettings(BaseSettings):
         default="auto", description="auto: readable on a terminal, JSON otherwise"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="least level logged")
-    database_pool_size: int = Field(default=8, ge=2, le=100, description="connections kept to PostgreSQL")
+    database_pool_size: int = Field(
+        default=8, ge=2, le=100, description="connections kept to PostgreSQL for the loops, and for operators' calls"
+    )
     database_statement_timeout_seconds: float = Field(
         default=30.0, gt=0, description="PostgreSQL cancels a statement that takes longer"
+    )
+    http_pool_size: int = Field(
+        default=4, ge=1, le=100, description="connections kept to PostgreSQL for HTTP reads, apart from the loops'"
+    )
+    http_queue_size: int = Field(
+        default=64, ge=0, description="HTTP reads that may wait for a connection; beyond it callers get 503 at once"
+    )
+    http_wait_seconds: float = Field(
+        default=2.0, gt=0, description="after this long without a connection an HTTP read is answered 503"
+    )
+    http_statement_timeout_seconds: float = Field(
+        default=3.0, gt=0, description="PostgreSQL cancels a statement of an HTTP read that takes longer"
     )
     consumer_max_batch_events: int = Field(
         default=500, ge=1, le=5000, description="most events that one transaction handles"

@@ -1,6 +1,7 @@
 """Grouped writes on real PostgreSQL: callers share a transaction, and nothing else."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -14,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
 from kit.database import Database
-from kit.errors import OverloadedError
+from kit.errors import OverloadedError, TransientError
 from kit.groups import GroupedWriter, Outcome
 from kit.idempotency import Answer, Key, request_hash
 from kit.outbox import Announcements
+from stack.ports import free_ports
 from tests.kit.conftest import company, event, eventually
 
 
@@ -188,6 +190,113 @@ async def test_a_full_queue_says_so_at_once(database: Database) -> None:
         register.gate.set()
         assert len(await asyncio.gather(*tasks)) == 4
     assert "too-much" not in await entries(database)
+
+
+async def test_who_asks_again_while_the_first_try_waits_shares_its_place_and_outcome(database: Database) -> None:
+    register = Register()
+    register.gate.clear()
+    async with writing(database, register, max_group_size=1, max_queue_size=2) as writer:
+        first = asyncio.create_task(writer.submit(Enter("first", key("k0"))))
+        await eventually(lambda: register.groups == [1])
+        tries = [asyncio.create_task(writer.submit(Enter("once", key("k1")))) for _ in range(5)]
+        refused = [asyncio.create_task(writer.submit(Enter("refused", key("k2")))) for _ in range(5)]
+        again = asyncio.create_task(writer.submit(Enter("first", key("k0"))))
+        register.gate.set()
+        assert {(await each).body for each in tries} == {b"once"}
+        assert await again == await first
+        outcomes = await asyncio.gather(*refused, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Refusal}
+    assert register.groups == [1, 1, 1], "each key was written once, and ten tries took two places"
+    assert await entries(database) == ["first", "once"]
+
+
+async def test_another_request_under_a_waiting_key_waits_its_turn_and_is_refused(database: Database) -> None:
+    register = Register()
+    register.gate.clear()
+    async with writing(database, register) as writer:
+        first = asyncio.create_task(writer.submit(Enter("first", key("k1"))))
+        await eventually(lambda: register.groups == [1])
+        other = asyncio.create_task(writer.submit(Enter("second", key("k1", b'{"other": 1}'))))
+        register.gate.set()
+        assert (await first).status == 201
+        with pytest.raises(Refusal) as refused:
+            await other
+    assert refused.value.code == "idempotency_key_reused"
+    assert await entries(database) == ["first"]
+
+
+async def test_a_caller_who_hangs_up_takes_nothing_from_another_who_shares_its_place(database: Database) -> None:
+    register = Register()
+    register.gate.clear()
+    async with writing(database, register) as writer:
+        leaving, staying = (asyncio.create_task(writer.submit(Enter("once", key("k1")))) for _ in range(2))
+        await eventually(lambda: register.groups == [1])
+        leaving.cancel()
+        register.gate.set()
+        assert (await staying).body == b"once"
+    assert leaving.cancelled()
+
+
+async def test_when_the_oldest_waits_too_long_newcomers_are_turned_away_at_once(database: Database) -> None:
+    register = Register()
+    register.gate.clear()
+    async with writing(database, register, max_group_size=1, max_age_seconds=0.2) as writer:
+        written = asyncio.create_task(writer.submit(Enter("written", key("k1"))))
+        await eventually(lambda: register.groups == [1])
+        waiting = asyncio.create_task(writer.submit(Enter("waiting", key("k2"))))
+        await asyncio.sleep(0.3)
+        with pytest.raises(OverloadedError) as turned_away:
+            await writer.submit(Enter("too-late", key("k3")))
+        assert 1 <= turned_away.value.retry_after_seconds <= 3
+        again = asyncio.create_task(writer.submit(Enter("waiting", key("k2"))))  # takes no place, so it may wait
+        register.gate.set()
+        assert [(await each).body for each in (written, waiting, again)] == [b"written", b"waiting", b"waiting"]
+        assert (await writer.submit(Enter("later", key("k4")))).status == 201
+    assert await entries(database) == ["later", "waiting", "written"]
+
+
+async def test_who_waits_too_long_is_told_so_and_finds_the_answer_later(database: Database) -> None:
+    register = Register()
+    register.gate.clear()
+    command = Enter("once", key("k1"))
+    async with writing(database, register, answer_seconds=0.2) as writer:
+        with pytest.raises(TransientError, match="still going to be"):
+            await writer.submit(command)
+        register.gate.set()
+        assert (await writer.submit(command)).body == b"once"
+    assert await entries(database) == ["once"]
+
+
+async def test_a_group_whose_connection_was_lost_is_written_all_the_same(database: Database) -> None:
+    register = Register()
+    register.gate.clear()
+    async with writing(database, register) as writer:
+        tasks = [asyncio.create_task(writer.submit(Enter(f"n{number}", key(f"k{number}")))) for number in range(5)]
+        await eventually(lambda: register.groups == [5])
+        await end_transactions(database)
+        register.gate.set()
+        await asyncio.gather(*tasks)
+    assert register.groups == [5, 5], "nothing was wrong with any of them: none had to be tried alone"
+    assert await entries(database) == [f"n{number}" for number in range(5)]
+
+
+async def end_transactions(database: Database) -> None:
+    ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = user AND state = :state"
+    async with database.reading() as connection:
+        found = await connection.execute(text(ended), {"state": "idle in transaction"})
+        assert found.scalar_one() == 1
+
+
+async def test_while_the_database_is_away_a_group_is_told_so_at_once(database: Database) -> None:
+    [nobody_listens] = free_ports(1)
+    away = Database(f"postgresql://nobody:x@127.0.0.1:{nobody_listens}/nothing")
+    began = time.monotonic()
+    async with writing(away, Register()) as writer:
+        commands = [Enter(f"n{number}", key(f"k{number}")) for number in range(100)]
+        outcomes = await asyncio.gather(*map(writer.submit, commands), return_exceptions=True)
+    assert all(isinstance(outcome, OSError) for outcome in outcomes)
+    assert time.monotonic() - began < 3
+    await away.close()
 
 
 async def test_what_a_caller_who_hung_up_asked_for_is_done(database: Database) -> None:

@@ -41,7 +41,7 @@ async def run(settings: Settings) -> None:
     app = create_app(
         service="disbursement", title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck
     )
-    app.include_router(api.router(api.Parts(database, writer, Access.of(settings))))
+    app.include_router(api.router(api.Parts(service.callers, writer, Access.of(settings))))
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 

@@ -47,7 +47,7 @@ async def run(settings: Settings) -> None:
         service.add_loop("assessor", assessor.run)
         service.add_loop("clocks", Scanner(database, Deadlines(shelf), committed=worker.wake_relay).run)
     app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck)
-    app.include_router(api.router(database, shelf))
+    app.include_router(api.router(service.callers, shelf))
     app.include_router(admin.router(worker.redrive, worker.lags))
     try:
         await service.run(app)

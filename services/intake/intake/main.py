@@ -42,6 +42,8 @@ async def run(settings: Settings) -> None:
         apply,
         max_queue_size=settings.write_queue_size,
         max_group_size=settings.write_group_size,
+        max_age_seconds=settings.write_age_seconds,
+        answer_seconds=settings.write_answer_seconds,
         committed=worker.wake_relay,
     )
     service.add_loop("writer", writer.run)
@@ -51,7 +53,7 @@ async def run(settings: Settings) -> None:
     service.add_loop("schemes", schemes.run)
     trouble = worker.trouble | {"schemes": lambda: schemes.trouble}
     app = create_app(service="intake", title=TITLE, description=DESCRIPTION, trouble=trouble, stuck=worker.stuck)
-    app.include_router(api.router(api.Parts(database, writer)))
+    app.include_router(api.router(api.Parts(service.callers, writer)))
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 

@@ -15,4 +15,12 @@ class Settings(ServiceSettings):
     write_queue_size: int = Field(
         default=4000, ge=1, description="requests that may wait to be written; beyond it callers get 503 at once"
     )
+    write_age_seconds: float = Field(
+        default=2.5, gt=0, description="when the oldest waiting request is older than this, callers get 503 at once"
+    )
+    write_answer_seconds: float = Field(
+        default=4.0,
+        gt=0,
+        description="after this long a caller gets 503 while its request goes on; less than the callers' time-out",
+    )
     write_group_size: int = Field(default=100, ge=1, le=1000, description="most requests that share a transaction")

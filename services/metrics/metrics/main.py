@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.topics import SERVICES
 from kit import admin
 from kit.database import Database, describe
+from kit.errors import TransientError
 from kit.http import MoreMetrics, Trouble, create_app
 from kit.logging import get_logger
 from kit.service import Service
@@ -42,7 +43,8 @@ async def run(settings: Settings) -> None:
     if "worker" in settings.roles:
         groups = sorted({*SERVICES, settings.consumer_group})
         service.add_loop("lag", LagWatch(settings.kafka_bootstrap, settings.lag_poll_seconds, groups).run)
-    app = application(database, known, renderer(database, known, settings), worker.trouble, worker.stuck)
+    callers = service.callers
+    app = application(callers, known, renderer(callers, known, settings), worker.trouble, worker.stuck)
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 
@@ -74,7 +76,7 @@ def renderer(database: Database, known: Programme, settings: Settings) -> MoreMe
         try:
             async with database.snapshot() as connection:
                 taken = await snapshot.read(connection, settings.calendar)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except (SQLAlchemyError, OSError, TimeoutError, TransientError) as error:
             log.warning("projection_unreadable", reason=describe(error), error_class=type(error).__name__)
             return meters.render(None, known)
         return meters.render(taken, known)

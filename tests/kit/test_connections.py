@@ -1,0 +1,107 @@
+"""Connections that die: who notices, and after how long."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kit.database import Database
+from stack.ports import free_ports
+from tests.faults.proxy import Proxy
+
+STATEMENT_SECONDS = 0.5
+LET_GO_SECONDS = 3.0  # the statement's time, the client's margin, and a slow machine
+
+
+@pytest.fixture
+async def one(database_url: str) -> AsyncIterator[Database]:
+    """A pool of one connection."""
+    found = Database(database_url, pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS, name="one")
+    yield found
+    await found.close()
+
+
+@asynccontextmanager
+async def behind_a_proxy(database_url: str) -> AsyncIterator[tuple[Database, Proxy]]:
+    """A pool of one connection that reaches PostgreSQL through a proxy."""
+    address, _, target = database_url.rpartition("@")[2].partition("/")[0].partition(":")
+    [port] = free_ports(1)
+    proxy = Proxy(port, int(target))
+    url = database_url.replace(f"{address}:{target}", f"{address}:{port}")
+    found = Database(url, pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS, connect_seconds=1, wait_seconds=20)
+    async with proxy.serving():
+        yield found, proxy
+        await found.close()
+
+
+async def pid(connection: AsyncConnection) -> int:
+    return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+
+async def test_a_connection_that_was_ended_is_not_lent_to_anybody(one: Database, database: Database) -> None:
+    async with one.reading() as connection:
+        ended = await pid(connection)
+    async with database.reading() as connection:
+        await connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": ended})
+    async with one.transaction() as connection:
+        assert await pid(connection) != ended
+
+
+async def test_a_connection_that_says_nothing_is_let_go_within_seconds(database_url: str) -> None:
+    """Its socket is well: only the client's clock tells. A rollback after that would be waited for as long again."""
+    async with behind_a_proxy(database_url) as (found, proxy):
+        async with found.reading() as connection:
+            await pid(connection)
+        freezing = asyncio.create_task(proxy.freeze(60))
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await write(found)
+        assert time.monotonic() - began < LET_GO_SECONDS
+        freezing.cancel()
+        await asyncio.wait({freezing})
+        await write(found)
+
+
+async def write(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("SELECT pg_current_xact_id()"))
+
+
+async def test_a_connection_knows_when_the_other_end_is_gone(one: Database) -> None:
+    async with one.reading() as connection:
+        servers = await connection.execute(text("SELECT current_setting('tcp_user_timeout')"))
+        assert servers.scalar_one() == "9000"
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        end = driver._transport.get_extra_info("socket")
+        assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 9000
+
+
+async def test_a_read_leaves_no_transaction_behind(one: Database, database: Database) -> None:
+    async with one.reading() as connection:
+        assert await state(database, await pid(connection)) == "idle"
+    async with one.transaction() as connection:
+        assert await state(database, await pid(connection)) == "idle in transaction"
+
+
+async def state(database: Database, number: int) -> str:
+    query = text("SELECT state FROM pg_stat_activity WHERE pid = :pid")
+    async with database.reading() as connection:
+        return str((await connection.execute(query, {"pid": number})).scalar_one())
+
+
+async def test_a_statement_that_takes_too_long_costs_no_connection(one: Database) -> None:
+    async with one.reading() as connection:
+        number = await pid(connection)
+        with pytest.raises(SQLAlchemyError, match="statement timeout"):
+            await connection.execute(text("SELECT pg_sleep(20)"))
+    async with one.reading() as connection:
+        assert await pid(connection) == number

@@ -1,0 +1,171 @@
+"""A retry storm in small: the database stands still for seconds, and callers with short time-outs come again and again.
+
+The writer does less in a second than the callers ask again for. If each try were one more in the line, no answer
+would ever come within a caller's patience: the line would grow for good, although nobody wants anything new.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kit import outbox
+from kit.callers import Callers
+from kit.database import Database
+from kit.errors import OverloadedError, TransientError
+from kit.groups import GroupedWriter, Outcome
+from kit.idempotency import Answer
+from kit.outbox import Announcements
+from kit.relay import Relay
+from kit.settings import ServiceSettings
+from stack.kafka import Kafka
+from tests.kit.conftest import company, event, eventually
+from tests.kit.test_groups import Enter, entries, key
+
+WRITERS, READERS = 200, 60
+PATIENCE_SECONDS = 2.0
+STILL_SECONDS = 4.0
+GROUP_SECONDS, GROUP_SIZE = 0.2, 16  # 80 commands a second at most, while 200 callers ask again 100 times a second
+RECOVERED_SECONDS = 8.0
+
+
+class Crowd:
+    """Callers of one kind. ``answered`` is when each had its answer, ``hung_up`` how often one lost patience."""
+
+    def __init__(self) -> None:
+        self.answered: list[float] = []
+        self.turned_away: Counter[str] = Counter()
+        self.hung_up = 0
+        self.most_waiting = 0.0
+        self._left: set[asyncio.Task[Any]] = set()
+
+    async def ask(self, call: Callable[[], Awaitable[Any]], after_seconds: float) -> None:
+        """Ask until there is an answer. A server goes on with what its caller no longer waits for."""
+        await asyncio.sleep(after_seconds)
+        while True:
+            task = asyncio.ensure_future(call())
+            self._left.add(task)
+            done, _ = await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
+            waiting = REGISTRY.get_sample_value("drawdown_write_queue_commands")
+            self.most_waiting = max(self.most_waiting, waiting or 0)
+            if not done:
+                self.hung_up += 1
+            elif not (error := task.exception()):
+                self.answered.append(time.monotonic())
+                return
+            else:
+                self.turned_away[type(error).__name__] += 1
+                await asyncio.sleep(random.uniform(0.2, 0.6))
+
+    async def settle(self) -> None:
+        await asyncio.gather(*self._left, return_exceptions=True)
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock_shared(4711)")
+"""A lock that takes no transaction id: the relay would have to wait for the end of a transaction that has one."""
+
+
+async def slowly(
+    connection: AsyncConnection, commands: Sequence[Enter], _now: datetime
+) -> tuple[list[Outcome], Announcements]:
+    await connection.execute(_LOCK)
+    await connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": GROUP_SECONDS})
+    insert = text("INSERT INTO tallies (name, scheme, label, value) VALUES ('entry', '', :name, 1)")
+    await connection.execute(insert, [{"name": command.name} for command in commands])
+    return [Answer(201, command.name.encode()) for command in commands], Announcements()
+
+
+@pytest.fixture
+async def callers(database_url: str) -> AsyncIterator[Callers]:
+    settings = ServiceSettings(
+        database_url=database_url,
+        kafka_bootstrap="",
+        http_port=0,
+        http_queue_size=20,
+        http_wait_seconds=0.5,
+        http_statement_timeout_seconds=0.5,
+    )
+    found = Callers(settings, "test")
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+async def loops(database_url: str, database: Database) -> AsyncIterator[Database]:
+    """A pool with a connection for each loop of this test: the writer and the relay."""
+    found = Database(database_url, pool_size=2, name="test")
+    yield found
+    await found.close()
+
+
+@asynccontextmanager
+async def standing_still(database: Database) -> AsyncIterator[None]:
+    """Somebody holds a lock that every write and every read of the crowd needs."""
+    async with database.transaction() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(4711)"))
+        yield
+
+
+@asynccontextmanager
+async def running(loop: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(loop(stop))
+    yield
+    stop.set()
+    async with asyncio.timeout(10):
+        await task
+
+
+async def published(database: Database) -> bool:
+    async with database.reading() as connection:
+        query = text("SELECT cursor >= (SELECT max(id) FROM outbox) FROM relay")
+        return bool((await connection.execute(query)).scalar_one())
+
+
+async def test_a_storm_of_retries_passes_when_its_cause_is_over(
+    database: Database, loops: Database, callers: Callers, kafka: Kafka
+) -> None:
+    async with database.transaction() as connection:
+        said = Announcements()
+        said.say(event(company()))
+        await outbox.add(connection, said)
+    writer: GroupedWriter[Enter] = GroupedWriter(
+        loops, slowly, max_group_size=GROUP_SIZE, max_age_seconds=0.5, answer_seconds=1.0
+    )
+    relay = Relay(loops, kafka.bootstrap, source="test", holder="storm", poll_seconds=0.02, lease_seconds=5)
+
+    async def read() -> None:
+        async with callers.reading() as connection:
+            await connection.execute(_LOCK)
+
+    writing, reading = Crowd(), Crowd()
+    commands = [Enter(f"n{number:03}", key(f"k{number}")) for number in range(WRITERS)]
+    async with running(writer.run), asyncio.TaskGroup() as crowd:
+        async with standing_still(database):
+            for number, command in enumerate(commands):
+                call = lambda command=command: writer.submit(command)  # noqa: E731
+                crowd.create_task(writing.ask(call, number / WRITERS * STILL_SECONDS / 2))
+            for number in range(READERS):
+                crowd.create_task(reading.ask(read, number / READERS))
+            await asyncio.sleep(STILL_SECONDS / 2)
+            async with running(relay.run):  # it has to get its connection in the middle of the storm
+                await eventually(lambda: published(database), 10)
+                await asyncio.sleep(STILL_SECONDS / 2)
+        over = time.monotonic()
+    await asyncio.gather(writing.settle(), reading.settle())
+
+    assert len(writing.answered) == WRITERS
+    assert await entries(database) == [command.name for command in commands], "each key has one effect"
+    assert writing.most_waiting <= WRITERS, "a key waited twice"
+    assert max(writing.answered + reading.answered) - over < RECOVERED_SECONDS
+    assert writing.turned_away.keys() == {OverloadedError.__name__, TransientError.__name__}
+    assert (writing.hung_up, reading.hung_up) == (0, 0), "who can't be answered in time is told so"
