@@ -16,6 +16,8 @@ from stack.simulators.calls import Caller, NoAnswerError
 from tests.faults.journal import Journal, Purpose, Result
 
 TRY_SECONDS: Final = 5.0
+# httpx's pool looks at every connection for every request: a crowd of hundreds would keep this process from its work.
+AT_ONCE: Final = 64
 _PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 _REPEATED: Final = 0.05
@@ -31,6 +33,7 @@ class LoggedCaller(Caller):
         self._client = client
         self._doors = itertools.cycle(doors)
         self._journal = journal
+        self._room = asyncio.Semaphore(AT_ONCE)
         self._random = random.Random(f"repeats {seed}")
 
     async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
@@ -58,7 +61,8 @@ class LoggedCaller(Caller):
             door = next(self._doors)
             answer: httpx.Response | None = None
             try:
-                answer = await self._client.request(method, door + path, timeout=TRY_SECONDS, **request)
+                async with self._room:
+                    answer = await self._client.request(method, door + path, timeout=TRY_SECONDS, **request)
                 result = _result(answer)
             except httpx.TransportError:
                 result = "unknown"
@@ -69,7 +73,7 @@ class LoggedCaller(Caller):
             if self.closing.is_set():
                 break
             self.repeated += 1
-            await asyncio.sleep(pause)
+            await asyncio.sleep(max(pause, _asked_to_wait(answer)))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         raise NoAnswerError(f"{method} {path} had no answer before the end")
 
@@ -103,3 +107,9 @@ def _result(answer: httpx.Response) -> Result:
     if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
         return "unknown"
     return "ok" if answer.is_success else "fail"
+
+
+def _asked_to_wait(answer: httpx.Response | None) -> float:
+    """Return for how many seconds the service wants to be left alone."""
+    seconds = answer.headers.get("Retry-After", "") if answer is not None else ""
+    return min(float(seconds), _LONGEST_PAUSE_SECONDS) if seconds.isdigit() else 0.0

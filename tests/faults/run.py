@@ -15,7 +15,7 @@ from tests.faults import evidence, journal
 from tests.faults.checks import judge
 from tests.faults.deck import DECK
 from tests.faults.director import Director, Happened
-from tests.faults.portal import LoggedCaller
+from tests.faults.portal import AT_ONCE, LoggedCaller
 from tests.faults.rest import come_to_rest
 from tests.faults.sabotage import Fault, Saboteur
 from tests.faults.system import Shape, System, running
@@ -32,7 +32,6 @@ _FINANCE: Final = {
     "SIM_LOST": "0.05",
     "SIM_CONTRADICTIONS": "0.05",
 }
-_CONNECTIONS: Final = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,7 @@ async def play(plan: Plan) -> Outcome:
 
 async def _play(plan: Plan, system: System) -> Outcome:
     log = journal.Journal(system.home.path / "operations.jsonl")
-    limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=50)
+    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
     async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
         caller = LoggedCaller(client, system.doors(), log, plan.seed)
         today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
