@@ -23,6 +23,7 @@ clocks:
   draft: {within: PT1S, then: lapse}
   registers: {within: PT4S, then: escalate}
   payment: {within: PT2S, then: ask_finance}
+  account_check: {within: PT2S, then: ask_finance}
 """
 
 
