@@ -8,6 +8,7 @@ from typing import Final
 
 from tests.faults import break_database as database
 from tests.faults import break_events as events
+from tests.faults import break_network as network
 from tests.faults import break_processes as processes
 from tests.faults.sabotage import Fault
 
@@ -37,9 +38,14 @@ DECK: Final = (
     Fault("F7", "lock on a pool", database.lock_pool, DATABASE_SECONDS, weight=2),
     Fault("F7", "lock on the answers", database.lock_keys, DATABASE_SECONDS),
     Fault("F7", "lock on an answer", database.hold_answer, DATABASE_SECONDS),
-    Fault("F8", "cut connections", database.cut_connections, DATABASE_SECONDS, weight=2),
-    Fault("F8", "slow network", database.slow_network, DATABASE_SECONDS),
-    Fault("F8", "frozen network", database.frozen_network, BROKER_SECONDS),
+    Fault("F8", "cut connections", network.cut_postgres, DATABASE_SECONDS, weight=2),
+    Fault("F8", "torn messages", network.tear_postgres, DATABASE_SECONDS),
+    Fault("F8", "slow network", network.slow_postgres, DATABASE_SECONDS),
+    Fault("F8", "frozen network", network.freeze_postgres, BROKER_SECONDS),
+    Fault("F8", "cut Kafka connections", network.cut_kafka, BROKER_SECONDS, weight=2),
+    Fault("F8", "torn Kafka frames", network.tear_kafka, BROKER_SECONDS),
+    Fault("F8", "slow Kafka network", network.slow_kafka, BROKER_SECONDS),
+    Fault("F8", "frozen Kafka network", network.freeze_kafka, BROKER_SECONDS),
     Fault("F9", "restless member", events.restless_member, PROCESS_SECONDS),
     Fault("F10", "poison events", events.poison, PROCESS_SECONDS, weight=3),
     Fault("F10", "legal event, illegal state", events.illegal, PROCESS_SECONDS),
