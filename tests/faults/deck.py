@@ -6,6 +6,7 @@ above the envelope) is no card but a property of each run: ``system`` makes the 
 
 from typing import Final
 
+from tests.faults import break_clocks as clocks
 from tests.faults import break_database as database
 from tests.faults import break_events as events
 from tests.faults import break_network as network
@@ -52,6 +53,7 @@ DECK: Final = (
     Fault("F11", "records sent again", events.send_again, PROCESS_SECONDS, weight=2),
     Fault("F11", "epoch stolen, offset rewound", events.steal_and_rewind, PROCESS_SECONDS, weight=2),
     Fault("F11", "two relays", events.two_relays, PROCESS_SECONDS, weight=2),
+    Fault("F13", "clock jumps", clocks.clock_jumps, PROCESS_SECONDS, weight=2),
     Fault("F14", "CPU taken away", processes.burn_cpu, PROCESS_SECONDS),
     Fault("F15", "kill finance", processes.kill_finance, PROCESS_SECONDS),
     Fault("F15", "silent finance", processes.silent_finance, PROCESS_SECONDS),

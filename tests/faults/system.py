@@ -41,7 +41,16 @@ class Shape:
     brokers: int = 3
     envelope_yuan: int = 500_000_000
     mutant: str | None = None
+    clocks: bool = False
+    """Whether the services' clocks can be set (``clock``)."""
     finance: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def launcher(self) -> tuple[str, ...]:
+        """What a service is started through."""
+        if self.mutant:
+            return ("-m", "tests.faults.mutant", self.mutant)
+        return ("-m", "tests.faults.clock") if self.clocks else ("-m",)
 
 
 class System:
@@ -135,7 +144,6 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
         through[name][f"{_service(name).upper()}_DATABASE_URL"] = _via(dsn, ports.postgres, proxy.port)
     for name in PROXIED_TO_KAFKA:
         through[name][f"{_service(name).upper()}_KAFKA_BOOTSTRAP"] = endpoints(detour.told for detour in detours)
-    launcher = ("-m", "tests.faults.mutant", shape.mutant) if shape.mutant else ("-m",)
     config = Config(
         home=home,
         ports=ports,
@@ -144,7 +152,7 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
         seed=shape.seed,
         environment={**os.environ, "PYTHONPATH": _with_this_tree(), **shape.finance},
         process_environment=through,
-        service_launcher=launcher,
+        service_launcher=shape.launcher,
         detours=detours,
     )
     async with AsyncExitStack() as open_things:
