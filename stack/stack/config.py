@@ -1,14 +1,14 @@
 """You are at what an operator of the stack may choose: the place, the ports, the simulated world."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import stack
 from stack.errors import ConfigurationError
 from stack.home import Home, open_home
-from stack.kafkadata import NodePorts
+from stack.kafkadata import Detour, NodePorts
 from stack.ports import free_ports
 
 
@@ -71,12 +71,17 @@ class Config:
     """The directory of the scheme documents; None leaves it to `policies_dir`."""
     service_launcher: tuple[str, ...] = ("-m",)
     """What the interpreter is given before `<service> run`: a suite may run a service through a module of its own."""
+    detours: Sequence[Detour] = ()
+    """A second door of each broker, for a suite that puts something in between."""
 
     def kafka_nodes(self) -> list[NodePorts]:
         """The first broker on the chosen ports, further ones on free ports."""
         more = free_ports(2 * (self.brokers - 1))
         first = NodePorts(self.ports.kafka, self.ports.kafka_controller)
-        return [first, *(NodePorts(more[i], more[i + 1]) for i in range(0, len(more), 2))]
+        nodes = [first, *(NodePorts(more[i], more[i + 1]) for i in range(0, len(more), 2))]
+        if not self.detours:
+            return nodes
+        return [replace(node, detour=detour) for node, detour in zip(nodes, self.detours, strict=True)]
 
 
 def policies_dir() -> Path:

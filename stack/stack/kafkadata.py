@@ -7,7 +7,7 @@ dynamic quorum writes its endpoints into the data and would not come up again on
 import base64
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack.ports import LOOPBACK
@@ -27,11 +27,20 @@ logger.server.level=INFO
 
 
 @dataclass(frozen=True)
+class Detour:
+    """A second door for clients: who comes to the port `listens` is sent on to the port `told`, by every node."""
+
+    listens: int
+    told: int
+
+
+@dataclass(frozen=True)
 class NodePorts:
     """Where one node listens: for clients, and for the other controllers."""
 
     client: int
     controller: int
+    detour: Detour | None = field(default=None, kw_only=True)
 
 
 def settings(node_id: int, ports: Sequence[NodePorts], data: Path) -> dict[str, object]:
@@ -43,9 +52,7 @@ def settings(node_id: int, ports: Sequence[NodePorts], data: Path) -> dict[str, 
         "node.id": node_id,
         "controller.quorum.voters": ",".join(voters),
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{here.client},CONTROLLER://{LOOPBACK}:{here.controller}",
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{here.client}",
+        **_listeners(here),
         "log.dirs": data,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": 0,
@@ -58,6 +65,22 @@ def settings(node_id: int, ports: Sequence[NodePorts], data: Path) -> dict[str, 
         "share.coordinator.state.topic.num.partitions": 2,
         **_replication(replicas(ports)),
     }
+
+
+def _listeners(here: NodePorts) -> dict[str, object]:
+    """A client is sent to the ports that are advertised for the listener to which it came."""
+    listens = told = {"PLAINTEXT": here.client}
+    if here.detour:
+        listens, told = listens | {"DETOUR": here.detour.listens}, told | {"DETOUR": here.detour.told}
+    return {
+        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in ("CONTROLLER", *listens)),
+        "listeners": _addresses(listens | {"CONTROLLER": here.controller}),
+        "advertised.listeners": _addresses(told),
+    }
+
+
+def _addresses(ports: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in ports.items())
 
 
 def replicas(ports: Sequence[NodePorts]) -> int:

@@ -1,4 +1,4 @@
-"""You are at the faults of PostgreSQL: crashed, restarted, its connections ended, its rows locked (F6, F7, F8)."""
+"""You are at the faults of PostgreSQL: crashed, restarted, its connections ended, its rows locked (F6, F7)."""
 
 import asyncio
 from typing import Final
@@ -115,33 +115,3 @@ async def _hold(by: Saboteur, service: str, statement: str) -> str:
     finally:
         await connection.close()
     return f"{seen} transactions of {service} waited {seconds:.0f} s"
-
-
-async def cut_connections(by: Saboteur) -> str:
-    """F8: connections to PostgreSQL reset in the middle of what they carry, several times."""
-    name = by.random.choice(sorted(by.system.proxies))
-    cut = 0
-    for _ in range(4):
-        cut += by.system.proxies[name].cut()
-        await asyncio.sleep(by.random.uniform(0.1, 0.8))
-    if not cut:
-        raise NotHappenedError(f"{name} had no connection")
-    return f"{cut} connections of {name} cut"
-
-
-async def slow_network(by: Saboteur) -> str:
-    """F8: each packet to and from PostgreSQL is late."""
-    name = by.random.choice(sorted(by.system.proxies))
-    late = await by.system.proxies[name].delay(by.random.uniform(0.02, 0.2), by.random.uniform(3, 8))
-    if not late:
-        raise NotHappenedError(f"{name} said nothing")
-    return f"{late} bytes of {name} late"
-
-
-async def frozen_network(by: Saboteur) -> str:
-    """F8: half-open connections: PostgreSQL is there, and silent."""
-    name = by.random.choice(sorted(by.system.proxies))
-    hung = await by.system.proxies[name].freeze(by.random.uniform(4, 12))
-    if not hung:
-        raise NotHappenedError(f"{name} had no connection")
-    return f"{hung} connections of {name} hung"

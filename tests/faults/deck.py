@@ -6,9 +6,13 @@ above the envelope) is no card but a property of each run: ``system`` makes the 
 
 from typing import Final
 
+from tests.faults import break_clocks as clocks
 from tests.faults import break_database as database
+from tests.faults import break_disk as disk
 from tests.faults import break_events as events
+from tests.faults import break_network as network
 from tests.faults import break_processes as processes
+from tests.faults import break_topics as topics
 from tests.faults.sabotage import Fault
 
 # What I11 allows until the system works again, measured from the end of the fault.
@@ -37,17 +41,27 @@ DECK: Final = (
     Fault("F7", "lock on a pool", database.lock_pool, DATABASE_SECONDS, weight=2),
     Fault("F7", "lock on the answers", database.lock_keys, DATABASE_SECONDS),
     Fault("F7", "lock on an answer", database.hold_answer, DATABASE_SECONDS),
-    Fault("F8", "cut connections", database.cut_connections, DATABASE_SECONDS, weight=2),
-    Fault("F8", "slow network", database.slow_network, DATABASE_SECONDS),
-    Fault("F8", "frozen network", database.frozen_network, BROKER_SECONDS),
+    Fault("F8", "cut connections", network.cut_postgres, DATABASE_SECONDS, weight=2),
+    Fault("F8", "torn messages", network.tear_postgres, DATABASE_SECONDS),
+    Fault("F8", "slow network", network.slow_postgres, DATABASE_SECONDS),
+    Fault("F8", "frozen network", network.freeze_postgres, BROKER_SECONDS),
+    Fault("F8", "cut Kafka connections", network.cut_kafka, BROKER_SECONDS, weight=2),
+    Fault("F8", "torn Kafka frames", network.tear_kafka, BROKER_SECONDS),
+    Fault("F8", "slow Kafka network", network.slow_kafka, BROKER_SECONDS),
+    Fault("F8", "frozen Kafka network", network.freeze_kafka, BROKER_SECONDS),
     Fault("F9", "restless member", events.restless_member, PROCESS_SECONDS),
     Fault("F10", "poison events", events.poison, PROCESS_SECONDS, weight=3),
     Fault("F10", "legal event, illegal state", events.illegal, PROCESS_SECONDS),
     Fault("F11", "records sent again", events.send_again, PROCESS_SECONDS, weight=2),
     Fault("F11", "epoch stolen, offset rewound", events.steal_and_rewind, PROCESS_SECONDS, weight=2),
     Fault("F11", "two relays", events.two_relays, PROCESS_SECONDS, weight=2),
+    Fault("F12", "PostgreSQL's disk full", disk.full_postgres, DATABASE_SECONDS),
+    Fault("F12", "PostgreSQL's log disk full", disk.full_log_of_postgres, DATABASE_SECONDS),
+    Fault("F12", "a broker's disk full", disk.full_broker, BROKER_SECONDS),
+    Fault("F13", "clock jumps", clocks.clock_jumps, PROCESS_SECONDS, weight=2),
     Fault("F14", "CPU taken away", processes.burn_cpu, PROCESS_SECONDS),
     Fault("F15", "kill finance", processes.kill_finance, PROCESS_SECONDS),
     Fault("F15", "silent finance", processes.silent_finance, PROCESS_SECONDS),
     Fault("F15", "contradicting finance", events.contradict, PROCESS_SECONDS),
+    Fault("F18", "a topic lost", topics.lose_topic, BROKER_SECONDS),
 )

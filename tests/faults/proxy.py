@@ -1,4 +1,4 @@
-"""You are between a service and PostgreSQL: a TCP proxy that can cut, delay and freeze what goes through it."""
+"""You are between a service and PostgreSQL or a broker: a TCP proxy that can cut, tear, delay and freeze."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,10 @@ class Proxy:
         self.port = port
         self.cut_connections = 0
         self.delayed_bytes = 0
+        self.torn_chunks = 0
         self._target = target
         self._delay_seconds = 0.0
+        self._tearing = False
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -42,6 +44,17 @@ class Proxy:
             writer.transport.abort()
         self.cut_connections += len(writers) // 2
         return len(writers) // 2
+
+    async def tear(self, for_seconds: float) -> int:
+        """End each connection in the middle of the next thing that it carries: half of it arrives, then the end of
+        the stream. Answer how often that was.
+        """
+        before, self._tearing = self.torn_chunks, True
+        try:
+            await asyncio.sleep(for_seconds)
+        finally:
+            self._tearing = False
+        return self.torn_chunks - before
 
     async def delay(self, delay_seconds: float, for_seconds: float) -> int:
         """Hold back each chunk for so long; answer how many bytes were late."""
@@ -83,6 +96,10 @@ class Proxy:
                 if self._delay_seconds:
                     self.delayed_bytes += len(data)
                     await asyncio.sleep(self._delay_seconds)
+                if self._tearing and len(data) > 1:
+                    self.torn_chunks += 1
+                    writer.write(data[: len(data) // 2])
+                    break
                 writer.write(data)
                 await writer.drain()
         with contextlib.suppress(OSError):

@@ -76,7 +76,12 @@ async def play(plan: Plan) -> Outcome:
     """Run the plan from nothing to nothing."""
     envelope = max(60_000_000, int(plan.applications * _GUESSED_YUAN))
     shape = Shape(
-        seed=plan.seed, brokers=plan.brokers, envelope_yuan=envelope, mutant=plan.mutant, finance=dict(_FINANCE)
+        seed=plan.seed,
+        brokers=plan.brokers,
+        envelope_yuan=envelope,
+        mutant=plan.mutant,
+        clocks=any(fault.kind == "F13" for fault in plan.deck),
+        finance=dict(_FINANCE),
     )
     async with running(shape) as system:
         system.keep = True

@@ -1,6 +1,7 @@
 """You are at the system under test: real processes on free ports in a directory of their own, and their handles.
 
-The second process of intake and of disbursement reaches PostgreSQL through a proxy that the suite can break.
+The second process of intake and of disbursement reaches PostgreSQL through a proxy that the suite can break; that of
+eligibility and of disbursement reaches each broker so.
 """
 
 import asyncio
@@ -8,7 +9,8 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +23,15 @@ import yaml
 from stack.config import Config, Ports, policies_dir
 from stack.grants import SERVICES
 from stack.home import Home, open_home
-from stack.ports import LOOPBACK, free_ports
+from stack.kafkadata import Detour
+from stack.ports import LOOPBACK, endpoints, free_ports
 from stack.postgres import Postgres
 from stack.supervisor import Stack
 from tests.faults.proxy import Proxy
+from tests.faults.small_disk import SmallDisk
 
 PROXIED: Final = ("intake-2", "disbursement-2")
+PROXIED_TO_KAFKA: Final = ("eligibility-2", "disbursement-2")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +42,39 @@ class Shape:
     brokers: int = 3
     envelope_yuan: int = 500_000_000
     mutant: str | None = None
+    clocks: bool = False
+    """Whether the services' clocks can be set (``clock``)."""
     finance: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def launcher(self) -> tuple[str, ...]:
+        """What a service is started through."""
+        if self.mutant:
+            return ("-m", "tests.faults.mutant", self.mutant)
+        return ("-m", "tests.faults.clock") if self.clocks else ("-m",)
 
 
 class System:
     """The running stack, with what a saboteur needs."""
 
-    def __init__(self, stack: Stack, proxies: dict[str, Proxy], brokers: list[str]) -> None:
+    def __init__(
+        self, stack: Stack, proxies: dict[str, Proxy], broker_proxies: Sequence[Proxy], disks: dict[str, SmallDisk]
+    ) -> None:
         self.stack = stack
         self.keep = False
         """Set when the directory must stay: somebody has to look at its logs."""
         self.proxies = proxies
-        self.brokers = brokers
+        """By the process that reaches PostgreSQL through it."""
+        self.brokers = [name for name in stack.components if name.startswith("kafka")]
+        self.broker_proxies = dict(zip(self.brokers, broker_proxies, strict=True))
+        """By the broker that some processes reach through it."""
+        self.disks = disks
+        """By the component whose data they hold, once they were asked to."""
         self.busy: dict[str, asyncio.Lock] = {name: asyncio.Lock() for name in stack.components}
         self.kafka_busy = asyncio.Lock()
         self.postgres_busy = asyncio.Lock()
+        self.topics_busy = asyncio.Lock()
+        """Held by whoever writes into topics, because the places of its records are noted, and by who deletes one."""
 
     @property
     def home(self) -> Home:
@@ -119,11 +142,15 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
     ports = Ports.free()
     proxies = {name: Proxy(port, ports.postgres) for name, port in zip(PROXIED, free_ports(len(PROXIED)), strict=True)}
     postgres = Postgres(home, ports.postgres)
-    through = {
-        name: {f"{_service(name).upper()}_DATABASE_URL": _via(postgres.dsn(_service(name)), ports.postgres, proxy.port)}
-        for name, proxy in proxies.items()
-    }
-    launcher = ("-m", "tests.faults.mutant", shape.mutant) if shape.mutant else ("-m",)
+    doors = free_ports(2 * shape.brokers)
+    detours = [Detour(*pair) for pair in zip(doors[::2], doors[1::2], strict=True)]
+    broker_proxies = [Proxy(detour.told, detour.listens) for detour in detours]
+    through: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for name, proxy in proxies.items():
+        dsn = postgres.dsn(_service(name))
+        through[name][f"{_service(name).upper()}_DATABASE_URL"] = _via(dsn, ports.postgres, proxy.port)
+    for name in PROXIED_TO_KAFKA:
+        through[name][f"{_service(name).upper()}_KAFKA_BOOTSTRAP"] = endpoints(detour.told for detour in detours)
     config = Config(
         home=home,
         ports=ports,
@@ -132,14 +159,22 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
         seed=shape.seed,
         environment={**os.environ, "PYTHONPATH": _with_this_tree(), **shape.finance},
         process_environment=through,
-        service_launcher=launcher,
+        service_launcher=shape.launcher,
+        detours=detours,
     )
     async with AsyncExitStack() as open_things:
-        for proxy in proxies.values():
+        for proxy in (*proxies.values(), *broker_proxies):
             await open_things.enter_async_context(proxy.serving())
-        stack = await open_things.enter_async_context(Stack(config))
-        brokers = [name for name in stack.components if name.startswith("kafka")]
-        yield System(stack, proxies, brokers)
+        disks = _disks(home, shape.brokers)
+        for disk in disks.values():
+            open_things.callback(disk.give_back)
+        yield System(await open_things.enter_async_context(Stack(config)), proxies, broker_proxies, disks)
+
+
+def _disks(home: Home, brokers: int) -> dict[str, SmallDisk]:
+    folders = {"postgres": home.postgres / "data"}
+    folders |= {"kafka" if brokers == 1 else f"kafka-{n}": home.kafka / str(n) / "data" for n in range(1, brokers + 1)}
+    return {name: SmallDisk(folder, home.path / "disks" / name) for name, folder in folders.items()}
 
 
 def _with_this_tree() -> str:

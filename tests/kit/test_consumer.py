@@ -19,6 +19,7 @@ from kit.kafka import partition_of
 from kit.lag import Lags
 from stack.kafka import Kafka
 from stack.ports import free_ports
+from stack.topics import admin_client, create_topics
 from tests.kit import broker
 from tests.kit.broker import record_of, send
 from tests.kit.conftest import NOW, TOPIC, company, event, eventually
@@ -101,6 +102,30 @@ async def test_a_zombie_is_fenced_and_claims_anew(database: Database, kafka: Kaf
     async with database.transaction() as connection:
         with pytest.raises(FencedError, match="belongs to epoch"):
             await offsets.fence(connection, group, {place: claimed[place][1]})
+
+
+async def test_partitions_may_be_taken_away_while_it_looks_round(database: Database, kafka: Kafka, group: str) -> None:
+    """A rebalance forgets the epochs at any moment, also while the database is asked about them."""
+    places = [TopicPartition(TOPIC, number) for number in range(TOPICS[TOPIC].partitions)]
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())) as consumer:
+        await send(kafka.bootstrap, [record_of(event(company(), "0"))])
+        await eventually(has(database, 1))
+        async with database.transaction() as connection:
+            await connection.execute(text("SELECT 1 FROM consumer_offset FOR UPDATE"))
+            await eventually(lambda: _looks_round(database))
+            await consumer.on_partitions_revoked(places)
+        await send(kafka.bootstrap, [record_of(event(company(), "1"))])
+        await eventually(has(database, 2))
+
+
+async def _looks_round(database: Database) -> bool:
+    """Whether somebody waits for rows of which only the epochs are asked."""
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%next_offset, epoch, now()%'
+    """
+    async with database.reading() as connection:
+        return bool((await connection.execute(text(waiting))).scalar_one())
 
 
 async def test_what_passes_by_itself_blocks_its_partition_alone_until_it_has_passed(
@@ -189,6 +214,27 @@ async def test_a_topic_that_ends_before_what_was_handled_stands_still_and_says_s
         await _set_offset(database, group, partition, end)
         await eventually(has(database, 10))
     assert per_key(await effects(database))[lost] == [0, 1, 2, 3, 4]
+
+
+async def test_a_topic_that_is_away_is_shown_as_lost(database: Database, kafka: Kafka) -> None:
+    away = "metrics.dead-letters"
+    place = TopicPartition(away, 0)
+    async with database.transaction() as connection:
+        await offsets.claim(connection, "reader", [place])
+        await offsets.advance(connection, "reader", {place: 5})
+    async with admin_client(kafka.bootstrap) as admin:
+        await admin.delete_topics([away])
+
+        async def gone() -> bool:
+            return away not in await admin.list_topics()
+
+        await eventually(gone)
+    try:
+        seen, *others = await Lags(database, kafka.bootstrap, group="reader", topics=[away]).read()
+    finally:
+        await create_topics(kafka.bootstrap, replicas=1)
+    assert (seen.end_offset, seen.lag, seen.blocked) == (0, 0, "the topic ends before 5: it was lost, or made anew")
+    assert {other.blocked for other in others} == {None}
 
 
 async def _set_offset(database: Database, group: str, partition: int, offset: int) -> None:

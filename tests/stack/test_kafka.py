@@ -1,6 +1,7 @@
 """Kafka: the contract's topics are there, and no other is made by accident."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from contracts.topics import TOPICS
 from stack import kafkadata
 from stack.errors import StackError
 from stack.kafka import Kafka
+from stack.kafkadata import Detour, NodePorts
 from stack.topics import admin_client, create_topics
 
 
@@ -45,6 +47,14 @@ def test_a_cluster_id_is_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = iter([UUID(int=0xF8 << 120), UUID(int=1)])
     monkeypatch.setattr("uuid.uuid4", lambda: next(drawn))
     assert kafkadata.new_cluster_id() == "A" * 21 + "Q"
+
+
+def test_who_comes_by_the_detour_is_sent_on_to_the_port_in_between() -> None:
+    ports = [NodePorts(9092, 9093, detour=Detour(listens=9094, told=9095))]
+    values = kafkadata.settings(1, ports, Path("data"))
+    assert values["listeners"] == "PLAINTEXT://127.0.0.1:9092,DETOUR://127.0.0.1:9094,CONTROLLER://127.0.0.1:9093"
+    assert values["advertised.listeners"] == "PLAINTEXT://127.0.0.1:9092,DETOUR://127.0.0.1:9095"
+    assert str(values["listener.security.protocol.map"]).endswith("DETOUR:PLAINTEXT")
 
 
 async def test_an_unknown_topic_is_not_made_by_writing_to_it(kafka: Kafka, admin: Any) -> None:
