@@ -23,6 +23,7 @@ import yaml
 from stack.config import Config, Ports, policies_dir
 from stack.grants import SERVICES
 from stack.home import Home, open_home
+from stack.manners import impatient
 from stack.kafkadata import Detour
 from stack.ports import LOOPBACK, endpoints, free_ports
 from stack.postgres import Postgres
@@ -199,6 +200,5 @@ def _policies(home: Home, shape: Shape) -> Path:
     document = folder / "compute-voucher.yaml"
     policy = yaml.safe_load(document.read_text())
     policy["envelope"]["amount"] = shape.envelope_yuan * 100
-    policy["clocks"] = {**policy.get("clocks", {}), "payment": {"within": "PT8S", "then": "ask_finance"}}
-    document.write_text(yaml.safe_dump(policy, allow_unicode=True, sort_keys=False))
+    document.write_text(yaml.safe_dump(impatient(policy), allow_unicode=True, sort_keys=False))
     return folder
