@@ -23,8 +23,8 @@ import yaml
 from stack.config import Config, Ports, policies_dir
 from stack.grants import SERVICES
 from stack.home import Home, open_home
-from stack.manners import impatient
 from stack.kafkadata import Detour
+from stack.manners import impatient
 from stack.ports import LOOPBACK, endpoints, free_ports
 from stack.postgres import Postgres
 from stack.supervisor import Stack
