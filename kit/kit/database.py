@@ -111,7 +111,10 @@ class Database:
                 yield connection
 
     async def check(self, revision: str) -> None:
-        """Raise SetupError unless commits are durable, TransientError until the migrations are at ``revision``."""
+        """Raise SetupError unless commits are durable, TransientError until the migrations have reached ``revision``.
+
+        A database that is further on is fine: migrations expand, and the code before them goes on during an upgrade.
+        """
         async with self.reading() as connection:
             for setting, wanted in _DURABLE.items():
                 found = (await connection.execute(text(f"SHOW {setting}"))).scalar_one()
@@ -120,7 +123,7 @@ class Database:
                         f"PostgreSQL runs with {setting}={found}: set it to {wanted}, this is public money"
                     )
             at = await _revision(connection)
-        if at != revision:
+        if at is None or at < revision:
             raise TransientError(f"the database is at migration {at}, this version needs {revision}: run `migrate`")
 
     async def roll_partitions(self, days_ahead: int = 7) -> None:

@@ -86,9 +86,8 @@ def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str
         **_extra(name, config),
     }
     environment = _inherited(config.environment, name) | {f"{name.upper()}_{key}": value for key, value in own.items()}
-    command = _python(
-        name, config, name, "run", environment={**environment, **config.process_environment.get(name, {})}
-    )
+    environment |= config.process_environment.get(name, {})
+    command = _python(name, config, name, "run", environment=environment)
     owner = {f"{name.upper()}_MIGRATION_DATABASE_URL": postgres.owner_dsn(name)}
     return App(
         command=replace(command, argv=(sys.executable, *config.service_launcher, name, "run")),

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 
-from tests.faults.deck import DECK, SOLOS
+from tests.faults.deck import DECK, FIRST, SOLOS
 from tests.faults.report import tell
 from tests.faults.run import Outcome, Plan, play
 
@@ -27,7 +27,8 @@ def main() -> int:
         return run_all(asked.mutants, asked.seed)
     chosen = set(asked.faults.split(",")) - {""}
     deck = tuple(fault for fault in DECK if not chosen or fault.kind in chosen)
-    if not deck:
+    first = tuple(fault for fault in FIRST if not chosen or fault.kind in chosen)
+    if not deck and not first:
         parser.error(f"there is none of {asked.faults}")
     plan = Plan(
         seed=asked.seed,
@@ -35,6 +36,7 @@ def main() -> int:
         applications=asked.applications,
         deck=deck,
         solos=SOLOS,
+        first=first,
         brokers=asked.brokers,
     )
     outcome = asyncio.run(play(plan))

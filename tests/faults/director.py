@@ -67,6 +67,12 @@ class Director:
                 hands.create_task(self._hand(ends, number))
         await self._settle()
 
+    async def begin_with(self, faults: Sequence[Fault]) -> None:
+        """Play these one by one, under load, before anything else is broken."""
+        for fault in faults:
+            await self._one(fault)
+            await self._settle()
+
     async def play_alone(self, names: Sequence[str]) -> None:
         """Play these faults one by one, each once the system is calm, and measure how soon it works again."""
         for fault in (fault for fault in self._deck if fault.name in names):

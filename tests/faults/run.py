@@ -43,6 +43,7 @@ class Plan:
     applications: int = 5_000
     deck: Sequence[Fault] = DECK
     solos: Sequence[str] = ()
+    first: Sequence[Fault] = ()
     brokers: int = 3
     mutant: str | None = None
     rest_seconds: float = REST_SECONDS
@@ -81,6 +82,7 @@ async def play(plan: Plan) -> Outcome:
         envelope_yuan=envelope,
         mutant=plan.mutant,
         clocks=any(fault.kind == "F13" for fault in plan.deck),
+        older=any(fault.kind == "F16" for fault in plan.first),
         finance=dict(_FINANCE),
     )
     async with running(shape) as system:
@@ -102,6 +104,7 @@ async def _play(plan: Plan, system: System) -> Outcome:
         await workload.portal.until_open(60)
         director = Director(by, workload, plan.deck, plan.seed, plan.patience_seconds)
         load = asyncio.create_task(workload.run())
+        await director.begin_with(plan.first)
         await director.play(plan.seconds)
         await director.play_alone(plan.solos)
         rest = await _quiet(plan, by, workload, caller, load)

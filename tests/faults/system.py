@@ -28,6 +28,7 @@ from stack.manners import impatient
 from stack.ports import LOOPBACK, endpoints, free_ports
 from stack.postgres import Postgres
 from stack.supervisor import Stack
+from tests.faults.older import take_out
 from tests.faults.proxy import Proxy
 from tests.faults.small_disk import SmallDisk
 
@@ -45,6 +46,8 @@ class Shape:
     mutant: str | None = None
     clocks: bool = False
     """Whether the services' clocks can be set (``clock``)."""
+    older: bool = False
+    """Whether the services begin as an older version (``break_versions``)."""
     finance: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -71,6 +74,8 @@ class System:
         """By the broker that some processes reach through it."""
         self.disks = disks
         """By the component whose data they hold, once they were asked to."""
+        self.older: str | None = None
+        """Where the older version is that the services began as."""
         self.busy: dict[str, asyncio.Lock] = {name: asyncio.Lock() for name in stack.components}
         self.kafka_busy = asyncio.Lock()
         self.postgres_busy = asyncio.Lock()
@@ -152,6 +157,10 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
         through[name][f"{_service(name).upper()}_DATABASE_URL"] = _via(dsn, ports.postgres, proxy.port)
     for name in PROXIED_TO_KAFKA:
         through[name][f"{_service(name).upper()}_KAFKA_BOOTSTRAP"] = endpoints(detour.told for detour in detours)
+    older = take_out(home.path / "older") if shape.older else None
+    if older:
+        for name in (f"{service}{copy}" for service in SERVICES for copy in ("", "-2")):
+            through[name]["PYTHONPATH"] = f"{older}:{_with_this_tree()}"
     config = Config(
         home=home,
         ports=ports,
@@ -169,7 +178,9 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
         disks = _disks(home, shape.brokers)
         for disk in disks.values():
             open_things.callback(disk.give_back)
-        yield System(await open_things.enter_async_context(Stack(config)), proxies, broker_proxies, disks)
+        system = System(await open_things.enter_async_context(Stack(config)), proxies, broker_proxies, disks)
+        system.older = older
+        yield system
 
 
 def _disks(home: Home, brokers: int) -> dict[str, SmallDisk]:
