@@ -273,10 +273,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     async def _look_round(self, kafka: AIOKafkaConsumer) -> None:
         """See whether the partitions are still ours, also when nothing arrives; tell Kafka, for its lag tools."""
-        if not self._epochs:
+        epochs = dict(self._epochs)  # a rebalance, which may come while the database is asked, forgets ours
+        if not epochs:
             return
         async with self._database.transaction() as connection:
-            _, known = await offsets.fence(connection, self._group, self._epochs)
+            _, known = await offsets.fence(connection, self._group, epochs)
         mine = {place: offset for place, offset in known.items() if offset and place in kafka.assignment()}
         if not mine:
             return

@@ -103,6 +103,30 @@ async def test_a_zombie_is_fenced_and_claims_anew(database: Database, kafka: Kaf
             await offsets.fence(connection, group, {place: claimed[place][1]})
 
 
+async def test_partitions_may_be_taken_away_while_it_looks_round(database: Database, kafka: Kafka, group: str) -> None:
+    """A rebalance forgets the epochs at any moment, also while the database is asked about them."""
+    places = [TopicPartition(TOPIC, number) for number in range(TOPICS[TOPIC].partitions)]
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())) as consumer:
+        await send(kafka.bootstrap, [record_of(event(company(), "0"))])
+        await eventually(has(database, 1))
+        async with database.transaction() as connection:
+            await connection.execute(text("SELECT 1 FROM consumer_offset FOR UPDATE"))
+            await eventually(lambda: _looks_round(database))
+            await consumer.on_partitions_revoked(places)
+        await send(kafka.bootstrap, [record_of(event(company(), "1"))])
+        await eventually(has(database, 2))
+
+
+async def _looks_round(database: Database) -> bool:
+    """Whether somebody waits for rows of which only the epochs are asked."""
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database() AND query LIKE '%next_offset, epoch, now()%'
+    """
+    async with database.reading() as connection:
+        return bool((await connection.execute(text(waiting))).scalar_one())
+
+
 async def test_what_passes_by_itself_blocks_its_partition_alone_until_it_has_passed(
     database: Database, kafka: Kafka, group: str
 ) -> None:
