@@ -109,8 +109,23 @@ class Producer:
         self._checked.add(topic)
 
     async def stop(self) -> None:
-        """Stop under a deadline: a producer whose broker hangs would wait for ever."""
-        await within(STOP_DEADLINE_SECONDS, self._producer.stop(), "stopping the producer")
+        """Stop under a deadline: a producer whose broker hangs would wait for ever.
+
+        What was not sent by then never will be. aiokafka would go on trying, long after another producer has sent it.
+        """
+        try:
+            await within(STOP_DEADLINE_SECONDS, self._producer.stop(), "stopping the producer")
+        except TimeoutError:
+            await within(STOP_DEADLINE_SECONDS, self._give_up(), "closing the producer's connections")
+            raise
+
+    async def _give_up(self) -> None:
+        sending = self._producer._sender.sender_task  # noqa: SLF001  # aiokafka offers no other way to end it
+        if sending is not None:
+            sending.cancel()  # from now on it only waits for the requests that are under way
+        await self._producer.client.close()
+        if sending is not None:
+            sending.cancel()  # and they would wait for ever for a client that is closed
 
 
 def _append(batch: Any, record: Record) -> bool:
