@@ -3,7 +3,7 @@
 Both are asked for, so that a process that consumes nothing, or hangs, is told about as well as one that works.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -92,8 +92,11 @@ def places_of(topics: Iterable[str]) -> list[TopicPartition]:
     return [TopicPartition(name, number) for name in sorted(topics) for number in range(TOPICS[name].partitions)]
 
 
-async def ends_of(bootstrap: str, places: Iterable[TopicPartition]) -> Ends:
-    """Return the offset after the last event of each partition, asked of the brokers with a client of its own."""
+async def ends_of(bootstrap: str, places: Sequence[TopicPartition]) -> Ends:
+    """Return the offset after the last event of each partition, asked of the brokers with a client of its own.
+
+    A topic that is not there ends at 0, as one that was made anew and is empty.
+    """
     kafka = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, client_id="drawdown-lag", request_timeout_ms=int(_ANSWER_SECONDS * 1000)
     )
@@ -105,9 +108,11 @@ async def ends_of(bootstrap: str, places: Iterable[TopicPartition]) -> Ends:
         await _close(kafka)
 
 
-async def _ask(kafka: Any, places: Iterable[TopicPartition]) -> Ends:  # aiokafka has no types
+async def _ask(kafka: Any, places: Sequence[TopicPartition]) -> Ends:  # aiokafka has no types
     await kafka.start()
-    return dict(await kafka.end_offsets(list(places)))
+    there = await kafka.topics()
+    ends = await kafka.end_offsets([place for place in places if place.topic in there])
+    return {place: ends.get(place, 0) for place in places}
 
 
 async def _close(kafka: Any) -> None:

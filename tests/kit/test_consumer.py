@@ -19,6 +19,7 @@ from kit.kafka import partition_of
 from kit.lag import Lags
 from stack.kafka import Kafka
 from stack.ports import free_ports
+from stack.topics import admin_client, create_topics
 from tests.kit import broker
 from tests.kit.broker import record_of, send
 from tests.kit.conftest import NOW, TOPIC, company, event, eventually
@@ -213,6 +214,27 @@ async def test_a_topic_that_ends_before_what_was_handled_stands_still_and_says_s
         await _set_offset(database, group, partition, end)
         await eventually(has(database, 10))
     assert per_key(await effects(database))[lost] == [0, 1, 2, 3, 4]
+
+
+async def test_a_topic_that_is_away_is_shown_as_lost(database: Database, kafka: Kafka) -> None:
+    away = "metrics.dead-letters"
+    place = TopicPartition(away, 0)
+    async with database.transaction() as connection:
+        await offsets.claim(connection, "reader", [place])
+        await offsets.advance(connection, "reader", {place: 5})
+    async with admin_client(kafka.bootstrap) as admin:
+        await admin.delete_topics([away])
+
+        async def gone() -> bool:
+            return away not in await admin.list_topics()
+
+        await eventually(gone)
+    try:
+        seen, *others = await Lags(database, kafka.bootstrap, group="reader", topics=[away]).read()
+    finally:
+        await create_topics(kafka.bootstrap, replicas=1)
+    assert (seen.end_offset, seen.lag, seen.blocked) == (0, 0, "the topic ends before 5: it was lost, or made anew")
+    assert {other.blocked for other in others} == {None}
 
 
 async def _set_offset(database: Database, group: str, partition: int, offset: int) -> None:
