@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import Self
@@ -94,13 +94,19 @@ class Stack:
         await together(self._run(component) for component in components)
         return ended
 
-    async def restart(self, name: str) -> None:
-        """Stop one component in its own time and start it again; returns when it works."""
+    async def restart(self, name: str, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Stop one component in its own time and start it again; returns when it works. `meanwhile` is done in between,
+        when nothing of it runs: a suite may move its data.
+        """
         component = self._components[name]
         await self._stop_watching([name])
         await component.child.stop()
-        component.restarts += 1
-        await self._run(component)
+        try:
+            if meanwhile:
+                await meanwhile()
+        finally:
+            component.restarts += 1
+            await self._run(component)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -1,13 +1,14 @@
 """You are at the deck: every fault that the suite can play, by the rows of faults.md.
 
-F12 (disk full), F13 (clock jumps), F16 (upgrade in the middle) and F18 (topic recreated) are not in it. F17 (demand
-above the envelope) is no card but a property of each run: ``system`` makes the envelope too small for the workload.
+F16 (upgrade in the middle) and F18 (topic recreated) are not in it. F17 (demand above the envelope) is no card but a
+property of each run: ``system`` makes the envelope too small for the workload.
 """
 
 from typing import Final
 
 from tests.faults import break_clocks as clocks
 from tests.faults import break_database as database
+from tests.faults import break_disk as disk
 from tests.faults import break_events as events
 from tests.faults import break_network as network
 from tests.faults import break_processes as processes
@@ -53,6 +54,9 @@ DECK: Final = (
     Fault("F11", "records sent again", events.send_again, PROCESS_SECONDS, weight=2),
     Fault("F11", "epoch stolen, offset rewound", events.steal_and_rewind, PROCESS_SECONDS, weight=2),
     Fault("F11", "two relays", events.two_relays, PROCESS_SECONDS, weight=2),
+    Fault("F12", "PostgreSQL's disk full", disk.full_postgres, DATABASE_SECONDS),
+    Fault("F12", "PostgreSQL's log disk full", disk.full_log_of_postgres, DATABASE_SECONDS),
+    Fault("F12", "a broker's disk full", disk.full_broker, BROKER_SECONDS),
     Fault("F13", "clock jumps", clocks.clock_jumps, PROCESS_SECONDS, weight=2),
     Fault("F14", "CPU taken away", processes.burn_cpu, PROCESS_SECONDS),
     Fault("F15", "kill finance", processes.kill_finance, PROCESS_SECONDS),

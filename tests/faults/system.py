@@ -28,6 +28,7 @@ from stack.ports import LOOPBACK, endpoints, free_ports
 from stack.postgres import Postgres
 from stack.supervisor import Stack
 from tests.faults.proxy import Proxy
+from tests.faults.small_disk import SmallDisk
 
 PROXIED: Final = ("intake-2", "disbursement-2")
 PROXIED_TO_KAFKA: Final = ("eligibility-2", "disbursement-2")
@@ -56,7 +57,9 @@ class Shape:
 class System:
     """The running stack, with what a saboteur needs."""
 
-    def __init__(self, stack: Stack, proxies: dict[str, Proxy], broker_proxies: Sequence[Proxy]) -> None:
+    def __init__(
+        self, stack: Stack, proxies: dict[str, Proxy], broker_proxies: Sequence[Proxy], disks: dict[str, SmallDisk]
+    ) -> None:
         self.stack = stack
         self.keep = False
         """Set when the directory must stay: somebody has to look at its logs."""
@@ -65,6 +68,8 @@ class System:
         self.brokers = [name for name in stack.components if name.startswith("kafka")]
         self.broker_proxies = dict(zip(self.brokers, broker_proxies, strict=True))
         """By the broker that some processes reach through it."""
+        self.disks = disks
+        """By the component whose data they hold, once they were asked to."""
         self.busy: dict[str, asyncio.Lock] = {name: asyncio.Lock() for name in stack.components}
         self.kafka_busy = asyncio.Lock()
         self.postgres_busy = asyncio.Lock()
@@ -158,7 +163,16 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
     async with AsyncExitStack() as open_things:
         for proxy in (*proxies.values(), *broker_proxies):
             await open_things.enter_async_context(proxy.serving())
-        yield System(await open_things.enter_async_context(Stack(config)), proxies, broker_proxies)
+        disks = _disks(home, shape.brokers)
+        for disk in disks.values():
+            open_things.callback(disk.give_back)
+        yield System(await open_things.enter_async_context(Stack(config)), proxies, broker_proxies, disks)
+
+
+def _disks(home: Home, brokers: int) -> dict[str, SmallDisk]:
+    folders = {"postgres": home.postgres / "data"}
+    folders |= {"kafka" if brokers == 1 else f"kafka-{n}": home.kafka / str(n) / "data" for n in range(1, brokers + 1)}
+    return {name: SmallDisk(folder, home.path / "disks" / name) for name, folder in folders.items()}
 
 
 def _with_this_tree() -> str:
