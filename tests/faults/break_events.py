@@ -49,9 +49,10 @@ async def poison(by: Saboteur) -> str:
     """F10: one bad event of each kind, into a topic."""
     topic = by.random.choice(sorted(READERS))
     shapes = _poisons(topic, [_stranger(by) for _ in range(9)])
-    places = await produce(by, topic, [record for _, record in shapes])
-    for (kind, _), place in zip(shapes, places, strict=True):
-        by.poisons.append(Poison(kind, place, READERS[topic]))
+    async with by.system.topics_busy:
+        places = await produce(by, topic, [record for _, record in shapes])
+        for (kind, _), place in zip(shapes, places, strict=True):
+            by.poisons.append(Poison(kind, place, READERS[topic]))
     return f"{len(places)} poison events in {topic}"
 
 
@@ -71,8 +72,9 @@ async def illegal(by: Saboteur) -> str:
         "submitted_at": now,
     }
     headers = _headers("drawdown.claim.verified.v1")
-    [place] = await produce(by, "eligibility.decisions", [(key.encode(), json.dumps(claim).encode(), headers)])
-    by.poisons.append(Poison("illegal state", place, ("disbursement", "intake")))
+    async with by.system.topics_busy:
+        [place] = await produce(by, "eligibility.decisions", [(key.encode(), json.dumps(claim).encode(), headers)])
+        by.poisons.append(Poison("illegal state", place, ("disbursement", "intake")))
     return f"a claim on no award at {place}"
 
 
@@ -104,9 +106,10 @@ def _poisons(topic: str, keys: list[str]) -> list[tuple[str, tuple[bytes, bytes 
 async def send_again(by: Saboteur) -> str:
     """F11: an old range of a topic, once more, record for record."""
     topic = by.random.choice(["intake.applications", "eligibility.decisions", "disbursement.awards"])
-    old = await _some_records(by, topic)
-    records = [(record.key, record.value, list(record.headers)) for record in old]
-    places = await produce(by, topic, records)
+    async with by.system.topics_busy:
+        old = await _some_records(by, topic)
+        records = [(record.key, record.value, list(record.headers)) for record in old]
+        places = await produce(by, topic, records)
     return f"{len(places)} records of {topic} sent again"
 
 
@@ -181,7 +184,8 @@ async def contradict(by: Saboteur) -> str:
     reports += [_lie({**row, "status": "returned"}, row["amount"] + 1) for row in rows]
     unknown = {"payment_id": uuid.uuid4(), "end_to_end_id": "DDunknown", "status": "returned"}
     reports.append(_lie(unknown, 100))
-    await produce(by, "finance.payment-status", reports)
+    async with by.system.topics_busy:
+        await produce(by, "finance.payment-status", reports)
     by.lies += [key.decode() for key, _, _ in reports]
     return f"{len(reports)} false reports"
 

@@ -1,7 +1,7 @@
 """You are at the deck: every fault that the suite can play, by the rows of faults.md.
 
-F16 (upgrade in the middle) and F18 (topic recreated) are not in it. F17 (demand above the envelope) is no card but a
-property of each run: ``system`` makes the envelope too small for the workload.
+F16 (upgrade in the middle) is not in it. F17 (demand above the envelope) is no card but a property of each run:
+``system`` makes the envelope too small for the workload.
 """
 
 from typing import Final
@@ -12,6 +12,7 @@ from tests.faults import break_disk as disk
 from tests.faults import break_events as events
 from tests.faults import break_network as network
 from tests.faults import break_processes as processes
+from tests.faults import break_topics as topics
 from tests.faults.sabotage import Fault
 
 # What I11 allows until the system works again, measured from the end of the fault.
@@ -62,4 +63,5 @@ DECK: Final = (
     Fault("F15", "kill finance", processes.kill_finance, PROCESS_SECONDS),
     Fault("F15", "silent finance", processes.silent_finance, PROCESS_SECONDS),
     Fault("F15", "contradicting finance", events.contradict, PROCESS_SECONDS),
+    Fault("F18", "a topic lost", topics.lose_topic, BROKER_SECONDS),
 )

@@ -73,6 +73,8 @@ class System:
         self.busy: dict[str, asyncio.Lock] = {name: asyncio.Lock() for name in stack.components}
         self.kafka_busy = asyncio.Lock()
         self.postgres_busy = asyncio.Lock()
+        self.topics_busy = asyncio.Lock()
+        """Held by whoever writes into topics, because the places of its records are noted, and by who deletes one."""
 
     @property
     def home(self) -> Home:
