@@ -48,27 +48,29 @@ async def full_broker(by: Saboteur) -> str:
 async def _fill(by: Saboteur, name: str, proof: str, press: Callable[[], Awaitable[object]] | None = None) -> str:
     """Fill a component's disk, ``press`` it to write, and wait until the component works again on a freed one."""
     disk, log, component = by.system.disks[name], by.system.home.log(name), by.system.stack.components[name]
-
-    async def seen() -> int:
-        return log.read_text(errors="replace").count(proof) - before
-
     if not disk.mounted:
         disk.mount()
     if not disk.holds_the_data:
         await by.system.stack.restart(name, meanwhile=lambda: asyncio.to_thread(disk.move))
-    before = 0
-    before = await seen()
+
+    def told() -> int:
+        return log.read_text(errors="replace").count(proof)
+
+    async def told_again() -> int:
+        return told() - before
+
+    before = told()
     restarts = component.restarts
     try:
         disk.fill()
         if press:
             await press()
-        await until(seen, f"{proof!r} in the log of {name}")
+        await until(told_again, f"{proof!r} in the log of {name}")
         await asyncio.sleep(by.random.uniform(4, 8))
     finally:
         disk.free()
     await until(lambda: _works(component.ready), f"{name} at work again", _BACK_SECONDS)
-    return f"{await seen()} times {proof!r} in the log of {name}, restarted {component.restarts - restarts} times"
+    return f"{await told_again()} times {proof!r} in the log of {name}, restarted {component.restarts - restarts} times"
 
 
 async def _works(ready: Callable[[], Awaitable[str | None]]) -> bool:
