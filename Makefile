@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo up down status test faults soak check format docs clean
+.PHONY: help setup demo up down status test faults soak bench check format docs clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -44,10 +44,17 @@ faults: setup ## break the running system for ten minutes and check its books; S
 soak: setup ## 100,000 random steps of two writers against a model of the books; SEED=1
 	@$(RUN) python -m tests.disbursement.soak --seed $(or $(SEED),1)
 
+bench: setup ## ratios to peers, results in benchmarks/results; one of them by bench-NAME, QUICK=1 shows that it runs
+	@$(RUN) python -m benchmarks
+
+bench-%: setup
+	@$(RUN) python -m benchmarks $* $(if $(QUICK),--quick)
+
 check: setup ## style, types, import rules, generated documents, migrations match the tables
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy -p contracts -p kit -p stack -p intake -p eligibility -p disbursement -p metrics
+	@$(RUN) mypy -p benchmarks
 	@$(RUN) mypy tests
 	@$(RUN) lint-imports --no-logo
 	@$(RUN) python -m contracts.generate --check

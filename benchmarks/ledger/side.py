@@ -1,0 +1,48 @@
+"""A side of the benchmark, in a process of its own: it makes its traffic ready, then handles it against the clock."""
+
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from benchmarks.harness.openloop import Latencies, open_loop
+from benchmarks.ledger import traffic
+from benchmarks.ledger.traffic import Told
+
+
+class Side:
+    """What ours and the peer's have in common. ``workers`` and ``most`` say how it takes what arrives."""
+
+    workers = 1
+
+    def __init__(self, number: int) -> None:
+        self._random = Random(number)
+        self._ready: list[Told] = []
+
+    async def handle(self, told: Sequence[Told], batch_size: int = 500) -> None:
+        """Handle events, in order, and have them committed."""
+        raise NotImplementedError
+
+    async def fetch(self, query: str, *args: Any) -> list[Any]:
+        raise NotImplementedError
+
+    async def prepare(self, kind: str, count: int, pools: Sequence[str]) -> int:
+        """Make the next events ready, with what they rest on; return their number."""
+        if kind == "mix":
+            self._ready = await traffic.mix(self, count, pools, self._random)
+        else:
+            self._ready = traffic.approvals(count, pools, self._random)
+        return len(self._ready)
+
+    async def run(self, batch_size: int = 500) -> float:
+        """Handle what is ready; return the seconds that it took."""
+        began = time.perf_counter()
+        await self.handle(self._ready, batch_size)
+        return time.perf_counter() - began
+
+    async def open_loop(self, rate: float, batch_size: int = 500) -> Latencies:
+        """Handle what is ready as it arrives, ``rate`` events a second."""
+        return await open_loop(self._ready, rate, self.handle, workers=self.workers, most=batch_size)
+
+    async def lives(self, count: int, pools: Sequence[str]) -> None:
+        await traffic.lives(self, count, pools, self._random)
