@@ -5,10 +5,10 @@ Some second processes reach PostgreSQL, and some the brokers, through proxies (`
 
 import asyncio
 
-from tests.faults.proxy import Proxy
+from tests.faults.proxies import FarProxy
 from tests.faults.sabotage import NotHappenedError, Saboteur
 
-Ways = tuple[str, list[Proxy]]
+Ways = tuple[str, list[FarProxy]]
 
 
 async def cut_postgres(by: Saboteur) -> str:
@@ -65,7 +65,7 @@ async def _cut(by: Saboteur, ways: Ways) -> str:
     where, proxies = ways
     cut = 0
     for _ in range(4):
-        cut += sum(proxy.cut() for proxy in proxies)
+        cut += sum(await asyncio.gather(*(proxy.cut() for proxy in proxies)))
         await asyncio.sleep(by.random.uniform(0.1, 0.8))
     return _seen(cut, f"connections of {where} cut")
 

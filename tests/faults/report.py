@@ -11,6 +11,7 @@ def tell(outcome: Outcome) -> None:
     """Print everything."""
     plan = outcome.plan
     print(f"\nseed {plan.seed}: {outcome.applications} applications, {outcome.tries} tries of requests logged")
+    print(f"the suite itself took {outcome.own_share:.0%} of a processor")
     _tell_faults(outcome.happened)
     _tell_invariants(outcome)
     if outcome.left:

@@ -61,6 +61,8 @@ class Outcome:
     happened: list[Happened]
     rest_seconds: float | None
     moving: list[str]
+    own_share: float
+    """The share of one processor that the suite's own process took: near 1 it measures itself."""
     verdicts: list[Verdict]
     left: list[str] = field(default_factory=list)
 
@@ -93,6 +95,7 @@ async def play(plan: Plan) -> Outcome:
 
 
 async def _play(plan: Plan, system: System) -> Outcome:
+    began, used = time.monotonic(), time.process_time()
     log = journal.Journal(system.home.path / "operations.jsonl")
     limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
     async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
@@ -108,6 +111,7 @@ async def _play(plan: Plan, system: System) -> Outcome:
         await director.play(plan.seconds)
         await director.play_alone(plan.solos)
         rest = await _quiet(plan, by, workload, caller, load)
+    own_share = (time.process_time() - used) / (time.monotonic() - began)
     log.close()
     found = await evidence.gather(by, log.path)
     return Outcome(
@@ -117,6 +121,7 @@ async def _play(plan: Plan, system: System) -> Outcome:
         happened=director.happened,
         rest_seconds=rest[0],
         moving=rest[1],
+        own_share=own_share,
         verdicts=judge(found, director.happened, rest, workload.portal.told.surprises),
         left=workload.left,
     )

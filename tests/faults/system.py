@@ -29,7 +29,7 @@ from stack.ports import LOOPBACK, endpoints, free_ports
 from stack.postgres import Postgres
 from stack.supervisor import Stack
 from tests.faults.older import take_out
-from tests.faults.proxy import Proxy
+from tests.faults.proxies import FarProxy, Place, serving
 from tests.faults.small_disk import SmallDisk
 
 PROXIED: Final = ("intake-2", "disbursement-2")
@@ -62,7 +62,7 @@ class System:
     """The running stack, with what a saboteur needs."""
 
     def __init__(
-        self, stack: Stack, proxies: dict[str, Proxy], broker_proxies: Sequence[Proxy], disks: dict[str, SmallDisk]
+        self, stack: Stack, proxies: dict[str, FarProxy], brokers: Sequence[FarProxy], disks: dict[str, SmallDisk]
     ) -> None:
         self.stack = stack
         self.keep = False
@@ -70,7 +70,7 @@ class System:
         self.proxies = proxies
         """By the process that reaches PostgreSQL through it."""
         self.brokers = [name for name in stack.components if name.startswith("kafka")]
-        self.broker_proxies = dict(zip(self.brokers, broker_proxies, strict=True))
+        self.broker_proxies = dict(zip(self.brokers, brokers, strict=True))
         """By the broker that some processes reach through it."""
         self.disks = disks
         """By the component whose data they hold, once they were asked to."""
@@ -146,15 +146,15 @@ async def running(shape: Shape) -> AsyncIterator[System]:
 @asynccontextmanager
 async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
     ports = Ports.free()
-    proxies = {name: Proxy(port, ports.postgres) for name, port in zip(PROXIED, free_ports(len(PROXIED)), strict=True)}
+    to_postgres = [Place(port, ports.postgres) for port in free_ports(len(PROXIED))]
     postgres = Postgres(home, ports.postgres)
     doors = free_ports(2 * shape.brokers)
     detours = [Detour(*pair) for pair in zip(doors[::2], doors[1::2], strict=True)]
-    broker_proxies = [Proxy(detour.told, detour.listens) for detour in detours]
+    to_brokers = [Place(detour.told, detour.listens) for detour in detours]
     through: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for name, proxy in proxies.items():
+    for name, place in zip(PROXIED, to_postgres, strict=True):
         dsn = postgres.dsn(_service(name))
-        through[name][f"{_service(name).upper()}_DATABASE_URL"] = _via(dsn, ports.postgres, proxy.port)
+        through[name][f"{_service(name).upper()}_DATABASE_URL"] = _via(dsn, ports.postgres, place.port)
     for name in PROXIED_TO_KAFKA:
         through[name][f"{_service(name).upper()}_KAFKA_BOOTSTRAP"] = endpoints(detour.told for detour in detours)
     older = take_out(home.path / "older") if shape.older else None
@@ -173,12 +173,13 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
         detours=detours,
     )
     async with AsyncExitStack() as open_things:
-        for proxy in (*proxies.values(), *broker_proxies):
-            await open_things.enter_async_context(proxy.serving())
+        proxies = await open_things.enter_async_context(serving([*to_postgres, *to_brokers], config.environment))
+        by_process = dict(zip(PROXIED, proxies, strict=False))
         disks = _disks(home, shape.brokers)
         for disk in disks.values():
             open_things.callback(disk.give_back)
-        system = System(await open_things.enter_async_context(Stack(config)), proxies, broker_proxies, disks)
+        stack = await open_things.enter_async_context(Stack(config))
+        system = System(stack, by_process, proxies[len(PROXIED) :], disks)
         system.older = older
         yield system
 
