@@ -12,13 +12,19 @@ Result = TypeVar("Result")
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, Result], what: str) -> Result:
-    """Wait for ``work`` for so long and no longer; raise TimeoutError and leave it behind, cancelled, if it is late."""
+    """Wait for ``work`` for so long and no longer; raise TimeoutError and leave it behind, cancelled, if it is late.
+
+    Also when it is cancelled from within, as a client does that is in trouble: the caller was not, and a loop that took
+    it for its own end would end without a word.
+    """
     task = asyncio.create_task(work)
     try:
         done, _ = await asyncio.wait({task}, timeout=seconds)
     except asyncio.CancelledError:
         _leave_behind(task)
         raise
+    if task.cancelled():
+        raise TimeoutError(f"{what} was given up by the client itself")
     if done:
         return task.result()
     _leave_behind(task)

@@ -173,10 +173,18 @@ class Service:
         except SetupError:
             self._stop.set()
             raise  # ``run_process`` says it in one line
+        except asyncio.CancelledError as error:
+            if self._stop.is_set() or stop.is_set():
+                raise
+            self._mourn(name, error)  # cancelled by nobody of ours, which the task group would not even mention
+            raise RuntimeError(f"the loop {name} was cancelled from within") from error
         except Exception as error:
-            log.critical("loop_died", loop=name, exc_info=error)
-            self._stop.set()
+            self._mourn(name, error)
             raise
+
+    def _mourn(self, name: str, error: BaseException) -> None:
+        log.critical("loop_died", loop=name, exc_info=error)
+        self._stop.set()
 
     async def _wait_for_database(self) -> None:
         revision = revisions.head(self.name)

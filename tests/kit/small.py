@@ -46,6 +46,12 @@ async def run(settings: SmallSettings) -> None:
         await asyncio.sleep(seconds)
         return "done"
 
+    @app.get("/cancel")
+    async def cancel() -> None:
+        """Take the consumer's loop for what it awaits, as a client's own cancellation does that comes up to it."""
+        [loop] = [task for task in asyncio.all_tasks() if task.get_name() == "consumer"]
+        loop.cancel()
+
     await service.run(app)
 
 

@@ -102,6 +102,16 @@ async def test_it_stops_in_time_while_the_broker_hangs(
             broker.send(signal.SIGCONT)
 
 
+async def test_a_loop_that_was_cancelled_by_nobody_ends_the_process_loudly(settings: dict[str, str]) -> None:
+    """To live on without it would look well for minutes; whoever watches the process starts it again."""
+    with small(settings) as process:
+        await eventually(lambda: process.answers("/health/ready"), 40)
+        await process.get("/cancel")
+        await eventually(lambda: process.child.poll() is not None)
+        assert process.child.returncode not in (0, 78)
+        assert [died["loop"] for died in process.logged("loop_died")] == ["consumer"]
+
+
 async def test_a_stuck_consumer_fails_liveness_with_the_reason(
     settings: dict[str, str], database: Database, kafka: Kafka
 ) -> None:
