@@ -12,7 +12,8 @@ _TAKE: Final = text(
     """
     INSERT INTO reconciliation_turns AS turn (name, taken_at) VALUES (:name, now())
     ON CONFLICT (name) DO UPDATE SET taken_at = now(), done_at = NULL
-    WHERE turn.taken_at <= now() - make_interval(secs => CASE WHEN turn.done_at IS NULL THEN :longest ELSE :every END)
+    WHERE turn.taken_at <= now() - CASE WHEN turn.done_at IS NULL
+      THEN make_interval(secs => :longest) ELSE make_interval(secs => :every) END
     """
 )
 _DONE: Final = text("UPDATE reconciliation_turns SET done_at = now() WHERE name = :name")
