@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from disbursement import programme, tables
 from kit import migrations
 from kit.database import Database
+from stack.kafka import Kafka
 from stack.postgres import Postgres
+from tests.disbursement.books import Books
 from tests.disbursement.scenes import PROGRAMME, Scene, opened_pool
 
 
@@ -56,3 +58,13 @@ async def opened(emptied: Database, tmp_path: Path) -> Path:
     path.write_text(PROGRAMME, encoding="utf-8")
     await programme.open_pools(emptied, programme.read(path))
     return path
+
+
+@pytest.fixture
+async def books(database: Database, postgres: Postgres, kafka: Kafka, opened: Path) -> AsyncIterator[Books]:
+    """Committed books with some life in them, and hands to spoil them."""
+    owner = Database(postgres.owner_dsn("disbursement"), pool_size=2)
+    books = Books(database, owner, kafka.bootstrap)
+    await books.open()
+    yield books
+    await owner.close()

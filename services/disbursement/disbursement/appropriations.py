@@ -68,13 +68,22 @@ def set_envelope(book: Book, envelope: Envelope, amount: int, order: Order) -> N
     lines.serve(book, envelope.pool)
 
 
-def check_on_hold(book: Book, pool: str) -> Pool:
-    """Return the pool; raise a Refusal unless it is on hold."""
+def check_resumable(book: Book, pool: str) -> Pool:
+    """Return the pool; raise a Refusal unless it is on hold and its books agree.
+
+    To hold it again at the next look would be too late: resuming serves the line at once, from books that differ.
+    """
     found = book.pools.get(pool)
     if found is None:
         raise refusals.not_found("pool", pool)
     if found.on_hold is None:
         raise refusals.wrong_state("pool", "open", "on hold")
+    if checks := ", ".join(book.differences.get(pool, [])):
+        raise Refusal(
+            "books_differ",
+            f"账目仍不一致（{checks}），消除差异后方可恢复。详见 /v1/reconciliation。",
+            f"The books still differ ({checks}): mend that first. What it is: /v1/reconciliation.",
+        )
     return found
 
 

@@ -96,6 +96,8 @@ class Book:
         self.recoveries: dict[UUID, Recovery] = {}
         self.nettings: dict[UUID, list[Netting]] = {}
         self.orders: dict[UUID, Order] = {}
+        self.differences: dict[str, list[str]] = {}
+        """The checks that differ, of the pools that are to be resumed."""
         self.transfers: list[Transfer] = []
         self._years: dict[str, int] = {}
         self._until: dict[int, datetime] = {}

@@ -49,6 +49,7 @@ async def load(connection: AsyncConnection, wanted: Needs, now: datetime) -> Boo
     await _load_recoveries(connection, book, wanted)
     await _load_limits(connection, book, wanted)
     await _load_accounts(connection, book, wanted)
+    await _load_differences(connection, book, wanted)
     return book
 
 
@@ -256,6 +257,16 @@ async def _load_accounts(connection: AsyncConnection, book: Book, wanted: Needs)
             named.append(among(columns.applicant, companies))
     if named:
         await _take(connection, book, Account, select(tables.accounts).where(or_(*named)))
+
+
+async def _load_differences(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
+    """Load which checks of the reconciliation differ on the pools that are to be resumed."""
+    if not wanted.resumed:
+        return
+    columns = tables.reconciliations.c
+    query = select(columns.pool, columns.check_name).where(columns.pool.in_(wanted.resumed), columns.difference > 0)
+    for row in await connection.execute(query.order_by(columns.check_name)):
+        book.differences.setdefault(row.pool, []).append(row.check_name)
 
 
 # --- how rows are taken -------------------------------------------------------------------------------------------

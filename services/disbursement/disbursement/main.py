@@ -8,6 +8,8 @@ from disbursement import api, programme
 from disbursement.clocks import Deadlines
 from disbursement.commands import Command, apply
 from disbursement.handlers import SUBSCRIPTIONS, handle
+from disbursement.reconciliation import meters as reconciled
+from disbursement.reconciliation.loop import Reconciler
 from disbursement.settings import Settings
 from kit import admin
 from kit.access import Access
@@ -36,10 +38,23 @@ async def run(settings: Settings) -> None:
     worker = Worker(service, events=SUBSCRIPTIONS, handle=handle)
     if "worker" in settings.roles:
         service.add_loop("clocks", Scanner(database, Deadlines(), committed=worker.wake_relay).run)
+        reconciler = Reconciler(
+            database,
+            settings.kafka_bootstrap,
+            every_seconds=settings.reconcile_every_seconds,
+            sums_every_seconds=settings.reconcile_sums_every_seconds,
+            committed=worker.wake_relay,
+        )
+        service.add_loop("reconciliation", reconciler.run)
     writer: GroupedWriter[Command] = GroupedWriter(database, apply, committed=worker.wake_relay)
     service.add_loop("writer", writer.run)
     app = create_app(
-        service="disbursement", title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck
+        service="disbursement",
+        title=TITLE,
+        description=DESCRIPTION,
+        trouble=worker.trouble,
+        stuck=worker.stuck,
+        more_metrics=reconciled.renderer(database),
     )
     app.include_router(api.router(api.Parts(service.callers, writer, Access.of(settings))))
     app.include_router(admin.router(worker.redrive, worker.lags))

@@ -44,6 +44,7 @@ class Needs(msgspec.Struct):
     orders: set[UUID] = _ids()
     envelopes: set[tuple[str, int]] = _ids()
     lines: set[tuple[str, int]] = _ids()
+    resumed: set[str] = _ids()
     approvals: list[ApplicationApproved] = msgspec.field(default_factory=list)
     claimants: set[str] = _ids()
     reported: bool = False
@@ -117,8 +118,11 @@ def add_subject(needs: Needs, subject: orders.AnySubject) -> None:
     """Add what an order is about."""
     needs.frees = True
     match subject:
-        case orders.SetAppropriation(pool=pool) | orders.ResumePool(pool=pool):
+        case orders.SetAppropriation(pool=pool):
             needs.pools.add(pool)
+        case orders.ResumePool(pool=pool):
+            needs.pools.add(pool)
+            needs.resumed.add(pool)
         case orders.SetEnvelope(scheme=scheme, fiscal_year=year):
             needs.draws.add(scheme)
             needs.envelopes.add((scheme, year))

@@ -159,7 +159,7 @@ def prepare(book: Book, subject: AnySubject, order: Order) -> Any:
             envelope = appropriations.check_envelope(book, scheme, year, money.amount)
             return lambda: appropriations.set_envelope(book, envelope, money.amount, order)
         case ResumePool(pool=pool):
-            held = appropriations.check_on_hold(book, pool)
+            held = appropriations.check_resumable(book, pool)
             return lambda: appropriations.resume(book, held)
         case RevokeAward(award_id=award_id) | CloseAward(award_id=award_id):
             award = endings.check_running(book.awards.get(award_id), award_id)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from disbursement.api import reads, writes
+from disbursement.api import reads, reconciliation, writes
 from disbursement.api.parts import Parts
 
 __all__ = ["Parts", "router"]
@@ -12,5 +12,6 @@ def router(parts: Parts) -> APIRouter:
     """Return disbursement's routes."""
     routes = APIRouter(prefix="/v1")
     reads.add(routes, parts)
+    reconciliation.add(routes, parts)
     writes.add(routes, parts)
     return routes

@@ -11,6 +11,13 @@ from disbursement.tables.awards import applications, awards, claims, companies, 
 from disbursement.tables.columns import metadata
 from disbursement.tables.ledger import caps, envelopes, policies, pools, transfers
 from disbursement.tables.payments import accounts, nettings, orders, payments, recoveries, reports
+from disbursement.tables.reconciliation import (
+    known_flaws,
+    ledger_checkpoints,
+    reconciliation_turns,
+    reconciliations,
+    topic_positions,
+)
 
 __all__: Final = [
     "accounts",
@@ -20,6 +27,8 @@ __all__: Final = [
     "claims",
     "companies",
     "envelopes",
+    "known_flaws",
+    "ledger_checkpoints",
     "lines",
     "metadata",
     "nettings",
@@ -27,8 +36,11 @@ __all__: Final = [
     "payments",
     "policies",
     "pools",
+    "reconciliation_turns",
+    "reconciliations",
     "recoveries",
     "reports",
     "stacks",
+    "topic_positions",
     "transfers",
 ]

@@ -1,0 +1,99 @@
+"""Reads on in topics, from given offsets to their present end, without a group: for whoever checks what is there."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from kit.database import describe
+from kit.deadlines import within
+from kit.errors import TransientError
+from kit.logging import get_logger
+
+log = get_logger(__name__)
+
+_READ_SECONDS: Final = 30.0
+_CLOSE_SECONDS: Final = 2.0
+_POLL_MS: Final = 200
+_MOST_DIGITS: Final = 18  # a bigint holds every number of so many
+
+Place = tuple[str, int]
+"""A topic and the number of a partition."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A record as it stands. Id and sequence are None where the headers have none that can be read."""
+
+    offset: int
+    event_id: str | None
+    sequence: int | None
+    value: bytes | None
+
+
+class Stretch(msgspec.Struct):
+    """What was read of a partition. ``lost``: it ends before the offset that was asked for, and nothing was read."""
+
+    records: list[Seen]
+    next_offset: int
+    at_end: bool = True
+    lost: bool = False
+
+
+async def read_on(bootstrap: str, starts: Mapping[Place, int], most: int) -> dict[Place, Stretch]:
+    """Return what follows the given offsets: all up to the present ends, or about ``most`` records.
+
+    An offset of -1 is the present end. Raises TransientError while the brokers do not answer.
+    """
+    kafka = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id="drawdown-reader", enable_auto_commit=False)
+    try:
+        return await within(_READ_SECONDS, _read(kafka, starts, most), "reading on in the topics")
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise TransientError(f"Kafka does not answer: {describe(error)}") from error
+    finally:
+        await _close(kafka)
+
+
+async def _read(kafka: Any, starts: Mapping[Place, int], most: int) -> dict[Place, Stretch]:  # aiokafka has no types
+    await kafka.start()
+    places = {TopicPartition(*place): start for place, start in starts.items()}
+    kafka.assign(list(places))
+    begins = await kafka.beginning_offsets(list(places))
+    ends = await kafka.end_offsets(list(places))
+    stretches: dict[Any, Stretch] = {}
+    for place, start in places.items():
+        first = ends[place] if start < 0 else max(start, begins[place])
+        stretches[place] = Stretch([], first, at_end=first >= ends[place], lost=first > ends[place])
+        kafka.seek(place, min(first, ends[place]))
+    await _fill(kafka, stretches, ends, most)
+    return {(place.topic, place.partition): stretch for place, stretch in stretches.items()}
+
+
+async def _fill(kafka: Any, stretches: Mapping[Any, Stretch], ends: Mapping[Any, int], most: int) -> None:
+    kafka.pause(*[place for place, stretch in stretches.items() if stretch.at_end])
+    count = 0
+    while count < most and (left := [place for place, stretch in stretches.items() if not stretch.at_end]):
+        for place, records in (await kafka.getmany(*left, timeout_ms=_POLL_MS, max_records=most - count)).items():
+            stretches[place].records += [_seen(record) for record in records if record.offset < ends[place]]
+            count += len(records)
+        for place in left:
+            stretch = stretches[place]
+            stretch.next_offset = min(await kafka.position(place), ends[place])
+            stretch.at_end = stretch.next_offset >= ends[place]
+            if stretch.at_end:
+                kafka.pause(place)
+
+
+def _seen(record: Any) -> Seen:
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+    sequence = headers.get("ce_sequence", "")
+    is_number = sequence.isascii() and sequence.isdigit() and len(sequence) <= _MOST_DIGITS
+    return Seen(record.offset, headers.get("ce_id"), int(sequence) if is_number else None, record.value)
+
+
+async def _close(kafka: Any) -> None:
+    try:
+        await within(_CLOSE_SECONDS, kafka.stop(), "closing the client that reads topics")
+    except (KafkaError, OSError, TimeoutError) as error:
+        log.warning("reader_dropped", reason=describe(error))

@@ -1,0 +1,29 @@
+"""Whose turn it is: one process at a time reconciles, and all together not more often than asked for."""
+
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_LONGEST_SECONDS: Final = 120.0
+"""Whoever has not finished by then is taken for dead. Two at a time would do no harm, only the work twice."""
+
+_TAKE: Final = text(
+    """
+    INSERT INTO reconciliation_turns AS turn (name, taken_at) VALUES (:name, now())
+    ON CONFLICT (name) DO UPDATE SET taken_at = now(), done_at = NULL
+    WHERE turn.taken_at <= now() - CASE WHEN turn.done_at IS NULL
+      THEN make_interval(secs => :longest) ELSE make_interval(secs => :every) END
+    """
+)
+_DONE: Final = text("UPDATE reconciliation_turns SET done_at = now() WHERE name = :name")
+
+
+async def take(connection: AsyncConnection, name: str, every_seconds: float) -> bool:
+    """Take the turn if it was last taken so long ago, by the database's clock, and is done."""
+    values = {"name": name, "every": every_seconds, "longest": max(every_seconds, _LONGEST_SECONDS)}
+    return (await connection.execute(_TAKE, values)).rowcount == 1
+
+
+async def done(connection: AsyncConnection, name: str) -> None:
+    await connection.execute(_DONE, {"name": name})

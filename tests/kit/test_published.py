@@ -1,0 +1,235 @@
+"""The outbox against its topics: what was sent is there once, in order, and nothing else is; repeats are no matter."""
+
+from collections import namedtuple
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from kit import published, refill
+from kit.database import Database
+from kit.kafka import Record
+from kit.messages import headers_of
+from kit.published import ANEW, Compared, Position, judge
+from kit.topic_reader import Place, Seen, Stretch
+from stack.kafka import Kafka
+from tests.kit import broker
+from tests.kit.conftest import TOPIC, company, eventually
+from tests.kit.test_relay import Running, relay_of, say
+
+PLACE = (TOPIC, 0)
+Row = namedtuple("Row", "id event_id type data")  # stands for a row as the driver gives it
+IDS = [UUID(int=number) for number in range(10)]
+
+
+def row(number: int) -> Row:
+    return Row(number, IDS[number], "t", b"%d" % number)
+
+
+def seen(offset: int, number: int, **other: object) -> Seen:
+    values = {"offset": offset, "event_id": str(IDS[number]), "sequence": number, "value": b"%d" % number}
+    return Seen(**values | other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("records", "reach", "position"),
+    [
+        ([], 3, Position(0, 3)),
+        ([1, 2, 3], 3, Position(3, 3)),
+        ([1, 2, 1, 2, 3], 3, Position(5, 3)),
+        ([1, 2, 3, 4, 5], 3, Position(3, 3)),
+        ([1, 2, 3, 4, 1, 2, 3, 4], 3, Position(3, 3)),
+    ],
+)
+def test_what_is_sent_once_or_again_in_order_agrees(records: list[int], reach: int, position: Position) -> None:
+    stretch = Stretch([seen(offset, number) for offset, number in enumerate(records)], len(records))
+    rows = [row(number) for number in sorted({*records})]
+
+    judged = judge(PLACE, Position(), rows, stretch, reach)
+
+    assert (judged.position, judged.findings) == (position, [])
+    assert [each.sequence for each in judged.strange] == [number for number in records if number > reach][:1]
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        ([1, 3], "(outbox 2) was published and is not on disbursement.payments/0"),
+        ([1, 3, 2], "(outbox 2) stands behind a later one"),
+        ([], "(outbox 1) was published and is not on"),
+    ],
+)
+def test_what_lacks_or_changed_places_is_named(records: list[int], says: str) -> None:
+    stretch = Stretch([seen(offset, number) for offset, number in enumerate(records)], len(records))
+
+    findings = judge(PLACE, Position(), [row(1), row(2), row(3)], stretch, 3).findings
+
+    assert says in findings[0].words
+
+
+@pytest.mark.parametrize("changed", [{"value": b"9"}, {"event_id": str(IDS[9])}, {"sequence": None}])
+def test_an_event_that_is_not_quite_the_same_is_strange_and_the_right_one_lacks(changed: dict[str, object]) -> None:
+    judged = judge(PLACE, Position(), [row(1)], Stretch([seen(0, 1, **changed)], 1), 1)
+
+    assert (len(judged.strange), len(judged.findings)) == (1, 1)
+
+
+def test_a_stretch_that_was_cut_is_judged_as_far_as_it_goes() -> None:
+    stretch = Stretch([seen(0, 1), seen(1, 2), seen(2, 1)], 3, at_end=False)
+
+    assert judge(PLACE, Position(), [row(1), row(2), row(3)], stretch, 3) == published.Judged(Position(3, 2), [], [])
+
+
+# --- on real PostgreSQL and Kafka ------------------------------------------------------------------------------------
+
+
+# Events that no outbox ever had would be found again by tests that read TOPIC from its beginning.
+FORGED = "disbursement.ledger"
+
+
+@pytest.fixture
+async def here(database: Database, kafka: Kafka) -> dict[Place, Position]:
+    """The ends of the topic now: other tests' events lie before."""
+    return await ends_of(database, kafka, TOPIC)
+
+
+async def ends_of(database: Database, kafka: Kafka, topic: str) -> dict[Place, Position]:
+    ends = await broker.ends_of(kafka.bootstrap, [topic])
+    async with database.reading() as connection:
+        cursor = (await connection.execute(text("SELECT cursor FROM relay"))).scalar_one()
+    return {(place.topic, place.partition): Position(offset, cursor) for place, offset in ends.items()}
+
+
+async def compare(database: Database, kafka: Kafka, positions: dict[Place, Position]) -> Compared:
+    return await published.compare(database, kafka.bootstrap, sorted({topic for topic, _ in positions}), positions)
+
+
+async def publish(database: Database, kafka: Kafka, count: int = 30) -> None:
+    """Have a relay publish so many events of several keys."""
+    relay = Running(relay_of(database, kafka.bootstrap))
+    for _ in range(3):
+        await say(database, company(), count // 3)
+    await eventually(lambda: _is_published(database))
+    await relay.stop()
+
+
+async def _is_published(database: Database) -> bool:
+    async with database.reading() as connection:
+        left = text("SELECT count(*) = 0 FROM outbox WHERE id > (SELECT cursor FROM relay)")
+        return bool((await connection.execute(left)).scalar_one())
+
+
+async def forge(kafka: Kafka, sequence: int) -> None:
+    """Produce an event that no outbox has."""
+    now = datetime.now(UTC)
+    headers = headers_of(
+        event_id=uuid4(), event_type="t", source="x", subject="x", time=now, sequence=sequence, traceparent=None
+    )
+    await broker.send(kafka.bootstrap, [Record(FORGED, b"pool", b"{}", headers, int(now.timestamp() * 1000))])
+
+
+async def test_what_a_relay_published_is_there_and_is_read_once(
+    database: Database, kafka: Kafka, here: dict[Place, Position]
+) -> None:
+    await publish(database, kafka)
+
+    compared = await compare(database, kafka, here)
+
+    assert compared.findings == []
+    moved = [place for place, position in compared.positions.items() if position.next_offset > here[place].next_offset]
+    assert len(moved) in {1, 2, 3}
+    assert await compare(database, kafka, compared.positions) == compared
+
+
+async def test_what_is_not_published_yet_is_left_for_later(
+    database: Database, kafka: Kafka, here: dict[Place, Position]
+) -> None:
+    await say(database, company(), 3)
+
+    assert await compare(database, kafka, here) == Compared(here)
+
+
+async def test_events_that_were_sent_again_are_no_difference(
+    database: Database, kafka: Kafka, here: dict[Place, Position]
+) -> None:
+    await publish(database, kafka)
+    compared = await compare(database, kafka, here)
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    await refill.resend(database, since, who="li.wei", why="a test", dry_run=False)
+    await publish(database, kafka)
+
+    assert (await compare(database, kafka, here)).findings == []
+    assert (await compare(database, kafka, compared.positions)).findings == []
+
+
+async def test_an_event_that_is_not_on_its_topic_is_named(
+    database: Database, kafka: Kafka, here: dict[Place, Position]
+) -> None:
+    key = company()
+    await say(database, key, 1)
+    async with database.transaction() as connection:
+        await connection.execute(text("UPDATE relay SET cursor = (SELECT max(id) FROM outbox)"))
+
+    [finding] = (await compare(database, kafka, here)).findings
+
+    assert "was published and is not on disbursement.payments" in finding.words
+    assert key.encode() in (finding.data or b"")
+
+
+@pytest.mark.parametrize("ahead", [0, 1_000_000])
+async def test_an_event_that_the_outbox_never_had_is_named(database: Database, kafka: Kafka, ahead: int) -> None:
+    here = await ends_of(database, kafka, FORGED)
+    await publish(database, kafka)
+    async with database.reading() as connection:
+        last = (await connection.execute(text("SELECT max(id) FROM outbox"))).scalar_one()
+    await forge(kafka, last + ahead)
+
+    compared = await compare(database, kafka, here)
+
+    [finding] = compared.findings
+    assert "an event that the outbox never had" in finding.words
+    assert compared.positions[finding.place] == here[finding.place], "it is found again until it is settled"
+
+
+async def test_what_was_settled_is_passed_over_by_beginning_anew(database: Database, kafka: Kafka) -> None:
+    here = await ends_of(database, kafka, FORGED)
+    await forge(kafka, 1_000_000_000)
+
+    begun = await compare(database, kafka, dict.fromkeys(here, ANEW))
+
+    assert begun.findings == []
+    assert ANEW not in begun.positions.values()
+    assert await compare(database, kafka, begun.positions) == begun
+
+
+async def test_beginning_anew_waits_until_everything_is_published(
+    database: Database, kafka: Kafka, here: dict[Place, Position]
+) -> None:
+    await say(database, company(), 1)
+
+    assert set((await compare(database, kafka, dict.fromkeys(here, ANEW))).positions.values()) == {ANEW}
+
+
+async def test_a_topic_that_was_lost_is_compared_from_its_beginning(
+    database: Database, kafka: Kafka, here: dict[Place, Position]
+) -> None:
+    await publish(database, kafka)
+    beyond = {place: Position(position.next_offset + 1_000, 10**9) for place, position in here.items()}
+
+    compared = await compare(database, kafka, beyond)
+
+    assert compared.findings == []
+    assert compared.positions == (await compare(database, kafka, here)).positions
+
+
+async def test_what_a_lost_topic_lacks_is_named(database: Database, kafka: Kafka, here: dict[Place, Position]) -> None:
+    await publish(database, kafka)
+    async with database.transaction() as connection:
+        lost = "UPDATE outbox SET event_id = gen_random_uuid()"  # as if other events had been there
+        await connection.execute(text(lost))
+    beyond = {place: Position(position.next_offset + 1_000, 10**9) for place, position in here.items()}
+
+    findings = (await compare(database, kafka, beyond)).findings
+
+    assert len([finding for finding in findings if "was published and is not on" in finding.words]) == 30
