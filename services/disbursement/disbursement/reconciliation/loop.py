@@ -123,12 +123,14 @@ class Reconciler:
     async def _check(self, *, sums: bool, from_the_start: bool) -> Look:
         """Make the checks of the books in one snapshot, and that of the topics."""
         checks = [check for check in CHECKS if sums or check not in SUMS]
-        differences = []
+        differences: list[rules.Difference] = []
         async with self._database.snapshot() as connection:
             now: datetime = (await connection.execute(select(func.now()))).scalar_one()
             pools = await queries.pools(connection)
-            for books in [*pools, *await queries.envelopes(connection)]:
-                differences += rules.identity(books)
+            for pool in pools:
+                differences += rules.identity(pool)
+            for envelope in await queries.envelopes(connection):
+                differences += rules.identity(envelope)
             read = await ledger.read_on(connection, pools, from_the_start=from_the_start)
             differences += read.differences
             for check in SUMS if sums else ():

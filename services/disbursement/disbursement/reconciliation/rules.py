@@ -55,7 +55,7 @@ def results(checks: Iterable[str], pools: Sequence[str], differences: Iterable[D
     """Return the result of each check on each pool."""
     found: dict[tuple[str, str], list[Difference]] = {(check, pool): [] for check in checks for pool in pools}
     for each in differences:
-        for pool in [each.pool] if each.pool in pools else pools:
+        for pool in [each.pool] if each.pool is not None and each.pool in pools else pools:
             found[each.check, pool].append(each)
     return [_result(check, pool, several) for (check, pool), several in found.items()]
 
