@@ -23,6 +23,7 @@ from tests.faults.sabotage import NotHappenedError, Place, Poison, Saboteur, unt
 
 _TOPICS: Final = ("intake.applications", "eligibility.decisions", "disbursement.awards")
 _COMMAND: Final = {"who": "the fault suite", "why": "the topic was lost", "dry_run": False}
+_DELETE_TRIES: Final = 5
 _COMMAND_SECONDS: Final = 120.0
 _REFILLED_SECONDS: Final = 120.0
 # A relay that was fenced needs half of its lease (5 s) to learn of it, and 4 s to let go of what it was sending.
@@ -61,17 +62,25 @@ async def lose_topic(by: Saboteur) -> str:
 
 
 async def _delete(by: Saboteur, topic: str) -> None:
-    """Delete it, and see that it is gone: an answer that does not come in time says nothing."""
-    try:
-        async with admin_client(by.system.stack.kafka_bootstrap) as admin:
-            await admin.delete_topics([topic])
-            await until(lambda: _is_gone(admin, topic), f"{topic} gone")
-    except (KafkaError, TimeoutError) as error:
-        raise NotHappenedError(f"{topic} could not be deleted: {error!r}") from error
+    """Delete it until it is gone: an answer that does not come in time says nothing."""
+    said = ""
+    for _ in range(_DELETE_TRIES):
+        try:
+            async with admin_client(by.system.stack.kafka_bootstrap) as admin:
+                await admin.delete_topics([topic])
+                await _until_gone(admin, topic)
+        except (KafkaError, TimeoutError, NotHappenedError) as error:
+            said = repr(error)
+        else:
+            return
+    raise NotHappenedError(f"{topic} could not be deleted: {said}")
 
 
-async def _is_gone(admin: Any, topic: str) -> bool:  # aiokafka has no types
-    return topic not in await admin.list_topics()
+async def _until_gone(admin: Any, topic: str) -> None:  # aiokafka has no types
+    async def gone() -> bool:
+        return topic not in await admin.list_topics()
+
+    await until(gone, f"{topic} gone")
 
 
 async def _reread(by: Saboteur, service: str, topic: str) -> bool:
