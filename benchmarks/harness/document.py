@@ -28,6 +28,9 @@ def text(found: Mapping[str, Result]) -> str:
 
 
 def _ratios(found: Mapping[str, Result]) -> Iterator[str]:
+    if not found:
+        yield "Nothing is measured yet.\n"
+        return
     yield "| benchmark | ratio | must | aim | measured | |"
     yield "|---|---|---|---|---|---|"
     for name, result in found.items():
