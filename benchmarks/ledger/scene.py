@@ -11,7 +11,7 @@ import yaml
 from contracts.common import Text
 from contracts.events import PolicyPublished
 from contracts.money import Money
-from contracts.policy import Policy
+from contracts.policy import PaymentRules, Policy
 from disbursement.programme import Appropriation, Programme
 
 _POLICY: Final = Path(__file__).parents[2] / "policies" / "compute-voucher.yaml"
@@ -28,7 +28,11 @@ def scheme_of(pool: str) -> str:
 def policies() -> list[Policy]:
     """Return the compute voucher's policy, once per pool, with envelopes as large as the pools."""
     policy = msgspec.convert(yaml.safe_load(_POLICY.read_text(encoding="utf-8")), Policy)
-    return [msgspec.structs.replace(policy, scheme=scheme_of(pool), pool=pool, envelope=APPROPRIATED) for pool in POOLS]
+    at_once = {"payments": PaymentRules(), "stack_limit": None}  # the peer knows neither holds nor a limit by contract
+    return [
+        msgspec.structs.replace(policy, scheme=scheme_of(pool), pool=pool, envelope=APPROPRIATED, **at_once)
+        for pool in POOLS
+    ]
 
 
 def programme(policies: Iterable[Policy], appropriated: Money) -> Programme:
