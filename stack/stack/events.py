@@ -147,13 +147,13 @@ def get(home: Home, service: str, path: str, asked: dict[str, str | int]) -> Any
     return _ask(home, service, "GET", path, READ_SECONDS, params=asked)
 
 
-def _post(home: Home, service: str, path: str, body: Item) -> Any:
-    return _ask(home, service, "POST", path, REDRIVE_SECONDS, json=body)
-
-
 def text(home: Home, service: str, path: str) -> str:
     """What a service answers, as it stands. Raises StackError when it does not answer, or refuses."""
     return _answer(home, service, "GET", path, READ_SECONDS).text
+
+
+def _post(home: Home, service: str, path: str, body: Item) -> Any:
+    return _ask(home, service, "POST", path, REDRIVE_SECONDS, json=body)
 
 
 def _ask(home: Home, service: str, method: str, path: str, seconds: float, **more: Any) -> Any:

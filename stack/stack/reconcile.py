@@ -27,7 +27,7 @@ def report(home: Home) -> Item:
     return {
         "books": own,
         "differences": [
-            *_of_books(own, datetime.now(UTC)),
+            *of_books(own, datetime.now(UTC)),
             *({"check": "metrics", **each} for each in of_metrics(home)),
             *({"check": "bank", **each} for each in of_bank(home)),
         ],
@@ -35,7 +35,7 @@ def report(home: Home) -> Item:
     }
 
 
-def _of_books(own: Item, now: datetime) -> Iterator[Item]:
+def of_books(own: Item, now: datetime) -> Iterator[Item]:
     """What disbursement found; and a check that is too old to say anything."""
     for item in own["items"]:
         place = {"check": item["check"], "pool": item["pool"]}
@@ -137,7 +137,7 @@ def compare_bank(payments: Mapping[str, Item], log: Iterable[Item]) -> Iterator[
         amount, made = payment["money"]["amount"], [entry["amount"] for entry in paid.get(payment_id, [])]
         if payment["status"] == "settled" and amount and made != [amount]:
             yield payment["pool"], f"payment {payment_id} is settled with {yuan(amount)}, the bank paid {_yuan(made)}"
-        elif len(made) > 1 or (made and made[0] != amount) or (made and payment["status"] in ("held", "cancelled")):
+        elif made and (made != [amount] or payment["status"] == "cancelled"):
             yield payment["pool"], f"payment {payment_id} is {payment['status']}, the bank paid {_yuan(made)}"
 
 
