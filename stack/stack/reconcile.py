@@ -24,8 +24,10 @@ def report(home: Home) -> Item:
     """Everything that is compared, and each difference in words."""
     own = events.get(home, "disbursement", "/v1/reconciliation", {})
     discrepancies = list(_items(home, "/v1/discrepancies", {}))
+    pools = events.get(home, "disbursement", "/v1/pools", {})["items"]
     return {
         "books": own,
+        "on_hold": {pool["pool"]: pool["on_hold"] for pool in pools if pool["on_hold"]},
         "differences": [
             *of_books(own, datetime.now(UTC)),
             *({"check": "metrics", **each} for each in of_metrics(home)),

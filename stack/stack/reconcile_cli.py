@@ -46,6 +46,7 @@ def _words(found: Item) -> Text:
         since = f" since {moment(each['since'])}" if each.get("since") else ""
         lines.append(f"{each['check']}, {each['pool'] or 'all pools'}{since}:")
         lines += [f"    {words}" for words in each["detail"]]
+    lines += [f"{pool} is on hold: {why}. Two persons resume it: pool.resume" for pool, why in found["on_hold"].items()]
     for flaw in found["books"]["known_flaws"]:
         lines.append(f"known: {flaw['pool']}, transfer {flaw['version']}: {flaw['why']} ({flaw['signed_by']})")
     if reports := found["bank_reports_that_fit_nothing"]:
