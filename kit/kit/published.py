@@ -1,7 +1,8 @@
 """Compares an outbox with its topics: what the relay says that it published is there, once, in order, and nothing else.
 
 Each partition has a position: the offset to read on from, and the outbox id up to which it was compared. An event that
-was sent again stands there twice, which is as it should be: readers drop the second.
+was sent again stands there twice, which is as it should be: readers drop the second. What is no event of the contract
+is passed over: whoever reads the topic parks it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -153,7 +154,7 @@ def judge(place: Place, position: Position, rows: Sequence[Any], stretch: Stretc
     highest = 0
     for seen in stretch.records:
         number = seen.sequence or 0
-        if number > reach:  # of a later slice, if the outbox has it at all
+        if number > reach and seen.is_event():  # of a later slice, if the outbox has it at all
             judged.strange.append(seen)
             judged.position = Position(seen.offset, judged.position.checked_id)
             break
@@ -185,7 +186,9 @@ async def _never_said(
     return [
         Finding(place, f"{place[0]}/{place[1]} has at {seen.offset} an event that the outbox never had", seen.value)
         for seen in strange
-        if not (seen.sequence in known and _same(known[seen.sequence], seen)) and not _forgotten(seen, oldest, last_id)
+        if not (seen.sequence in known and _same(known[seen.sequence], seen))
+        and not _forgotten(seen, oldest, last_id)
+        and seen.is_event()
     ]
 
 

@@ -9,8 +9,9 @@ from aiokafka.errors import KafkaError
 
 from kit.database import describe
 from kit.deadlines import within
-from kit.errors import TransientError
+from kit.errors import PermanentError, TransientError
 from kit.logging import get_logger
+from kit.messages import parse
 
 log = get_logger(__name__)
 
@@ -24,12 +25,21 @@ Place = tuple[str, int]
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A record as it stands. Id and sequence are None where the headers have none that can be read."""
+    """A record, and what its headers say; None where they say nothing that can be read."""
 
     offset: int
     event_id: str | None
     sequence: int | None
     value: bytes | None
+    record: Any = None
+
+    def is_event(self) -> bool:
+        """Return whether it keeps to the contract: what does not is parked by whoever reads it."""
+        try:
+            parse(self.record)
+        except PermanentError:
+            return False
+        return True
 
 
 class Stretch(msgspec.Struct):
@@ -89,7 +99,7 @@ def _seen(record: Any) -> Seen:
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     sequence = headers.get("ce_sequence", "")
     is_number = sequence.isascii() and sequence.isdigit() and len(sequence) <= _MOST_DIGITS
-    return Seen(record.offset, headers.get("ce_id"), int(sequence) if is_number else None, record.value)
+    return Seen(record.offset, headers.get("ce_id"), int(sequence) if is_number else None, record.value, record)
 
 
 async def _close(kafka: Any) -> None:

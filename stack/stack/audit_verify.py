@@ -181,10 +181,10 @@ def parsed(text: str, where: str) -> Transfer:
     """One transfer; a name that stands in it twice, or a fraction, would mean different things to different readers."""
     try:
         transfer = json.loads(text, object_pairs_hook=_each_once, parse_float=_no_fraction, parse_constant=_no_fraction)
-        _check_shape(transfer)
+        check_shape(transfer)
     except (ValueError, TypeError, RecursionError) as error:
         raise NoLedgerError(f"{where} is no transfer: {error}") from error
-    return transfer  # type: ignore[no-any-return]  # _check_shape has seen to it
+    return transfer  # type: ignore[no-any-return]  # check_shape has seen to it
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _no_fraction(text: str) -> Any:
     raise ValueError(f"{text} is no whole number")
 
 
-def _check_shape(transfer: Any) -> None:
+def check_shape(transfer: Any) -> None:
     """Raise an error unless everything that is checked later is there, and of its kind."""
     if not isinstance(transfer, dict):
         raise TypeError("it is no object")

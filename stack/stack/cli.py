@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from stack import commands, curls, events_cli, tables
+from stack import audit_cli, commands, curls, events_cli, reconcile_cli, tables
 from stack.apps import SIMULATORS
 from stack.config import Config, Ports
 from stack.errors import StackError
@@ -32,6 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(events_cli.app, name="events")
+app.add_typer(audit_cli.app, name="audit")
+app.command()(reconcile_cli.reconcile)
 
 SeedFlag = Annotated[int, typer.Option(help="What the simulated companies are drawn from.", envvar="DRAWDOWN_SEED")]
 FreeFlag = Annotated[bool, typer.Option("--free-ports", help="Take ports that nobody uses instead of the usual ones.")]

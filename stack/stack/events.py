@@ -66,7 +66,7 @@ def parked(home: Home, chosen: Iterable[str], topic: str | None = None) -> list[
     return [
         {"service": service, **item}
         for service in chosen
-        for item in _get(home, service, "/admin/parked", asked)["items"]
+        for item in get(home, service, "/admin/parked", asked)["items"]
     ]
 
 
@@ -78,7 +78,7 @@ def shown(home: Home, chosen: Iterable[str], topic: str, key: str) -> list[Item]
     return [
         {"service": service, **item}
         for service in holders
-        for item in _get(home, service, "/admin/parked/events", {"topic": topic, "key": key})["items"]
+        for item in get(home, service, "/admin/parked/events", {"topic": topic, "key": key})["items"]
     ]
 
 
@@ -131,19 +131,25 @@ def audit(home: Home, chosen: Iterable[str]) -> list[Item]:
     return [
         {"service": service, **item}
         for service in chosen
-        for item in _get(home, service, "/admin/parked/audit", {})["items"]
+        for item in get(home, service, "/admin/parked/audit", {})["items"]
     ]
 
 
 def lag(home: Home, chosen: Iterable[str]) -> list[Item]:
     """How far each service is behind, by partition."""
     return [
-        {"service": service, **item} for service in chosen for item in _get(home, service, "/admin/lag", {})["items"]
+        {"service": service, **item} for service in chosen for item in get(home, service, "/admin/lag", {})["items"]
     ]
 
 
-def _get(home: Home, service: str, path: str, asked: dict[str, str | int]) -> Any:
+def get(home: Home, service: str, path: str, asked: dict[str, str | int]) -> Any:
+    """What a service answers, decoded. Raises StackError when it does not answer, or refuses."""
     return _ask(home, service, "GET", path, READ_SECONDS, params=asked)
+
+
+def text(home: Home, service: str, path: str) -> str:
+    """What a service answers, as it stands. Raises StackError when it does not answer, or refuses."""
+    return _answer(home, service, "GET", path, READ_SECONDS).text
 
 
 def _post(home: Home, service: str, path: str, body: Item) -> Any:
@@ -151,6 +157,10 @@ def _post(home: Home, service: str, path: str, body: Item) -> Any:
 
 
 def _ask(home: Home, service: str, method: str, path: str, seconds: float, **more: Any) -> Any:
+    return _answer(home, service, method, path, seconds, **more).json()
+
+
+def _answer(home: Home, service: str, method: str, path: str, seconds: float, **more: Any) -> httpx.Response:
     url = f"{address(home, service)}{path}"
     try:
         with httpx.Client(trust_env=False, timeout=seconds, headers={"accept-language": "en"}) as client:
@@ -159,7 +169,7 @@ def _ask(home: Home, service: str, method: str, path: str, seconds: float, **mor
         raise StackError(f"{service} does not answer at {url} ({error}): drawdown status") from error
     if answer.is_error:
         raise StackError(f"{service}: {_detail(answer)}")
-    return answer.json()
+    return answer
 
 
 def _detail(answer: httpx.Response) -> str:

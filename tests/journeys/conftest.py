@@ -1,5 +1,6 @@
 """The journeys run on the whole system: real Kafka, real PostgreSQL, the four services and the outside parties."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -17,7 +18,9 @@ from tests.journeys.traveller import Traveller
 @pytest.fixture(scope="session")
 async def system() -> AsyncIterator[Stack]:
     path = Path(tempfile.mkdtemp(prefix="drawdown-journeys-"))
-    async with Stack(Config(home=open_home(path), ports=Ports.free())) as stack:
+    eager = {"DISBURSEMENT_RECONCILE_EVERY_SECONDS": "1", "DISBURSEMENT_RECONCILE_SUMS_EVERY_SECONDS": "1"}
+    config = Config(home=open_home(path), ports=Ports.free(), environment={**os.environ, **eager})
+    async with Stack(config) as stack:
         yield stack
     shutil.rmtree(path)
 

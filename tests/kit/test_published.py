@@ -7,6 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from contracts.codec import encode
+from contracts.events import EnvelopeSet
+from contracts.money import Money
 from kit import published, refill
 from kit.database import Database
 from kit.kafka import Record
@@ -15,7 +18,7 @@ from kit.published import ANEW, Compared, Position, judge
 from kit.topic_reader import Place, Seen, Stretch
 from stack.kafka import Kafka
 from tests.kit import broker
-from tests.kit.conftest import TOPIC, company, eventually
+from tests.kit.conftest import NOW, TOPIC, company, eventually
 from tests.kit.test_relay import Running, relay_of, say
 
 PLACE = (TOPIC, 0)
@@ -27,9 +30,16 @@ def row(number: int) -> Row:
     return Row(number, IDS[number], "t", b"%d" % number)
 
 
+class Event(Seen, frozen=True):
+    """Seen without a record behind it."""
+
+    def is_event(self) -> bool:
+        return True
+
+
 def seen(offset: int, number: int, **other: object) -> Seen:
     values = {"offset": offset, "event_id": str(IDS[number]), "sequence": number, "value": b"%d" % number}
-    return Seen(**values | other)  # type: ignore[arg-type]
+    return Event(**values | other)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +96,9 @@ def test_a_stretch_that_was_cut_is_judged_as_far_as_it_goes() -> None:
 
 # Events that no outbox ever had would be found again by tests that read TOPIC from its beginning.
 FORGED = "disbursement.ledger"
+ENVELOPE = encode(
+    EnvelopeSet(occurred_at=NOW, pool="pool", scheme="s", fiscal_year=2026, appropriated=Money(1), reason="forged")
+)
 
 
 @pytest.fixture
@@ -120,13 +133,19 @@ async def _is_published(database: Database) -> bool:
         return bool((await connection.execute(left)).scalar_one())
 
 
-async def forge(kafka: Kafka, sequence: int) -> None:
+async def forge(kafka: Kafka, sequence: int, value: bytes = ENVELOPE) -> None:
     """Produce an event that no outbox has."""
     now = datetime.now(UTC)
     headers = headers_of(
-        event_id=uuid4(), event_type="t", source="x", subject="x", time=now, sequence=sequence, traceparent=None
+        event_id=uuid4(),
+        event_type="drawdown.envelope.set.v1",
+        source="x",
+        subject="x",
+        time=now,
+        sequence=sequence,
+        traceparent=None,
     )
-    await broker.send(kafka.bootstrap, [Record(FORGED, b"pool", b"{}", headers, int(now.timestamp() * 1000))])
+    await broker.send(kafka.bootstrap, [Record(FORGED, b"pool", value, headers, int(now.timestamp() * 1000))])
 
 
 async def test_what_a_relay_published_is_there_and_is_read_once(
@@ -190,6 +209,15 @@ async def test_an_event_that_the_outbox_never_had_is_named(database: Database, k
     [finding] = compared.findings
     assert "an event that the outbox never had" in finding.words
     assert compared.positions[finding.place] == here[finding.place], "it is found again until it is settled"
+
+
+async def test_what_is_no_event_is_left_to_those_who_read_the_topic(database: Database, kafka: Kafka) -> None:
+    here = await ends_of(database, kafka, FORGED)
+    await forge(kafka, 1_000_000_000, b'{"half": ')
+
+    compared = await compare(database, kafka, here)
+
+    assert (compared.findings, compared.positions == here) == ([], False)
 
 
 async def test_what_was_settled_is_passed_over_by_beginning_anew(database: Database, kafka: Kafka) -> None:

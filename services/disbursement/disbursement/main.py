@@ -54,7 +54,7 @@ async def run(settings: Settings) -> None:
         description=DESCRIPTION,
         trouble=worker.trouble,
         stuck=worker.stuck,
-        more_metrics=reconciled.renderer(database),
+        more_metrics=reconciled.renderer(service.callers),
     )
     app.include_router(api.router(api.Parts(service.callers, writer, Access.of(settings))))
     app.include_router(admin.router(worker.redrive, worker.lags))

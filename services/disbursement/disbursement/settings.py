@@ -16,11 +16,11 @@ class Settings(ServiceSettings):
     http_port: int = Field(default=8003, ge=0, le=65535, description="port that the HTTP server listens on")
     programme_file: Path = Field(description="YAML file with the pools and what was appropriated to each")
     reconcile_every_seconds: float = Field(
-        default=30.0, gt=0, le=3600, description="how often the new transfers and published events are checked"
+        default=30.0, gt=0, le=300, description="how often the new transfers and published events are checked"
     )
     reconcile_sums_every_seconds: float = Field(
         default=300.0,
         gt=0,
-        le=86_400,
+        le=600,
         description="how often all awards, caps, payments and receipts are added up and compared with the transfers",
     )

@@ -1,21 +1,19 @@
 """You are at the checks of the books: pools, the ledger behind them, the awards, and the public gauges."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from contracts.chain import GENESIS, transfer_hash
-from contracts.money import FEN_PER_YUAN, yuan
+from contracts.money import yuan
+from stack import gauges
 from stack.checks.result import Result, result
+from stack.gauges import APPROPRIATED
 from stack.simulators.auditor import Evidence, Transfer
 from stack.simulators.portal import Told
 from stack.simulators.views import Pool
 
 STATES: Final = ("available", "committed", "obligated", "disbursed")
-APPROPRIATED: Final = "appropriated"
-_GAUGES: Final = ("drawdown_pool_appropriated_yuan", "drawdown_pool_balance_yuan")
 
 
 def pool_identity(evidence: Evidence, _: Told) -> Result:
@@ -63,19 +61,19 @@ def awards_add_up(evidence: Evidence, _: Told) -> Result:
 
 def metrics_equal_ledger(evidence: Evidence, _: Told) -> Result:
     """The metrics service shows each pool as disbursement does, on /metrics and on /v1/pools, to the fen."""
-    gauges = _gauges(evidence.metrics_text)
+    scraped = gauges.of_pools(evidence.metrics_text)
     listed = {(pool.pool, state): amount for pool in evidence.metrics_pools for state, amount in _amounts(pool)}
 
     def differences() -> Iterator[str]:
         for pool in evidence.pools:
             for state, amount in _amounts(pool):
-                for where, shown in (("/metrics", gauges), ("/v1/pools", listed)):
+                for where, shown in (("/metrics", scraped), ("/v1/pools", listed)):
                     found = shown.get((pool.pool, state))
                     if found != amount:
                         words = "nothing" if found is None else yuan(found)
                         yield f"{where} shows {words} for {pool.pool} {state}, the ledger {yuan(amount)}"
 
-    return result("the metrics service equals the ledger", f"{len(gauges)} gauges", differences())
+    return result("the metrics service equals the ledger", f"{len(scraped)} gauges", differences())
 
 
 def _replay(pool: Pool, transfers: list[Transfer]) -> Iterator[str]:
@@ -110,13 +108,3 @@ def _move(balances: dict[str, int], transfer: Transfer) -> None:
 
 def _amounts(pool: Pool) -> list[tuple[str, int]]:
     return [(APPROPRIATED, pool.appropriated.amount), *pool.balances().items()]
-
-
-def _gauges(text: str) -> Mapping[tuple[str, str], int]:
-    """Return the pools' gauges in fen by (pool, state), from Prometheus' text format."""
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return {
-        (sample.labels["pool"], sample.labels.get("state", APPROPRIATED)): round(sample.value * FEN_PER_YUAN)
-        for sample in samples
-        if sample.name in _GAUGES
-    }

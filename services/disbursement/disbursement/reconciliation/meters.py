@@ -12,6 +12,7 @@ from contracts.money import FEN_PER_YUAN
 from disbursement.reconciliation import queries, results
 from disbursement.reconciliation.results import Kept, Key
 from kit.database import Database, describe
+from kit.errors import OverloadedError
 from kit.logging import get_logger
 
 log = get_logger(__name__)
@@ -25,7 +26,7 @@ def renderer(database: Database) -> Callable[[], Awaitable[bytes]]:
             async with database.snapshot() as connection:
                 kept = await results.read(connection)
                 pools = [pool.pool for pool in await queries.pools(connection)]
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except (SQLAlchemyError, OSError, TimeoutError, OverloadedError) as error:
             log.warning("reconciliation_unreadable", reason=describe(error), error_class=type(error).__name__)
             return b""
         return generate_latest(_Results(kept, results.checked_at(kept, pools)))
