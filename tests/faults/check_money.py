@@ -74,20 +74,27 @@ def never_below_zero(found: Evidence) -> Verdict:
 
 
 def caps_hold(found: Evidence) -> Verdict:
-    """Rule 1: what a cap holder was awarded stays within the cap, also when its applications met in one batch."""
-    granted: Counter[tuple[str, int, str]] = Counter()
+    """Rule 1: what a cap group was awarded stays within the cap, also when its applications met in one batch.
+
+    What each company was awarded is remembered by company.
+    """
+    of_group: Counter[tuple[str, int, str]] = Counter()
+    of_company: Counter[tuple[str, int, str]] = Counter()
     for award in found.rows("disbursement", "awards"):
-        granted[award["scheme"], award["fiscal_year"], award["cap_holder"]] += award["awarded"] - award["released"]
+        amount = award["awarded"] - award["released"]
+        of_group[award["scheme"], award["fiscal_year"], award["cap_holder"]] += amount
+        of_company[award["scheme"], award["fiscal_year"], award["applicant"]] += amount
     kept = {(r["scheme"], r["fiscal_year"], r["holder"]): r["granted"] for r in found.rows("disbursement", "caps")}
 
     def differences() -> Iterator[str]:
-        for key, amount in granted.items():
+        for key, amount in of_group.items():
             if amount > found.caps[key[0]]:
                 yield f"{key} was awarded {amount}, the cap is {found.caps[key[0]]}"
+        for key, amount in of_company.items():
             if amount != kept.get(key, 0):
                 yield f"{key} was awarded {amount}, its cap remembers {kept.get(key)}"
 
-    return verdict("R1 no cap exceeded", f"{len(granted)} cap holders", differences())
+    return verdict("R1 no cap exceeded", f"{len(of_group)} cap groups", differences())
 
 
 def nothing_paid_twice(found: Evidence) -> Verdict:

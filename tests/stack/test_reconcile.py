@@ -91,7 +91,7 @@ def test_what_the_bank_did_otherwise_is_named(payments: dict[str, Any], log: lis
 
 def test_a_check_that_was_never_made_or_long_ago_says_nothing_and_counts() -> None:
     now = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)
-    item = {"check": "chain", "pool": "p", "difference": money(0), "detail": [], "found_at": None}
+    item: dict[str, Any] = {"check": "chain", "pool": "p", "difference": money(0), "detail": [], "found_at": None}
     fresh, old = [(now - timedelta(minutes=minutes)).isoformat() for minutes in (14, 16)]
 
     found = [list(of_books({"items": [item | {"checked_at": at}]}, now)) for at in (fresh, old, None)]
