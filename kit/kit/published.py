@@ -44,8 +44,9 @@ class Position(msgspec.Struct, frozen=True):
     next_offset: int = 0
     checked_id: int = 0
 
-
-ANEW: Final = Position(-1)
+    @property
+    def anew(self) -> bool:
+        return self.next_offset < 0
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -112,8 +113,8 @@ async def _compare_slice(database: Database, bootstrap: str, topics: Sequence[st
             each.findings += await _never_said(connection, place, each.strange, last_id)
     at_rest = outbox.resting and outbox.reach == last_id
     for place, each in judged.items():
-        if positions[place] == ANEW:
-            each.position = Position(stretches[place].next_offset, last_id) if at_rest else ANEW
+        if positions[place].anew and at_rest:
+            each.position = Position(stretches[place].next_offset, last_id)
         if each.findings:
             compared.findings += each.findings
         else:
@@ -124,7 +125,7 @@ async def _compare_slice(database: Database, bootstrap: str, topics: Sequence[st
 async def _read_outbox(connection: AsyncConnection, topics: Sequence[str], positions: Any) -> Outbox:
     last_id = (await connection.execute(_LAST)).scalar_one()
     cursor = (await connection.execute(_CURSOR)).scalar_one()
-    low = min((each.checked_id for each in positions if each != ANEW), default=cursor)
+    low = min((each.checked_id for each in positions if not each.anew), default=cursor)
     values = {"low": low, "cursor": cursor, "topics": list(topics), "most": _SLICE}
     rows = (await connection.execute(_ROWS, values)).all()
     whole = len(rows) < _SLICE
@@ -141,7 +142,7 @@ def _by_place(rows: Sequence[Row[Any]]) -> dict[Place, list[Row[Any]]]:
 
 def judge(place: Place, position: Position, rows: Sequence[Any], stretch: Stretch, reach: int) -> Judged:
     """Lay a partition's records beside its rows of the outbox (in the order of their ids), up to the id ``reach``."""
-    if position == ANEW:
+    if position.anew:
         return Judged(position, [], [])
     if stretch.lost:
         log.error("topic_lost", topic=place[0], partition=place[1], read_up_to=position.next_offset)

@@ -14,7 +14,7 @@ from kit import published, refill
 from kit.database import Database
 from kit.kafka import Record
 from kit.messages import headers_of
-from kit.published import ANEW, Compared, Position, judge
+from kit.published import Compared, Position, judge
 from kit.topic_reader import Place, Seen, Stretch
 from stack.kafka import Kafka
 from tests.kit import broker
@@ -23,6 +23,7 @@ from tests.kit.test_relay import Running, relay_of, say
 
 PLACE = (TOPIC, 0)
 Row = namedtuple("Row", "id event_id type data")  # stands for a row as the driver gives it
+ANEW = Position(-1, 7)
 IDS = [UUID(int=number) for number in range(10)]
 
 

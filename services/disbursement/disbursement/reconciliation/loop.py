@@ -66,7 +66,7 @@ class Reconciler:
         while not stop.is_set():
             try:
                 await self._take_turn()
-            except Exception as error:  # see above
+            except Exception as error:
                 if is_transient(error):
                     log.warning("reconciliation_waits", reason=describe(error), error_class=type(error).__name__)
                 else:
