@@ -101,6 +101,7 @@ def test_a_status_report_says_what_became_of_each_payment() -> None:
     def report(end_to_end_id: str, outcome: Any, amount: int, reference: str, reason: str | None = None) -> Report:
         return Report(
             end_to_end_id=end_to_end_id,
+            instruction_id="I1" if end_to_end_id == "DD1" else None,
             outcome=outcome,
             amount=amount,
             bank_reference=reference,
@@ -346,6 +347,12 @@ def test_a_notification_is_refused_whole_where_it_is_wrong(
     old: str, new: str, line: tuple[str, int], code: str
 ) -> None:
     assert refusal(edited(BOOKED, old, new)) == (line_of(BOOKED, *line), code)
+
+
+def test_the_instruction_is_handed_back_where_the_bank_does_so() -> None:
+    content = edited(BOOKED, "<EndToEndId>DD1<", "<InstrId>I1</InstrId><EndToEndId>DD1<")
+
+    assert [report.instruction_id for report in read_text(content).reports[:2]] == ["I1", None]
 
 
 # Files that are no files

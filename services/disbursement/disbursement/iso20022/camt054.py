@@ -214,6 +214,7 @@ def _report(document: Document, entry: _Entry, detail: _Detail) -> Report | None
         return None
     return Report(
         end_to_end_id=end_to_end_id,
+        instruction_id=document.text(detail.element, "Refs/InstrId"),
         outcome=outcome,
         amount=abs(detail.signed),
         bank_reference=document.text(detail.element, "Refs/AcctSvcrRef") or entry.reference,

@@ -36,10 +36,12 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What the bank says of one payment, and on which line it says so. A pending report moves no money.
 
-    ``amount`` is None where a pain.002 leaves it out. ``at`` is when it was booked, or when the bank wrote the file.
+    ``instruction_id`` is None where the bank does not hand it back, ``amount`` where a pain.002 leaves it out.
+    ``at`` is when it was booked, or when the bank wrote the file.
     """
 
     end_to_end_id: str
+    instruction_id: str | None = None
     outcome: Outcome
     amount: int | None
     bank_reference: str

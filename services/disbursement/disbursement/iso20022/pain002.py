@@ -120,6 +120,7 @@ def _reason(document: Document, element: etree._Element) -> str | None:
 def _report(document: Document, transaction: _Transaction, message_id: str, at: datetime) -> Report:
     return Report(
         end_to_end_id=transaction.end_to_end_id,
+        instruction_id=document.text(transaction.element, "OrgnlInstrId"),
         outcome=OUTCOMES[transaction.status],
         amount=transaction.amount,
         bank_reference=document.text(transaction.element, "AcctSvcrRef", "ClrSysRef", "StsId") or message_id,
