@@ -92,7 +92,7 @@ class Book:
         self.claims: dict[UUID, Claim] = {}
         self.accounts: dict[AccountKey, Account] = {}
         self.payments: dict[UUID, Payment] = {}
-        self.reports: list[Report] = []
+        self.reports: dict[UUID | None, list[Report]] = {}  # by the payment, recovery or account that they speak of
         self.recoveries: dict[UUID, Recovery] = {}
         self.nettings: dict[UUID, list[Netting]] = {}
         self.orders: dict[UUID, Order] = {}
@@ -110,7 +110,8 @@ class Book:
         """Put a record in its place, as loaded."""
         match record:
             case Report():
-                self.reports.append(record)
+                about = record.payment_id or record.recovery_id or record.verification_id
+                self.reports.setdefault(about, []).append(record)
             case Netting():
                 self.nettings.setdefault(record.payment_id, []).append(record)
             case _:

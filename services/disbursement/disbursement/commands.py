@@ -13,15 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import PaymentReturned, PaymentSettled
 from contracts.refusal import Refusal
-from contracts.topics import TOPIC_OF, event_type
 from disbursement import loading, meters, needs, orders, store, views
 from disbursement.book import Book
-from disbursement.handlers import SUBSCRIPTIONS
+from disbursement.handlers import hear
 from disbursement.needs import Needs
 from kit.groups import Outcome
 from kit.idempotency import Answer, Key
-from kit.identifiers import uuid7
-from kit.messages import Message
 from kit.outbox import Announcements
 
 
@@ -99,11 +96,5 @@ def _carry_out(book: Book, command: Command) -> Answer:
 
 
 def _report(book: Book, command: Report) -> dict[str, object]:
-    event = command.event
-    topic = TOPIC_OF[type(event)].name
-    message = Message(
-        uuid7(), event_type(type(event)), book.now, str(event.payment_id), topic, -1, -1, command.traceparent, event
-    )
-    SUBSCRIPTIONS[type(event)](book, event, message)
-    kept = book.reports[-1]
-    return {"payment_id": event.payment_id, "effect": kept.effect, "detail": kept.detail}
+    kept = hear(book, command.event)
+    return {"payment_id": kept.payment_id, "effect": kept.effect, "detail": kept.detail}

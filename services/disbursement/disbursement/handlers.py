@@ -22,13 +22,16 @@ from contracts.events import (
     PolicyPublished,
     RecoveryReceived,
 )
+from contracts.topics import TOPIC_OF, event_type
 from disbursement import loading, meters, needs, store
 from disbursement.awards import on_application_approved, on_application_withdrawn
 from disbursement.book import Book
 from disbursement.claims import on_claim_verified
 from disbursement.payments import on_payment_returned, on_payment_settled
+from disbursement.records import Report
 from disbursement.recoveries import on_recovery_received
 from disbursement.verifications import on_account_rejected, on_account_verified
+from kit.identifiers import uuid7
 from kit.messages import Message
 from kit.outbox import Announcements
 
@@ -42,6 +45,16 @@ async def handle(connection: AsyncConnection, messages: Sequence[Message], now: 
     await store.store(connection, book)
     meters.count(book)
     return book.said
+
+
+def hear(book: Book, event: PaymentSettled | PaymentReturned) -> Report:
+    """Handle what the bank did to a payment as if its event had come from Kafka; return the report as it was kept."""
+    topic, traceparent = TOPIC_OF[type(event)].name, book.said.traceparent
+    message = Message(
+        uuid7(), event_type(type(event)), book.now, str(event.payment_id), topic, -1, -1, traceparent, event
+    )
+    SUBSCRIPTIONS[type(event)](book, event, message)
+    return book.reports[event.payment_id][-1]
 
 
 def on_policy_published(book: Book, event: PolicyPublished, _message: Message) -> None:

@@ -113,8 +113,7 @@ def say_unpaid(book: Book, payment: Payment, reason_code: str) -> None:
 def _reported(book: Book, event: PaymentSettled | PaymentReturned, message: Message) -> Payment | None:
     """Keep a report; return its payment if the report moves it."""
     payment = book.payments.get(event.payment_id)
-    earlier = [report for report in book.reports if report.payment_id == event.payment_id]
-    effect, detail = reports.of_payment(payment, event, earlier)
+    effect, detail = reports.of_payment(payment, event, book.reports.get(event.payment_id, ()))
     reports.keep(book, event, message, effect, detail, payment_id=event.payment_id)
     return payment if effect == "moved" else None
 

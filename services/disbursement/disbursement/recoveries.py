@@ -61,8 +61,7 @@ def demand(book: Book, award: Award, amount: int, reason: str) -> Recovery:
 def on_recovery_received(book: Book, event: RecoveryReceived, message: Message) -> None:
     """Money came back: disbursed becomes available again, once for each receipt."""
     recovery = book.recoveries.get(event.recovery_id)
-    earlier = [report for report in book.reports if report.recovery_id == event.recovery_id]
-    effect, detail = reports.of_receipt(recovery, event, earlier)
+    effect, detail = reports.of_receipt(recovery, event, book.reports.get(event.recovery_id, ()))
     reports.keep(book, event, message, effect, detail, recovery_id=event.recovery_id)
     if recovery is None or effect != "moved":
         return
