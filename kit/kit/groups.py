@@ -12,7 +12,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 import msgspec
 from prometheus_client import Gauge
@@ -86,8 +87,7 @@ class GroupedWriter(Generic[C]):
         self._by_key: dict[Key, _Place[C]] = {}
         self._arrived = asyncio.Event()
         self._closed = False
-        WRITES_WAITING.set_function(lambda: len(self._waiting))
-        WRITES_OLDEST.set_function(lambda: self._oldest_seconds(time.monotonic()))
+        _WRITERS.add(self)
 
     async def submit(self, command: C) -> Answer:
         """Return the answer once its effect is on disk. The same request under the same key shares one answer.
@@ -108,11 +108,10 @@ class GroupedWriter(Generic[C]):
             late.cancel()
 
     def _admit(self, command: C) -> _Place[C]:
-        now = time.monotonic()
-        late = self._oldest_seconds(now) > self._max_age_seconds
+        late = self.oldest_seconds() > self._max_age_seconds
         if self._closed or late or len(self._waiting) >= self._max_queue_size:
             raise OverloadedError
-        place = _Place(command, now, [])
+        place = _Place(command, time.monotonic(), [])
         self._waiting.append(place)
         if command.key:
             self._by_key[command.key] = place
@@ -124,8 +123,13 @@ class GroupedWriter(Generic[C]):
             said = f"not written within {self._answer_seconds:g} s, but still going to be"
             caller.set_exception(TransientError(said))
 
-    def _oldest_seconds(self, now: float) -> float:
-        return now - self._waiting[0].since if self._waiting else 0.0
+    def waiting(self) -> int:
+        """Return how many commands wait."""
+        return len(self._waiting)
+
+    def oldest_seconds(self) -> float:
+        """Return how long the oldest of them has waited."""
+        return time.monotonic() - self._waiting[0].since if self._waiting else 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Apply groups until ``stop``, then what still waits."""
@@ -223,6 +227,11 @@ class GroupedWriter(Generic[C]):
             self._committed()
         own = {id(command): outcome for command, outcome in zip(new, outcomes, strict=True)}
         return [given[command.key] if command.key in given else own[id(command)] for command in commands]
+
+
+_WRITERS: Final[WeakSet[GroupedWriter[Any]]] = WeakSet()
+WRITES_WAITING.set_function(lambda: sum(writer.waiting() for writer in _WRITERS))
+WRITES_OLDEST.set_function(lambda: max((writer.oldest_seconds() for writer in _WRITERS), default=0.0))
 
 
 async def _answered_meanwhile(

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -92,18 +92,20 @@ def create_app(
     trouble: dict[str, Trouble],
     stuck: Trouble = lambda: None,
     more_metrics: MoreMetrics = _no_more_metrics,
+    body_limits: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """Return the service's application with the calls and errors that every service has.
 
     ``trouble`` maps each part that readiness depends on to a function that says what is missing, or None.
     ``stuck`` says why only a new process can go on, or None.
     ``more_metrics`` renders, at each scrape, what this process does not count itself.
+    ``body_limits`` maps paths whose bodies may be larger than MAX_BODY_BYTES to how large, in bytes.
     """
     app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
     _add_health(app, service, trouble, stuck)
     _add_metrics(app, more_metrics)
     _add_errors(app)
-    app.add_middleware(_Edge)
+    app.add_middleware(_Edge, body_limits=body_limits or {})
     return app
 
 
@@ -214,8 +216,9 @@ def page_of(rows: list[dict[str, Any]], limit: int, identifier: str) -> dict[str
 class _Edge:
     """The outermost layer: trace context, body limit, time and count of each request. Plain ASGI, for speed."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, body_limits: Mapping[str, int]) -> None:
         self._app = app
+        self._body_limits = body_limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -223,8 +226,9 @@ class _Edge:
             return
         headers = dict(scope["headers"])
         TRACEPARENT.set(headers.get(b"traceparent", b"").decode("latin-1") or _new_traceparent())
-        if int(headers.get(b"content-length", b"0") or 0) > MAX_BODY_BYTES:
-            text = Text(zh=f"请求体上限为 {MAX_BODY_BYTES} 字节。", en=f"A body has at most {MAX_BODY_BYTES} bytes.")
+        limit = self._body_limits.get(scope["path"], MAX_BODY_BYTES)
+        if int(headers.get(b"content-length", b"0") or 0) > limit:
+            text = Text(zh=f"请求体上限为 {limit} 字节。", en=f"A body has at most {limit} bytes.")
             await problem(Request(scope), 413, "body_too_large", text)(scope, receive, send)
             return
         await self._measured(scope, receive, send)

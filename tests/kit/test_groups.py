@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -318,3 +319,19 @@ async def test_what_waits_is_written_before_the_end_and_nothing_after(database: 
     assert len(await asyncio.gather(*tasks)) == 3
     with pytest.raises(OverloadedError):
         await writer.submit(Enter("late"))
+
+
+async def test_the_gauges_count_what_waits_in_every_line(database: Database) -> None:
+    slow, other = Register(), Register()
+    slow.gate.clear()
+    async with writing(database, slow) as first, writing(database, other) as last:
+        in_hand = asyncio.create_task(first.submit(Enter("in hand")))
+        await eventually(lambda: bool(slow.groups))
+        waits = asyncio.create_task(first.submit(Enter("waits")))
+        await asyncio.sleep(0)
+        await last.submit(Enter("elsewhere"))
+
+        assert REGISTRY.get_sample_value("drawdown_write_queue_commands") == 1
+        slow.gate.set()
+        await asyncio.gather(in_hand, waits)
+    assert REGISTRY.get_sample_value("drawdown_write_queue_commands") == 0
