@@ -204,6 +204,7 @@ def test_a_status_that_is_left_out_is_not_guessed() -> None:
         ('"CNY">8000.00<', '"USD">8000.00<', ("<InstdAmt", 2), "currency"),
         (">8000.00<", ">8000.001<", ("<InstdAmt", 2), "fraction"),
         (">8000.00<", ">8000.000<", ("<InstdAmt", 2), "fraction"),
+        (">8000.00<", ">90071992547409.92<", ("<InstdAmt", 2), "too_much"),
         ("2026-11-26T09:30:00", "2026-11-26T24:00:00", ("<CreDtTm>", 1), "time"),
         ("<TxSts>RJCT<", "<TxSts>REJECTED<", ("<TxSts>", 2), "invalid"),
         (">8000.00<", ">eight thousand<", ("<InstdAmt", 2), "invalid"),

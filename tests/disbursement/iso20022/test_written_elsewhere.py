@@ -10,11 +10,14 @@ from pyiso20022.pain.pain_002_001_10 import pain_002_001_10 as pain
 from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.models.datatype import XmlDateTime
 
+from contracts.money import LARGEST_EXACT_INTEGER
 from disbursement.iso20022.reading import read
 
 NOON = XmlDateTime.from_string("2026-11-26T12:00:00+08:00")
 MOVES = st.lists(
-    st.tuples(st.text("ABCDEF0123456789", min_size=1, max_size=35), st.integers(0, 10**16), st.booleans()),
+    st.tuples(
+        st.text("ABCDEF0123456789", min_size=1, max_size=35), st.integers(0, LARGEST_EXACT_INTEGER), st.booleans()
+    ),
     min_size=1,
     max_size=5,
     unique_by=lambda move: move[0],

@@ -6,6 +6,7 @@ from typing import Final
 from lxml import etree
 
 from contracts.common import Text
+from contracts.money import LARGEST_EXACT_INTEGER
 from disbursement.iso20022 import amounts
 from disbursement.iso20022.lines import Lines
 from disbursement.iso20022.messages import Kind
@@ -48,7 +49,7 @@ class Document:
         return self.the(within, path).text or ""
 
     def amount(self, element: etree._Element) -> int:
-        """Return the fen of an element with a currency; refuse another currency and more than two decimals."""
+        """Return the fen of an element with a currency; refuse another currency, a third decimal, too much."""
         currency = element.get("Ccy")
         if currency != "CNY":
             raise self.refusal(
@@ -58,6 +59,10 @@ class Document:
         if fen is None:
             raise self.refusal(
                 element, "fraction", f"金额 {element.text} 超过两位小数", f"{element.text} has more than two decimals"
+            )
+        if fen > LARGEST_EXACT_INTEGER:
+            raise self.refusal(
+                element, "too_much", f"金额 {element.text} 过大", f"{element.text} is more than there is"
             )
         return fen
 
