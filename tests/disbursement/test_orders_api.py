@@ -1,75 +1,26 @@
 """What finance orders and reports over HTTP: with a token of scope finance, idempotent, refused with the cure."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import httpx
 import pytest
 
-from contracts.events import AwardIssued, Event, PaymentInstructed
+from contracts.events import AwardIssued, PaymentInstructed
 from contracts.policy import PaymentRules
-from disbursement import api
-from disbursement.commands import Command, apply
-from kit import outbox
-from kit.access import Access
-from kit.access_keys import IssuerKeys
-from kit.access_tokens import Verifier
 from kit.database import Database
-from kit.groups import GroupedWriter
-from kit.http import create_app
+from tests.disbursement.finance import Finance, process, told
 from tests.disbursement.scenes import YUAN, Scene, approved, only, policy, publish, returned, verified
-from tests.kit.issuer import AUDIENCE, NAME, Issuer
 
 POOL_ORDER = {"kind": "appropriation.set", "pool": "test-pool", "reason": "a supplement"}
 MORE = {"amount": 200_000_000, "currency": "CNY"}
 
 
-class Finance:
-    """Two officers with tokens at disbursement's door."""
-
-    def __init__(self, client: httpx.AsyncClient, issuer: Issuer) -> None:
-        self._client = client
-        self.issuer = issuer
-
-    async def post(
-        self, path: str, body: Any, *, by: str = "anna", key: str | None = "", scope: str = "finance"
-    ) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.issuer.token(scope, sub=by)}", "Accept-Language": "en"}
-        if key is not None:
-            headers["Idempotency-Key"] = key or str(uuid4())
-        return await self._client.post(path, json=body, headers=headers)
-
-    async def get(self, path: str) -> Any:
-        return (await self._client.get(path)).json()
-
-
 @pytest.fixture
 async def finance(opened: Path, database: Database) -> AsyncIterator[Finance]:
-    issuer = Issuer()
-    issuer.come()
-    keys = IssuerKeys(issuer.url, "ES256")
-    access = Access(Verifier(keys, issuer=NAME, audience=AUDIENCE, algorithm="ES256"))
-    writer: GroupedWriter[Command] = GroupedWriter(database, apply)
-    app = create_app(service="disbursement", title="disbursement", description="", trouble={})
-    app.include_router(api.router(api.Parts(database, writer, access)))
-    stop = asyncio.Event()
-    writing = asyncio.create_task(writer.run(stop))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://disbursement") as client:
-        yield Finance(client, issuer)
-    stop.set()
-    await writing
-    await issuer.go()
-
-
-async def told(database: Database, *events: Event) -> list[Event]:
-    """Handle events and commit them with what they say."""
-    async with database.transaction() as connection:
-        said = await Scene(connection).tell(*events)
-        await outbox.add(connection, [outbox.Announcement(event) for event in said])
-    return said
+    async with process(database) as finance:
+        yield finance
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from disbursement import api, programme
 from disbursement.clocks import Deadlines
 from disbursement.commands import Command, apply
+from disbursement.files import file_writer
 from disbursement.handlers import SUBSCRIPTIONS, handle
 from disbursement.reconciliation import meters as reconciled
 from disbursement.reconciliation.loop import Reconciler
@@ -48,6 +49,8 @@ async def run(settings: Settings) -> None:
         service.add_loop("reconciliation", reconciler.run)
     writer: GroupedWriter[Command] = GroupedWriter(database, apply, committed=worker.wake_relay)
     service.add_loop("writer", writer.run)
+    files = file_writer(database, opening.debtors if settings.payment_files else None, worker.wake_relay)
+    service.add_loop("files", files.run)
     app = create_app(
         service="disbursement",
         title=TITLE,
@@ -55,8 +58,9 @@ async def run(settings: Settings) -> None:
         trouble=worker.trouble,
         stuck=worker.stuck,
         more_metrics=reconciled.renderer(service.callers),
+        body_limits=api.BODY_LIMITS,
     )
-    app.include_router(api.router(api.Parts(service.callers, writer, Access.of(settings))))
+    app.include_router(api.router(api.Parts(service.callers, writer, Access.of(settings), files)))
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 

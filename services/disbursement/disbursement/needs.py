@@ -60,6 +60,11 @@ def of_events(events: Iterable[Event]) -> Needs:
     return needs
 
 
+def of_reports(payments: Iterable[UUID]) -> Needs:
+    """Return what reports on these payments need."""
+    return Needs(payments=set(payments), reported=True)
+
+
 def _policy(needs: Needs, event: PolicyPublished) -> None:
     needs.schemes.add(event.scheme)
 

@@ -9,10 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.chain import GENESIS
-from contracts.common import Text
+from contracts.common import Account, Text
 from contracts.money import Money
+from contracts.refusal import Refusal
 from disbursement import store, tables
 from disbursement.book import OPENING, Book, opening_transfer_id
+from disbursement.iso20022.checks import refuse_unwritable_account
 from disbursement.records import Pool
 from kit import outbox
 from kit.database import Database
@@ -25,6 +27,8 @@ class Appropriation(msgspec.Struct, frozen=True):
     pool: str
     name: Text
     appropriated: Money
+    debtor: Account | None = None
+    """The account that the bank pays from, where payments go to it in files."""
 
 
 class Programme(msgspec.Struct, frozen=True):
@@ -32,15 +36,23 @@ class Programme(msgspec.Struct, frozen=True):
 
     pools: tuple[Appropriation, ...]
 
+    @property
+    def debtors(self) -> dict[str, Account]:
+        """Return the account of each pool that has one."""
+        return {pool.pool: pool.debtor for pool in self.pools if pool.debtor is not None}
+
 
 def read(path: Path) -> Programme:
     """Return the programme; raise SetupError with the file and the field that is wrong."""
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Programme)
+        programme = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Programme)
+        for pool, debtor in programme.debtors.items():
+            refuse_unwritable_account(debtor, f"{pool}: debtor")
     except OSError as error:
         raise SetupError(f"can't read {path} ({error.strerror}): set DISBURSEMENT_PROGRAMME_FILE") from error
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
+    except (yaml.YAMLError, msgspec.ValidationError, Refusal) as error:
         raise SetupError(f"{path}: {' '.join(str(error).split())}") from error
+    return programme
 
 
 async def open_pools(database: Database, programme: Programme) -> None:

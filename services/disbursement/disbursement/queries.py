@@ -51,8 +51,17 @@ async def claims(connection: AsyncConnection, *, after: UUID | None, limit: int)
 async def payments(
     connection: AsyncConnection, *, status: str | None, after: UUID | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Return payments with ids above ``after``, of one status or of all. The creditor's account stays out."""
-    query = _without(tables.payments, "creditor")
+    """Return payments with ids above ``after``, of one status or of all. The creditor's account stays out.
+
+    ``file_message_id`` is the file that holds the latest attempt, if one does.
+    """
+    entries = tables.payment_file_entries.c
+    latest = (entries.payment_id == tables.payments.c.payment_id) & (entries.attempt == tables.payments.c.attempt)
+    query = (
+        _without(tables.payments, "creditor")
+        .add_columns(entries.message_id.label("file_message_id"))
+        .outerjoin(tables.payment_file_entries, latest)
+    )
     if status is not None:
         query = query.where(tables.payments.c.status == status)
     rows = (await connection.execute(_page(query, tables.payments.c.payment_id, after, limit))).mappings()
@@ -99,6 +108,26 @@ async def orders(
     return [views.order(Order(**row)) for row in rows]
 
 
+async def payment_files(connection: AsyncConnection, *, after: str | None, limit: int) -> list[dict[str, Any]]:
+    """Return what files of payments there are, with ids above ``after``, which is the order of their making."""
+    query = _page(_without(tables.payment_files, "content"), tables.payment_files.c.message_id, after, limit)
+    return [views.payment_file(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def payment_file(connection: AsyncConnection, message_id: str) -> bytes | None:
+    """Return a file of payments to the byte, or None."""
+    query = select(tables.payment_files.c.content).where(tables.payment_files.c.message_id == message_id)
+    content: bytes | None = (await connection.execute(query)).scalar()
+    return content
+
+
+async def bank_files(connection: AsyncConnection, *, after: str | None, limit: int) -> list[dict[str, Any]]:
+    """Return the bank's files with what they did, in the order of their ids, which the bank chose."""
+    query = _page(select(tables.bank_files), tables.bank_files.c.message_id, after, limit)
+    rows = (await connection.execute(query)).mappings()
+    return [{**row, "answer": msgspec.json.decode(row["answer"])} for row in rows]
+
+
 def _awards() -> Select[Any]:
     columns = tables.awards.c
     return _without(tables.awards, "creditor", "cap_holder", "committed", "obligated", "disbursed").add_columns(
@@ -112,7 +141,7 @@ def _without(table: Table, *names: str) -> Select[Any]:
     return select(*[column for column in table.c if column.name not in names])
 
 
-def _page(query: Select[Any], identifier: Column[Any], after: UUID | None, limit: int) -> Select[Any]:
+def _page(query: Select[Any], identifier: Column[Any], after: UUID | str | None, limit: int) -> Select[Any]:
     if after is not None:
         query = query.where(identifier > after)
     return query.order_by(identifier).limit(limit)

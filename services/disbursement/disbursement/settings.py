@@ -15,6 +15,11 @@ class Settings(ServiceSettings):
 
     http_port: int = Field(default=8003, ge=0, le=65535, description="port that the HTTP server listens on")
     programme_file: Path = Field(description="YAML file with the pools and what was appropriated to each")
+    payment_files: bool = Field(
+        default=False,
+        description="payments go to the bank in files (ISO 20022) that are fetched here; then nobody may pay from the "
+        "topic disbursement.payments",
+    )
     reconcile_every_seconds: float = Field(
         default=30.0, gt=0, le=300, description="how often the new transfers and published events are checked"
     )

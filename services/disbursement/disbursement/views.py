@@ -1,5 +1,6 @@
 """What finance's commands answer, as JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,3 +18,8 @@ def order(found: Order) -> dict[str, Any]:
     fields = msgspec.structs.asdict(found)
     subject = fields.pop("subject")
     return {**fields, "subject": {name: value for name, value in subject.items() if name != "kind"}}
+
+
+def payment_file(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file of payments as it is shown: what it is, not what is in it."""
+    return {**row, "control_sum": {"amount": row["control_sum"], "currency": "CNY"}}

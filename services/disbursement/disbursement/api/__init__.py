@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
-from disbursement.api import reads, reconciliation, writes
+from disbursement.api import files, reads, reconciliation, writes
+from disbursement.api.files import BODY_LIMITS
 from disbursement.api.parts import Parts
 
-__all__ = ["Parts", "router"]
+__all__ = ["BODY_LIMITS", "Parts", "router"]
 
 
 def router(parts: Parts) -> APIRouter:
@@ -14,4 +15,5 @@ def router(parts: Parts) -> APIRouter:
     reads.add(routes, parts)
     reconciliation.add(routes, parts)
     writes.add(routes, parts)
+    files.add(routes, parts)
     return routes

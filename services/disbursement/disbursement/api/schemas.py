@@ -90,6 +90,12 @@ class Again(Reasoned):
     creditor: AccountIn | None = Field(default=None, description="the corrected account; null for the same one")
 
 
+class WhichPools(Strict):
+    """Of which pools to write the payments."""
+
+    pools: list[str] | None = Field(default=None, min_length=1, max_length=100, description="null for all pools")
+
+
 class Reported(Strict):
     """What the bank did with a payment."""
 

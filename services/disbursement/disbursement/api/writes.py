@@ -36,7 +36,7 @@ def _add_orders(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await _key(request, officer, idempotency_key)
+        key = await key_of(request, officer, idempotency_key)
         return await _propose(parts, officer, key, subject(body), body.reason)
 
     @routes.post("/orders/{order_id}/approval", tags=["orders"], summary="Approve another person's order: it is done")
@@ -46,7 +46,7 @@ def _add_orders(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await _key(request, officer, idempotency_key, required=False)
+        key = await key_of(request, officer, idempotency_key, required=False)
         return await _decide(parts, officer, key, order_id, approve=True)
 
     @routes.post("/orders/{order_id}/rejection", tags=["orders"], summary="End an order without doing it")
@@ -57,7 +57,7 @@ def _add_orders(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await _key(request, officer, idempotency_key, required=False)
+        key = await key_of(request, officer, idempotency_key, required=False)
         return await _decide(parts, officer, key, order_id, approve=False, reason=body.reason)
 
 
@@ -72,9 +72,9 @@ def _add_payments(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await _key(request, officer, idempotency_key)
+        key = await key_of(request, officer, idempotency_key)
         event = body.event(payment_id, datetime.now(UTC))
-        return _response(await parts.writer.submit(Report(key=key, traceparent=TRACEPARENT.get(), event=event)))
+        return response_of(await parts.writer.submit(Report(key=key, traceparent=TRACEPARENT.get(), event=event)))
 
     @routes.post("/payments/{payment_id}/instruction", tags=["payments"], summary="Instruct a returned payment again")
     async def instruct_payment(
@@ -84,7 +84,7 @@ def _add_payments(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await _key(request, officer, idempotency_key)
+        key = await key_of(request, officer, idempotency_key)
         wanted = subject(body, kind="payment.instruct", payment_id=str(payment_id))
         return await _propose(parts, officer, key, wanted, body.reason)
 
@@ -96,14 +96,14 @@ def _add_payments(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await _key(request, officer, idempotency_key)
+        key = await key_of(request, officer, idempotency_key)
         wanted = subject(body, kind="payment.cancel", payment_id=str(payment_id))
         return await _propose(parts, officer, key, wanted, body.reason)
 
 
 async def _propose(parts: Parts, officer: Principal, key: Key | None, wanted: Any, reason: str) -> Response:
     command = Propose(key=key, traceparent=TRACEPARENT.get(), by=officer.subject, subject=wanted, reason=reason)
-    return _response(await parts.writer.submit(command))
+    return response_of(await parts.writer.submit(command))
 
 
 async def _decide(
@@ -117,10 +117,10 @@ async def _decide(
         approve=approve,
         reason=reason,
     )
-    return _response(await parts.writer.submit(command))
+    return response_of(await parts.writer.submit(command))
 
 
-async def _key(request: Request, officer: Principal, given: str | None, *, required: bool = True) -> Key | None:
+async def key_of(request: Request, officer: Principal, given: str | None, *, required: bool = True) -> Key | None:
     """Return the key under which this person may ask again; keys of different persons never meet."""
     if given is None:
         if required:
@@ -134,5 +134,6 @@ async def _key(request: Request, officer: Principal, given: str | None, *, requi
     return Key(officer.subject, given, request_hash(request.method, request.url.path, await request.body()))
 
 
-def _response(answer: Answer) -> Response:
+def response_of(answer: Answer) -> Response:
+    """Return an answer as it goes over the wire."""
     return Response(answer.body, answer.status, answer.headers, "application/json")

@@ -47,6 +47,11 @@ def refuse_unwritable_payment(payment: Payment, path: str = "") -> None:
         raise _wrong(f"{path}/amount", f"须为 1 至 {MAX_FEN} 分", f"has to be between 1 and {MAX_FEN} fen")
 
 
+def refuse_unwritable_account(account: Account, path: str) -> None:
+    """Raise Refusal when an account can't be named, so that it is found out before the first payment from it."""
+    _refuse_texts(_account_fields(account, path))
+
+
 def _batch_fields(batch: Batch) -> Iterator[Field]:
     yield "/message_id", batch.message_id, MAX_ID
     yield "/initiating_party", batch.initiating_party, MAX_NAME

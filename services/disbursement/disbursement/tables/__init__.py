@@ -9,6 +9,7 @@ from typing import Final
 
 from disbursement.tables.awards import applications, awards, claims, companies, lines, stacks
 from disbursement.tables.columns import metadata
+from disbursement.tables.files import bank_files, payment_file_entries, payment_files
 from disbursement.tables.ledger import caps, envelopes, policies, pools, transfers
 from disbursement.tables.payments import accounts, nettings, orders, payments, recoveries, reports
 from disbursement.tables.reconciliation import (
@@ -23,6 +24,7 @@ __all__: Final = [
     "accounts",
     "applications",
     "awards",
+    "bank_files",
     "caps",
     "claims",
     "companies",
@@ -33,6 +35,8 @@ __all__: Final = [
     "metadata",
     "nettings",
     "orders",
+    "payment_file_entries",
+    "payment_files",
     "payments",
     "policies",
     "pools",
