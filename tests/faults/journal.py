@@ -17,7 +17,10 @@ Purpose = Literal["first", "repeated", "other_body"]
 
 @dataclass(frozen=True, kw_only=True)
 class Try:
-    """One line. ``purpose`` tells a request from one that is sent again on purpose after its answer."""
+    """One line. ``purpose`` tells a request from one that is sent again on purpose after its answer.
+
+    ``seconds`` is how long the try took; ``lost`` names what happened where there was no answer.
+    """
 
     at: float
     key: str
@@ -27,6 +30,8 @@ class Try:
     path: str
     door: str
     result: Result
+    lost: str
+    seconds: float
     status: int | None
     request: str
     answer: str

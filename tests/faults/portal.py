@@ -7,7 +7,9 @@ with another body under the same key (which must be refused).
 import asyncio
 import itertools
 import random
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
@@ -16,12 +18,20 @@ from stack.simulators.calls import Caller, NoAnswerError
 from tests.faults.journal import Journal, Purpose, Result
 
 TRY_SECONDS: Final = 5.0
-# httpx's pool looks at every connection for every request: a crowd of hundreds would keep this process from its work.
-AT_ONCE: Final = 64
 _PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 _REPEATED: Final = 0.05
 _OTHER_BODY: Final = 0.03
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a try ended, and after how long; ``lost`` names the error where there was no answer."""
+
+    seconds: float
+    result: Result
+    lost: str
+    answer: httpx.Response | None
 
 
 class LoggedCaller(Caller):
@@ -33,7 +43,6 @@ class LoggedCaller(Caller):
         self._client = client
         self._doors = itertools.cycle(doors)
         self._journal = journal
-        self._room = asyncio.Semaphore(AT_ONCE)
         self._random = random.Random(f"repeats {seed}")
 
     async def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
@@ -60,14 +69,16 @@ class LoggedCaller(Caller):
         for number in itertools.count(1):
             door = next(self._doors)
             answer: httpx.Response | None = None
+            lost = ""
+            began = time.monotonic()
             try:
-                async with self._room:
-                    answer = await self._client.request(method, door + path, timeout=TRY_SECONDS, **request)
+                answer = await self._client.request(method, door + path, timeout=TRY_SECONDS, **request)
                 result = _result(answer)
-            except httpx.TransportError:
-                result = "unknown"
+            except httpx.TransportError as error:
+                result, lost = "unknown", type(error).__name__
             if key:
-                self._log(key, number, purpose, method, path, door, result, answer, request)
+                ended = Ended(seconds=time.monotonic() - began, result=result, lost=lost, answer=answer)
+                self._log(key, number, purpose, method, path, door, ended, request)
             if answer is not None and result != "unknown":
                 return answer
             if self.closing.is_set():
@@ -85,10 +96,10 @@ class LoggedCaller(Caller):
         method: str,
         path: str,
         door: str,
-        result: Result,
-        answer: httpx.Response | None,
+        ended: Ended,
         request: dict[str, Any],
     ) -> None:
+        answer = ended.answer
         self._journal.note(
             key=key,
             number=number,
@@ -96,7 +107,9 @@ class LoggedCaller(Caller):
             method=method,
             path=path,
             door=door,
-            result=result,
+            result=ended.result,
+            lost=ended.lost,
+            seconds=round(ended.seconds, 3),
             status=answer.status_code if answer is not None else None,
             request=request["content"].decode() if purpose == "first" and number == 1 else "",
             answer=answer.text if answer is not None else "",

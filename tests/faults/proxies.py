@@ -21,6 +21,7 @@ from tests.faults.proxy import Proxy
 
 _READY_SECONDS: Final = 20.0
 _END_SECONDS: Final = 5.0
+_GONE: Final = "the proxies' process is gone"
 
 
 class Order(msgspec.Struct):
@@ -81,8 +82,11 @@ class _Line:
         self._orders, self._answers = process.stdin, process.stdout
         self._numbers = itertools.count()
         self._open: dict[int, asyncio.Future[int]] = {}
+        self._gone = False
 
     async def order(self, proxy: int, what: str, *seconds: float) -> int:
+        if self._gone:
+            raise ConnectionError(_GONE)
         order = Order(next(self._numbers), proxy, what, seconds)
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._open[order.number] = answer
@@ -95,9 +99,10 @@ class _Line:
             answer = self._open.pop(done.number)
             if not answer.done():
                 answer.set_result(done.answer)
+        self._gone = True
         for answer in self._open.values():
             if not answer.done():
-                answer.set_exception(ConnectionError("the proxies' process is gone"))
+                answer.set_exception(ConnectionError(_GONE))
 
 
 @asynccontextmanager

@@ -13,9 +13,10 @@ import httpx
 
 from tests.faults import evidence, journal
 from tests.faults.checks import judge
+from tests.faults.client import Direct
 from tests.faults.deck import DECK
 from tests.faults.director import Director, Happened
-from tests.faults.portal import AT_ONCE, LoggedCaller
+from tests.faults.portal import LoggedCaller
 from tests.faults.rest import come_to_rest
 from tests.faults.sabotage import Fault, Saboteur
 from tests.faults.system import Shape, System, running
@@ -97,8 +98,7 @@ async def play(plan: Plan) -> Outcome:
 async def _play(plan: Plan, system: System) -> Outcome:
     began, used = time.monotonic(), time.process_time()
     log = journal.Journal(system.home.path / "operations.jsonl")
-    limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-    async with httpx.AsyncClient(limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(transport=Direct(), trust_env=False) as client:
         caller = LoggedCaller(client, system.doors(), log, plan.seed)
         today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
         pace = 1.1 * plan.applications / plan.seconds
