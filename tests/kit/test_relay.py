@@ -44,6 +44,7 @@ class Running:
             await self._task
 
     async def crash(self) -> None:
+        await eventually(lambda: self.relay.trouble is None)  # a leader: aiokafka's start, cancelled, leaves a socket
         self._task.cancel()
         await asyncio.wait({self._task})
 

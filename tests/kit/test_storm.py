@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,7 +21,7 @@ from kit import outbox
 from kit.callers import Callers
 from kit.database import Database
 from kit.errors import OverloadedError, TransientError
-from kit.groups import GroupedWriter, Outcome
+from kit.groups import WRITES_WAITING, GroupedWriter, Outcome
 from kit.idempotency import Answer
 from kit.outbox import Announcements
 from kit.relay import Relay
@@ -36,6 +35,12 @@ PATIENCE_SECONDS = 2.0
 STILL_SECONDS = 4.0
 GROUP_SECONDS, GROUP_SIZE = 0.2, 16  # 80 commands a second at most, while 200 callers ask again 100 times a second
 RECOVERED_SECONDS = 8.0
+
+
+def waiting() -> float:
+    """Return the gauge's value from the gauge: to ask the registry for it collects every metric of the process."""
+    [found] = WRITES_WAITING.collect()
+    return found.samples[0].value
 
 
 class Crowd:
@@ -55,8 +60,7 @@ class Crowd:
             task = asyncio.ensure_future(call())
             self._left.add(task)
             done, _ = await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
-            waiting = REGISTRY.get_sample_value("drawdown_write_queue_commands")
-            self.most_waiting = max(self.most_waiting, waiting or 0)
+            self.most_waiting = max(self.most_waiting, waiting())
             if not done:
                 self.hung_up += 1
             elif not (error := task.exception()):
@@ -68,6 +72,16 @@ class Crowd:
 
     async def settle(self) -> None:
         await asyncio.gather(*self._left, return_exceptions=True)
+
+
+@asynccontextmanager
+async def settled(*crowds: Crowd) -> AsyncIterator[None]:
+    """Leave nothing running that a crowd no longer waits for."""
+    try:
+        yield
+    finally:
+        for crowd in crowds:
+            await crowd.settle()
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock_shared(4711)")
@@ -119,10 +133,16 @@ async def standing_still(database: Database) -> AsyncIterator[None]:
 async def running(loop: Callable[[asyncio.Event], Awaitable[None]]) -> AsyncIterator[None]:
     stop = asyncio.Event()
     task = asyncio.ensure_future(loop(stop))
-    yield
-    stop.set()
-    async with asyncio.timeout(10):
-        await task
+    try:
+        yield
+        stop.set()
+        async with asyncio.timeout(10):
+            await task
+    except BaseException:
+        task.print_stack()  # where it stood still
+        task.cancel()
+        await asyncio.wait({task})
+        raise
 
 
 async def published(database: Database) -> bool:
@@ -149,7 +169,7 @@ async def test_a_storm_of_retries_passes_when_its_cause_is_over(
 
     writing, reading = Crowd(), Crowd()
     commands = [Enter(f"n{number:03}", key(f"k{number}")) for number in range(WRITERS)]
-    async with running(writer.run), asyncio.TaskGroup() as crowd:
+    async with settled(writing, reading), running(writer.run), asyncio.TaskGroup() as crowd:
         async with standing_still(database):
             for number, command in enumerate(commands):
                 call = lambda command=command: writer.submit(command)  # noqa: E731
@@ -161,7 +181,6 @@ async def test_a_storm_of_retries_passes_when_its_cause_is_over(
                 await eventually(lambda: published(database), 10)
                 await asyncio.sleep(STILL_SECONDS / 2)
         over = time.monotonic()
-    await asyncio.gather(writing.settle(), reading.settle())
 
     assert len(writing.answered) == WRITERS
     assert await entries(database) == [command.name for command in commands], "each key has one effect"
