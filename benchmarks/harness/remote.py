@@ -11,6 +11,8 @@ from typing import Any, Final, Protocol, Self
 
 import uvloop
 
+from kit import collector
+
 _SPAWN: Final = multiprocessing.get_context("spawn")  # a fork would take our event loop with it
 _END_SECONDS: Final = 10.0
 
@@ -65,6 +67,7 @@ async def _serve(pipe: Connection, opener: Callable[..., Awaitable[Closable]], a
     except Exception as error:  # noqa: BLE001  # it is raised again by whoever asked
         pipe.send(error)
         return
+    collector.calm()  # as every service does; the peer too
     pipe.send(None)
     while True:
         try:

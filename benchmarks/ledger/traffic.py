@@ -25,6 +25,7 @@ _COMPANIES: Final = 50_000
 _OFTEN: Final = 0.98  # the others ask for more than a company's cap, so that the cap bites
 _ASKED: Final = (100_000, 5_000_000)  # fen
 _ABOVE_CAP: Final = 2_000_000_000
+_FEWEST_AWARDED: Final = 0.9  # a benchmark of refusals would say nothing
 _TRACE: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -89,6 +90,8 @@ def _approval(pool: str, random: Random) -> ApplicationApproved:
         pool=pool,
         applicant=applicant,
         cap_holder=applicant,
+        cap_members=(applicant,),
+        stack=None,  # the peer knows no limit by contract; and a contract that all share is soon exhausted
         approved=Money(random.randrange(*_ASKED) if random.random() < _OFTEN else _ABOVE_CAP),
         creditor=Account(
             name=f"深圳市某某智能科技有限公司{number}", account=f"62220202{number:011d}", bank_code="308584912884"
@@ -123,7 +126,9 @@ async def awards_of(ledger: Ledger, told: Sequence[Told]) -> list[Any]:
     await ledger.handle(told)
     ids = [msgspec.json.decode(one.value, type=ApplicationApproved).application_id for one in told]
     query = "SELECT award_id, application_id, scheme, applicant FROM awards WHERE application_id = ANY($1)"
-    return await ledger.fetch(query, ids)
+    awards = await ledger.fetch(query, ids)
+    assert len(awards) >= _FEWEST_AWARDED * len(told), f"of {len(told)} approvals, {len(awards)} were awarded"
+    return awards
 
 
 async def payments_of(ledger: Ledger, claims: Sequence[ClaimVerified]) -> list[Any]:

@@ -39,7 +39,8 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
             await connection.execute(insert(table), rows)
         return
     names = tuple(rows[0])
-    await _copy(connection, table, names, _columns(table, rows, _processors(connection.dialect, table, names)))
+    columns = _columns(table, rows, _processors(connection.dialect, table, names))
+    await copy_columns(connection, table.name, names, columns)
 
 
 async def insert_records(connection: AsyncConnection, table: Table, records: Sequence[msgspec.Struct]) -> None:
@@ -51,17 +52,18 @@ async def insert_records(connection: AsyncConnection, table: Table, records: Seq
     columns = _processed(
         zip(*map(msgspec.structs.astuple, records), strict=True), _processors(connection.dialect, table, names)
     )
-    await _copy(connection, table, names, columns)
+    await copy_columns(connection, table.name, names, columns)
 
 
-async def _copy(
-    connection: AsyncConnection, table: Table, names: tuple[str, ...], columns: Sequence[Sequence[Any]]
+async def copy_columns(
+    connection: AsyncConnection, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]]
 ) -> None:
+    """Insert rows that are given column by column, each value as the driver takes it; all or none."""
     driver = await _driver(connection)
     try:
-        await driver.copy_records_to_table(table.name, columns=names, records=zip(*columns, strict=True))
+        await driver.copy_records_to_table(table, columns=names, records=zip(*columns, strict=True))
     except _DRIVER_ERRORS as error:
-        await _raise_as_sqlalchemy_would(connection, driver, error, f"COPY {table.name} ({', '.join(names)})")
+        await _raise_as_sqlalchemy_would(connection, driver, error, f"COPY {table} ({', '.join(names)})")
 
 
 async def update_rows(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:

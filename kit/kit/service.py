@@ -19,7 +19,7 @@ import uvloop
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from kit import idempotency, meters, revisions
+from kit import collector, idempotency, meters, revisions
 from kit.backoff import Backoff, wait
 from kit.callers import Callers
 from kit.database import Database, describe
@@ -95,6 +95,7 @@ class Service:
     async def run(self, app: FastAPI) -> None:
         """Serve until SIGTERM or SIGINT, then stop: readiness off, HTTP, loops, database."""
         meters.set_build(self.name)
+        collector.calm()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         server = _Server(_http_config(app))

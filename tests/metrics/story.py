@@ -58,7 +58,7 @@ class Ledger:
                 self.balances[state] += change
         self.version += 1
         known: dict[str, Any] = {"scheme": SCHEME, "district": DISTRICT, "reason": "test", **details}
-        transfer = sealed(
+        transfer, _ = sealed(
             TransferPosted(
                 occurred_at=at(minutes),
                 transfer_id=identifier("transfer", self.pool, self.version),

@@ -69,6 +69,8 @@ class FakeIntake:
                 return 201, {"application_id": application_id, "status": status}
 
     def step(self, application: dict[str, Any], step: str) -> tuple[int, dict[str, Any]]:
+        if step == "withdrawal" and application["status"] == "awarded":
+            return 409, {"code": "wrong_state"}
         application["status"] = {"submission": "submitted", "withdrawal": "withdrawn"}[step]
         return 200, application
 

@@ -4,6 +4,7 @@ Events of a batch are applied one after another to the same records, so that a b
 have given one by one. Whoever changes a record says so with ``touch``.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from operator import attrgetter
@@ -11,7 +12,6 @@ from typing import Any, Final, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from contracts.chain import sealed
-from contracts.codec import encode
 from contracts.events import Balances, EnvelopeSet, Event, TransferPosted
 from contracts.money import Money
 from contracts.policy import Policy
@@ -101,41 +101,43 @@ class Book:
         self.transfers: list[Transfer] = []
         self._years: dict[str, int] = {}
         self._until: dict[int, datetime] = {}
-        self._added: dict[int, Record] = {}
-        self._touched: dict[int, Record] = {}
+        # By kind, then by identity.
+        self._added: defaultdict[type[Any], dict[int, Any]] = defaultdict(dict)
+        self._touched: defaultdict[type[Any], dict[int, Any]] = defaultdict(dict)
 
     # --- records ----------------------------------------------------------------------------------------------
 
     def take(self, record: Record) -> None:
         """Put a record in its place, as loaded."""
-        match record:
-            case Report():
-                about = record.payment_id or record.recovery_id or record.verification_id
-                self.reports.setdefault(about, []).append(record)
-            case Netting():
-                self.nettings.setdefault(record.payment_id, []).append(record)
-            case _:
-                place, key = _PLACES[type(record)]
-                getattr(self, place)[key(record)] = record
+        found = _PLACES.get(type(record))  # first, because isinstance of a struct is slow
+        if found is not None:
+            place, key = found
+            getattr(self, place)[key(record)] = record
+        elif isinstance(record, Report):
+            about = record.payment_id or record.recovery_id or record.verification_id
+            self.reports.setdefault(about, []).append(record)
+        else:
+            assert isinstance(record, Netting), f"the book has no place for a {type(record).__name__}"
+            self.nettings.setdefault(record.payment_id, []).append(record)
 
     def add(self, record: Record) -> None:
         """Take in a record that is new: it is inserted, and fails loudly if the database has it already."""
-        self._added[id(record)] = record
+        self._added[type(record)][id(record)] = record
         self.take(record)
 
     def touch(self, *records: Record) -> None:
         """Say that these loaded records changed and have to be stored."""
         for record in records:
-            if id(record) not in self._added:
-                self._touched[id(record)] = record
+            if id(record) not in self._added[type(record)]:
+                self._touched[type(record)][id(record)] = record
 
     def added(self, kind: type[K]) -> list[K]:
         """Return the new records of a kind."""
-        return [record for record in self._added.values() if type(record) is kind]
+        return list(self._added[kind].values())
 
     def touched(self, kind: type[K]) -> list[K]:
         """Return the changed records of a kind."""
-        return [record for record in self._touched.values() if type(record) is kind]
+        return list(self._touched[kind].values())
 
     def say(self, event: Event) -> None:
         self.said.say(event)
@@ -268,10 +270,10 @@ class Book:
             balances=_balances(account),
             posted_at=self.now,
         )
-        event = sealed(event)
+        event, data = sealed(event)
         account.hash = event.hash
-        self.transfers.append(_row(event, command))
-        self.say(event)
+        self.transfers.append(_row(event, command, data))
+        self.said.say(event, data)
 
     def _move_envelope(self, award: Award, source: str, target: str, amount: int) -> None:
         envelope = self.envelopes.get((award.scheme, award.fiscal_year))
@@ -306,7 +308,7 @@ def _balances(books: Books) -> Balances:
     return Balances(books.available, books.committed, books.obligated, books.disbursed)
 
 
-def _row(event: TransferPosted, command: str) -> Transfer:
+def _row(event: TransferPosted, command: str, data: bytes) -> Transfer:
     return Transfer(
         transfer_id=event.transfer_id,
         command=command,
@@ -320,6 +322,6 @@ def _row(event: TransferPosted, command: str) -> Transfer:
         claim_id=event.claim_id,
         payment_id=event.payment_id,
         hash=event.hash,
-        document=encode(event).decode(),
+        document=data.decode(),
         posted_at=event.posted_at,
     )

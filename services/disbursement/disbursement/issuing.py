@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from itertools import product
 from typing import Final
 
 from contracts.codec import to_builtins
@@ -15,6 +16,7 @@ from disbursement.records import Application, Award
 from kit.identifiers import uuid7
 
 _CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that reads like something else
+_PAIRS: Final = ["".join(pair) for pair in product(_CODE_ALPHABET, repeat=2)]
 
 
 def issue(
@@ -105,9 +107,8 @@ def _issued(award: Award, now: datetime) -> AwardIssued:
 def _voucher_code(policy: Policy) -> str:
     """Return a code that nobody guesses: 16 of 31 letters and digits are 79 bits, drawn from 128."""
     drawn = secrets.randbits(128)
-    letters = []
-    for _ in range(16):
-        drawn, letter = divmod(drawn, len(_CODE_ALPHABET))
-        letters.append(_CODE_ALPHABET[letter])
-    code = "".join(letters)
-    return f"{policy.number_prefix}-{code[:4]}-{code[4:8]}-{code[8:12]}-{code[12:]}"
+    pairs = []
+    for _ in range(8):
+        drawn, pair = divmod(drawn, len(_PAIRS))
+        pairs.append(_PAIRS[pair])
+    return "{}-{}{}-{}{}-{}{}-{}{}".format(policy.number_prefix, *pairs)

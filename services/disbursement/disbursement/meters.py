@@ -1,5 +1,7 @@
 """The Prometheus instruments that disbursement moves, counted once a batch."""
 
+from collections import Counter as Counts
+
 from prometheus_client import Counter
 
 from contracts.events import TransferPosted
@@ -12,8 +14,8 @@ REPORTS = Counter("drawdown_bank_reports", "Reports of finance, by what they did
 
 def count(book: Book) -> None:
     """Count what a batch is about to commit."""
-    for said in book.said:
-        if isinstance(said.event, TransferPosted):
-            TRANSFERS.labels(said.event.pool, said.event.reason).inc()
+    moves = (said.event for said in book.said if type(said.event) is TransferPosted)
+    for (pool, reason), transfers in Counts((move.pool, move.reason) for move in moves).items():
+        TRANSFERS.labels(pool, reason).inc(transfers)
     for report in book.added(Report):
         REPORTS.labels(report.type, report.effect).inc()

@@ -1,9 +1,9 @@
 """Stores what a batch changed: a few statements, however many events (``loading`` is the way in)."""
 
+from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Table
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.codec import to_builtins
@@ -26,6 +26,7 @@ from disbursement.records import (
     Report,
     Stack,
 )
+from kit.database import to_json
 from kit.rows import insert_records, insert_rows, rows_of, update_rows
 
 _STORED: Final[tuple[tuple[type[Any], Table], ...]] = (
@@ -45,13 +46,24 @@ _STORED: Final[tuple[tuple[type[Any], Table], ...]] = (
     (Order, tables.orders),
 )
 
+_KEEP_NEWEST: Final = text(
+    """
+    INSERT INTO companies (uscc, members, as_of)
+    SELECT uscc, ARRAY(SELECT jsonb_array_elements_text(members)), as_of
+    FROM unnest(CAST(:usccs AS text[]), CAST(:members AS jsonb[]), CAST(:as_of AS timestamptz[]))
+      AS given(uscc, members, as_of)
+    ON CONFLICT (uscc) DO UPDATE SET members = excluded.members, as_of = excluded.as_of
+    WHERE companies.as_of < excluded.as_of
+    """
+)
+
 
 async def store(connection: AsyncConnection, book: Book) -> None:
     """Write the changed records, the new transfers, policies and reports."""
     for kind, table in _STORED:
         await insert_records(connection, table, book.added(kind))
         await update_rows(connection, table, rows_of(book.touched(kind)))
-    await _store_companies(connection, rows_of([*book.added(Company), *book.touched(Company)]))
+    await _store_companies(connection, [*book.added(Company), *book.touched(Company)])
     await insert_records(connection, tables.transfers, book.transfers)
     rows = [
         {"scheme": policy.scheme, "version": policy.version, "policy": to_builtins(policy)}
@@ -60,16 +72,14 @@ async def store(connection: AsyncConnection, book: Book) -> None:
     await insert_rows(connection, tables.policies, rows)
 
 
-async def _store_companies(connection: AsyncConnection, rows: list[dict[str, Any]]) -> None:
+async def _store_companies(connection: AsyncConnection, companies: list[Company]) -> None:
     """Keep the newest that is known of each company: no pool's lock covers it."""
-    if not rows:
+    if not companies:
         return
-    statement = insert(tables.companies).values(sorted(rows, key=lambda row: row["uscc"]))
-    news = statement.excluded
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["uscc"],
-            set_={"members": news.members, "as_of": news.as_of},
-            where=tables.companies.c.as_of < news.as_of,
-        )
-    )
+    companies.sort(key=attrgetter("uscc"))
+    values = {
+        "usccs": [company.uscc for company in companies],
+        "members": [to_json(company.members) for company in companies],
+        "as_of": [company.as_of for company in companies],
+    }
+    await connection.execute(_KEEP_NEWEST, values)

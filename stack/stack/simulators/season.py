@@ -98,11 +98,14 @@ class Season:
         return states
 
     async def _claim(self, states: Iterable[ApplicationView]) -> int:
-        """File the claims of those whose award is new; return how many those were."""
+        """File the claims of those whose award is new; return how many those were.
+
+        Whoever withdrew may be awarded a moment later, because the two events crossed; the award is then revoked.
+        """
         fresh = {
             state.application_id: state.award.award_id
             for state in states
-            if state.award is not None and state.application_id not in self._claimed
+            if state.award is not None and state.status == "awarded" and state.application_id not in self._claimed
         }
 
         async def claim(pair: tuple[UUID, UUID]) -> None:

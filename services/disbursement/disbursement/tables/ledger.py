@@ -10,7 +10,6 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
-    UniqueConstraint,
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -81,5 +80,4 @@ transfers: Final = Table(
     moment("posted_at"),
     PrimaryKeyConstraint("pool", "version"),
     CheckConstraint("amount > 0", "positive"),
-    UniqueConstraint("pool", "hash"),
 )
