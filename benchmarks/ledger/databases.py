@@ -20,7 +20,7 @@ from stack.postgres import Postgres
 BASE: Final = "bench_base"
 OURS: Final = "bench_ours"
 GROWN: Final = "bench_grown"
-FLOOR: Final = "bench_floor"
+FLOORS: Final = {"unnest": "bench_floor_unnest", "copy": "bench_floor_copy"}
 THEIRS: Final = "bench_theirs"
 
 _TRANSFERS_OF_A_LIFE: Final = 3

@@ -2,8 +2,9 @@
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from benchmarks.harness.remote import Remote
 from benchmarks.harness.results import Ratio, Result
 from benchmarks.harness.rounds import Run, Side, alternate, figure, median_rate, ratio
 from benchmarks.ledger import databases, pgbench, scene
-from benchmarks.ledger.floor import Floor
+from benchmarks.ledger.floor import Floor, Way
 from benchmarks.ledger.ours import Ours
 from benchmarks.ledger.theirs import Theirs
 from benchmarks.ledger.turns import FloorTurn, Turn
@@ -82,9 +83,10 @@ class Benchmark:
         await self._create_databases()
         theirs = Remote(Theirs.open, self._dsn(databases.THEIRS), scene.policies())
         async with self._ours() as ours, theirs:
-            async with Remote(Floor.open, self._dsn(databases.OURS), self._dsn(databases.FLOOR)) as floor:
-                rates = await self._beside_peers("approvals", ours, theirs, floor)
-                await self._beside_peers("mix", ours, theirs, floor)
+            async with self._floor("unnest") as by_unnest, self._floor("copy") as by_copy:
+                floors = {"floor": by_unnest, "copy_floor": by_copy}
+                rates = await self._beside_peers("approvals", ours, theirs, floors)
+                await self._beside_peers("mix", ours, theirs, floors)
             await self._latencies(ours, theirs, rates)
             await self._batch_sizes(ours)
             await self._writers_and_pools(ours)
@@ -93,24 +95,28 @@ class Benchmark:
 
     # --- parts ----------------------------------------------------------------------------------------------
 
-    async def _beside_peers(self, kind: str, ours: Remote, theirs: Remote, floor: Remote) -> dict[str, float]:
-        """Measure ours, the floor and the peer in turn; return their rates."""
-        say(f"{kind}: ours, the floor and the row lock in turn")
-        turn = self._turn({"disbursement": ours}, kind=kind, prepared=floor)
-        sides: dict[str, Side] = {
-            "ours": turn,
-            "floor": FloorTurn(floor, self._pid, turn),
-            "row_lock": self._turn({"row_lock": theirs}, kind=kind),
-        }
+    async def _beside_peers(
+        self, kind: str, ours: Remote, theirs: Remote, floors: Mapping[str, Remote]
+    ) -> dict[str, float]:
+        """Measure ours, the floors and the peer in turn; return their rates."""
+        say(f"{kind}: ours, the floors and the row lock in turn")
+        turn = self._turn({"disbursement": ours}, kind=kind, prepared=floors.values())
+        sides: dict[str, Side] = {"ours": turn}
+        sides |= {name: FloorTurn(floor, self._pid, turn) for name, floor in floors.items()}
+        sides["row_lock"] = self._turn({"row_lock": theirs}, kind=kind)
         if kind == "approvals":
             sides["pgbench"] = self._pgbench
         runs = await self._compare(kind, sides, self._plan.rounds)
         suffix, what = ("", "approvals") if kind == "approvals" else ("_mix", "approvals, claims and settlements")
         usual = "by one transaction with a row lock per command, 16 connections"
-        bare = "by the same rows written in the same batches, with no decisions"
-        row_lock, bottom = ratio(runs["ours"], runs["row_lock"]), ratio(runs["ours"], runs["floor"])
-        self._ratios[f"vs_row_lock{suffix}"] = Ratio(f"{what} on one hot pool, divided {usual}", 15, 30, row_lock)
-        self._ratios[f"vs_floor{suffix}"] = Ratio(f"{what} on one hot pool, divided {bare}", 0.5, 0.8, bottom)
+        bare = "by the same rows written in the same batches by {}, with no decisions"
+        for name, peer, by, must, aim in (
+            ("vs_row_lock", "row_lock", usual, 15, 30),
+            ("vs_floor", "floor", bare.format("UNNEST"), 0.5, 0.8),
+            ("vs_copy_floor", "copy_floor", bare.format("COPY"), 0.3, 0.5),
+        ):
+            value = ratio(runs["ours"], runs[peer])
+            self._ratios[name + suffix] = Ratio(f"{what} on one hot pool, divided {by}", must, aim, value)
         return {name: median_rate(of_side) for name, of_side in runs.items()}
 
     async def _latencies(self, ours: Remote, theirs: Remote, rates: Mapping[str, float]) -> None:
@@ -171,9 +177,10 @@ class Benchmark:
         say(f"a past of {self._plan.past} transfers")
         await databases.create_base(self._postgres, self._plan.past)
         await databases.copy(self._postgres, databases.BASE, databases.OURS)
-        await databases.copy(self._postgres, databases.BASE, databases.FLOOR)
+        for floor in databases.FLOORS.values():
+            await databases.copy(self._postgres, databases.BASE, floor)
         await databases.create_theirs(self._postgres, databases.THEIRS, scene.policies(), scene.APPROPRIATED)
-        await databases.settle(self._postgres, (databases.OURS, databases.FLOOR, databases.THEIRS))
+        await databases.settle(self._postgres, (databases.OURS, *databases.FLOORS.values(), databases.THEIRS))
 
     async def _compare(self, part: str, sides: Mapping[str, Side], rounds: int) -> dict[str, list[Run]]:
         runs = await alternate(sides, rounds)
@@ -190,7 +197,7 @@ class Benchmark:
         pools: tuple[str, ...] = HOT,
         batch_size: int = 500,
         seconds: float | None = None,
-        prepared: Remote | None = None,
+        prepared: Iterable[Remote] = (),
     ) -> Turn:
         return Turn(
             processes,
@@ -199,8 +206,14 @@ class Benchmark:
             pools=pools,
             batch_size=batch_size,
             seconds=seconds or self._plan.seconds,
-            prepared=(lambda: prepared.call("catch_up")) if prepared else None,
+            prepared=[partial(floor.call, "catch_up") for floor in prepared],
         )
+
+    @asynccontextmanager
+    async def _floor(self, way: Way) -> AsyncIterator[Remote]:
+        ours, own = self._dsn(databases.OURS), self._dsn(databases.FLOORS[way])
+        async with Remote(Floor.open, ours, own, way) as floor:
+            yield floor
 
     @asynccontextmanager
     async def _ours(self, number: int = 0, of: int = 1, database: str = databases.OURS) -> AsyncIterator[Remote]:

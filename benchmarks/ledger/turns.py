@@ -1,7 +1,7 @@
 """The sides' turns: make traffic ready, start the clocks, run, stop the clocks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from math import ceil
 from typing import Final
 
@@ -27,13 +27,13 @@ class Turn:
         pools: Sequence[str],
         seconds: float,
         batch_size: int = 500,
-        prepared: Callable[[], Awaitable[object]] | None = None,
+        prepared: Iterable[Callable[[], Awaitable[object]]] = (),
     ) -> None:
         self._processes = processes
         self._watch = Watch({name: side.pid for name, side in processes.items()} | {"postgres": postgres_pid})
         self._traffic = (kind, list(pools))
         self._seconds = seconds
-        self._prepared = prepared
+        self._prepared = list(prepared)
         self._next = max(_WARM_UP, batch_size)
         self.batch_size = batch_size
         self.units = 0
@@ -42,8 +42,8 @@ class Turn:
         sides, (kind, pools) = list(self._processes.values()), self._traffic
         share = ceil(self._next / len(sides))
         self.units = sum([await side.call("prepare", kind, share, pools) for side in sides])
-        if self._prepared:
-            await self._prepared()
+        for follow in self._prepared:
+            await follow()
         self._watch.start()
         seconds = max(await asyncio.gather(*(side.call("run", self.batch_size) for side in sides)))
         run = Run(self.units, seconds, self._watch.stop())

@@ -1,6 +1,5 @@
 """An event as it travels: CloudEvents 1.0 in Kafka's binary mode, attributes as headers, data as plain JSON."""
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -11,6 +10,7 @@ from contracts.codec import UnknownEventTypeError, decode
 from contracts.events import Event
 from contracts.topics import TOPICS
 from kit.errors import PermanentError
+from kit.identifiers import uuid_of
 
 REQUIRED_HEADERS: Final = ("ce_id", "ce_type", "ce_time")
 Header = tuple[str, bytes]
@@ -66,26 +66,27 @@ def parse(record: Any) -> Message:
 
     Raises PermanentError, naming what is wrong, for anything that does not keep to the contract.
     """
-    headers = _text_headers(record.headers)
+    headers = dict(record.headers)
     for name in REQUIRED_HEADERS:
         if name not in headers:
             raise PermanentError(f"the header {name} is missing")
+    kind, cause = _text(headers["ce_type"]), headers.get("traceparent")
     try:
         message = Message(
-            id=UUID(headers["ce_id"]),
-            type=headers["ce_type"],
-            time=_instant(headers["ce_time"]),
+            id=uuid_of(_text(headers["ce_id"])),
+            type=kind,
+            time=_instant(_text(headers["ce_time"])),
             key=(record.key or b"").decode(),
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            traceparent=headers.get("traceparent"),
-            data=decode(headers["ce_type"], record.value or b""),
+            traceparent=None if cause is None else _text(cause),
+            data=decode(kind, record.value or b""),
         )
     except UnknownEventTypeError as error:
         raise PermanentError(str(error)) from error
     except (msgspec.MsgspecError, ValueError) as error:
-        raise PermanentError(f"{headers['ce_type']} can't be read: {error}") from error
+        raise PermanentError(f"{kind} can't be read: {error}") from error
     _check_key(message)
     return message
 
@@ -99,19 +100,23 @@ def _check_key(message: Message) -> None:
 
 def event_id_of(record: Any) -> str | None:
     """Return the record's ``ce_id`` as it stands, or None when it has none."""
-    return _text_headers(record.headers).get("ce_id")
+    return _first(record, "ce_id")
 
 
 def event_type_of(record: Any) -> str | None:
     """Return the record's ``ce_type``, or None when it has none."""
+    return _first(record, "ce_type")
+
+
+def _first(record: Any, wanted: str) -> str | None:
     for name, value in record.headers:
-        if name == "ce_type":
-            return (value or b"").decode(errors="replace")
+        if name == wanted:
+            return _text(value)
     return None
 
 
-def _text_headers(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, str]:
-    return {name: (value or b"").decode(errors="replace") for name, value in headers}
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode(errors="replace")
 
 
 def _instant(text: str) -> datetime:

@@ -7,7 +7,8 @@ from pathlib import Path
 from benchmarks.harness import results
 
 ROOT = Path(__file__).parents[2]
-SIDES = ("ours", "floor", "row_lock")
+SIDES = ("ours", "floor", "copy_floor", "row_lock")
+PEERS = ("row_lock", "floor", "copy_floor")
 
 
 async def test_a_quick_run_writes_every_ratio_and_figure_and_its_plot(tmp_path: Path) -> None:
@@ -15,7 +16,7 @@ async def test_a_quick_run_writes_every_ratio_and_figure_and_its_plot(tmp_path: 
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
     assert await process.wait() == 0
     found = results.read(tmp_path / "ledger.json")
-    assert found.ratios.keys() == {"vs_row_lock", "vs_floor", "vs_row_lock_mix", "vs_floor_mix", "growth"}
+    assert found.ratios.keys() == {f"vs_{peer}{of}" for peer in PEERS for of in ("", "_mix")} | {"growth"}
     for part in ("approvals", "mix"):
         for side in SIDES:
             figure = found.figures[f"{part}/{side}"]

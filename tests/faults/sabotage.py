@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from aiokafka.errors import KafkaError
+
 from stack.topics import admin_client
 from tests.faults.system import System
 from tests.faults.workload import Workload
@@ -80,7 +82,14 @@ async def until(seen: Callable[[], Awaitable[Any]], what: str, seconds: float = 
 
 
 async def controller(system: System) -> str:
-    """The name of the broker that the brokers call their controller."""
-    async with admin_client(system.stack.kafka_bootstrap) as admin:
-        described = await admin.describe_cluster()
-    return f"kafka-{described['controller_id']}" if len(system.brokers) > 1 else system.brokers[0]
+    """The name of the broker that the brokers call their controller. One that another fault has taken can't say."""
+
+    async def said() -> str | None:
+        try:
+            async with admin_client(system.stack.kafka_bootstrap) as admin:
+                described = await admin.describe_cluster()
+        except KafkaError:
+            return None
+        return f"kafka-{described['controller_id']}" if len(system.brokers) > 1 else system.brokers[0]
+
+    return str(await until(said, "the controller's name"))

@@ -1,4 +1,4 @@
-"""Identifiers: whole UUIDs of the standard library, in the order in which they were made."""
+"""Identifiers: whole UUIDs, like those of the standard library, in the order in which they were made."""
 
 import copy
 import pickle
@@ -10,7 +10,7 @@ from kit.identifiers import uuid7
 
 def test_an_identifier_is_a_uuid_of_version_7_made_now() -> None:
     before, made, after = time.time_ns(), uuid7(), time.time_ns()
-    assert (type(made), made.version, made.variant) == (UUID, 7, RFC_4122)
+    assert (isinstance(made, UUID), made.version, made.variant) == (True, 7, RFC_4122)
     assert before // 1_000_000 <= made.int >> 80 <= after // 1_000_000
 
 

@@ -82,7 +82,7 @@ def test_the_headers_of_finance_are_enough() -> None:
         (lambda: Received(headers=without_header("ce_type")), "the header ce_type is missing"),
         (lambda: Received(headers=without_header("ce_time")), "the header ce_time is missing"),
         (lambda: Received(headers=[]), "the header ce_id is missing"),
-        (lambda: Received(headers=with_header("ce_id", b"7")), "badly formed"),
+        (lambda: Received(headers=with_header("ce_id", b"7")), "invalid UUID"),
         (lambda: Received(headers=with_header("ce_time", b"yesterday")), "yesterday"),
         (lambda: Received(headers=with_header("ce_time", b"2026-03-15T08:00:00")), "no offset from UTC"),
         (lambda: Received(headers=with_header("ce_type", b"drawdown.award.lost.v1")), "unknown event type"),
