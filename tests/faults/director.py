@@ -17,8 +17,8 @@ from tests.faults.workload import Workload
 
 _PAUSE_SECONDS: Final = (0.5, 3.0)
 _HANDS: Final = 2
-_TRIES: Final = 4
-_RETRY_SECONDS: Final = 3.0
+_TRIED_FOR_SECONDS: Final = 75.0  # as long as PostgreSQL may be away when its disk was full
+_RETRY_SECONDS: Final = 4.0
 _CALM_SECONDS: Final = 4.0
 _CALM_WITHIN_SECONDS: Final = 60.0
 _LOOKED_FOR: Final = (NotHappenedError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, psutil.Error)
@@ -112,13 +112,12 @@ class Director:
         others = self._under_way - 1
         proof, why_not = None, ""
         by = replace(self._by, random=random.Random(f"fault {self._seed} {self._begun}"))
-        for number in range(1, _TRIES + 1):
+        while proof is None and time.time() - began < _TRIED_FOR_SECONDS:
             try:
                 proof = await fault.act(by)
-                break
             except _LOOKED_FOR as error:  # another fault was in its way: it may be tried again
                 why_not = f"{type(error).__name__}: {error}"
-                await asyncio.sleep(number * _RETRY_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
             except StackError as error:
                 why_not = f"{error}"
                 break
