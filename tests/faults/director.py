@@ -63,7 +63,7 @@ class Director:
         """Play for so long; return when the last fault is over and its recovery was measured."""
         ends = time.monotonic() + seconds
         async with asyncio.TaskGroup() as hands:
-            for number in range(_HANDS):
+            for number in range(_HANDS if self._deck else 0):
                 hands.create_task(self._hand(ends, number))
         await self._settle()
 
