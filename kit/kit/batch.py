@@ -117,12 +117,11 @@ def reached(batch: Batch) -> dict[TopicPartition, int]:
 
 
 def _message_or_parked(record: Any, held: set[Place]) -> Message | Parked:
-    place = parking.place_of(record)
-    if place in held:
+    if held and parking.place_of(record) in held:
         return Parked(record=record, family="behind", reason="an earlier event of this key is parked", attempts=0)
     try:
         return parse(record)
     except PermanentError as error:
         if not isinstance(error, WrongKeyError):
-            held.add(place)
+            held.add(parking.place_of(record))
         return Parked(record=record, family="invalid", reason=str(error), error_class=type(error).__name__)

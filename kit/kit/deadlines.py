@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from kit.logging import get_logger
 
@@ -10,12 +10,14 @@ log = get_logger(__name__)
 
 Result = TypeVar("Result")
 
+_CLOSED_UNDER_IT: Final = "the handler is closed"  # uvloop, to whoever writes to a connection that is gone
+
 
 async def within(seconds: float, work: Coroutine[Any, Any, Result], what: str) -> Result:
     """Wait for ``work`` for so long and no longer; raise TimeoutError and leave it behind, cancelled, if it is late.
 
     Also when it is cancelled from within, as a client does that is in trouble: the caller was not, and a loop that took
-    it for its own end would end without a word.
+    it for its own end would end without a word. A connection that was closed under the client is a ConnectionError.
     """
     task = asyncio.create_task(work)
     try:
@@ -26,7 +28,12 @@ async def within(seconds: float, work: Coroutine[Any, Any, Result], what: str) -
     if task.cancelled():
         raise TimeoutError(f"{what} was given up by the client itself")
     if done:
-        return task.result()
+        try:
+            return task.result()
+        except RuntimeError as error:
+            if _CLOSED_UNDER_IT in str(error):
+                raise ConnectionError(f"{what}: {error}") from error
+            raise
     _leave_behind(task)
     log.warning("left_behind", what=what, after_seconds=seconds)
     raise TimeoutError(f"{what} took longer than {seconds:g} s")

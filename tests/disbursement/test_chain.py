@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -44,7 +45,7 @@ def link_of(document: dict[str, Any], **columns: Any) -> Link:
     values = {
         "pool": document["pool"],
         "version": document["version"],
-        "transfer_id": msgspec.convert(document["transfer_id"], type(uuid7())),
+        "transfer_id": UUID(document["transfer_id"]),
         "source": document["from"],
         "target": document["to"],
         "amount": document["money"]["amount"],

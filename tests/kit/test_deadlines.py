@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import uvloop
 
 from kit.deadlines import within
 
@@ -22,3 +23,18 @@ async def test_work_that_cancels_itself_has_failed_and_its_caller_has_not() -> N
 async def test_work_that_is_late_is_left_behind() -> None:
     with pytest.raises(TimeoutError, match=r"polling took longer than 0\.01 s"):
         await within(0.01, asyncio.sleep(5), "polling")
+
+
+async def _write_to_what_is_closed() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.transport.abort()
+        await asyncio.sleep(0.05)
+        writer.write(b"too late")
+
+
+def test_writing_to_a_connection_that_is_gone_is_an_error_of_the_connection() -> None:
+    """Under uvloop, which services run on, it is a RuntimeError, and none of those waits anything out."""
+    with pytest.raises(ConnectionError, match=r"polling: .*the handler is closed"):
+        uvloop.run(within(5, _write_to_what_is_closed(), "polling"))

@@ -57,15 +57,17 @@ def award_amount(
 
     None means that there is no such limit. Of limits that bite alike the first named counts.
     """
-    limits: list[tuple[int, LimitedBy]] = [(approved, "approved")]
-    if cap_left is not None:
-        limits.append((max(0, cap_left), "cap"))
-    if stack_left is not None:
-        limits.append((max(0, stack_left), "stack_limit"))
-    if envelope_left is not None:
-        limits.append((envelope_left, "envelope"))
-    limits.append((pool_left, "pool"))
-    return min(limits, key=lambda limit: limit[0])
+    least: int = approved
+    limited_by: LimitedBy = "approved"
+    if cap_left is not None and cap_left < least:
+        least, limited_by = max(0, cap_left), "cap"
+    if stack_left is not None and stack_left < least:
+        least, limited_by = max(0, stack_left), "stack_limit"
+    if envelope_left is not None and envelope_left < least:
+        least, limited_by = envelope_left, "envelope"
+    if pool_left < least:
+        least, limited_by = pool_left, "pool"
+    return least, limited_by
 
 
 def payable_amount(eligible: int, rate: int, rest: int) -> tuple[int, str]:
