@@ -18,6 +18,7 @@ from tests.faults.workload import Workload
 _PAUSE_SECONDS: Final = (0.5, 3.0)
 _HANDS: Final = 2
 _TRIED_FOR_SECONDS: Final = 75.0  # as long as PostgreSQL may be away when its disk was full
+_SHARE_AT_THE_BEGINNING: Final = 0.5
 _RETRY_SECONDS: Final = 4.0
 _CALM_SECONDS: Final = 4.0
 _CALM_WITHIN_SECONDS: Final = 60.0
@@ -68,10 +69,18 @@ class Director:
         await self._settle()
 
     async def begin_with(self, faults: Sequence[Fault]) -> None:
-        """Play these one by one, under load, before anything else is broken."""
+        """Play these one by one, before anything else is broken, at half the load.
+
+        An upgrade starts each service anew beside the old one: two processors that are busy with the load alone would
+        measure how long a program takes to be read, not how soon the system works again.
+        """
+        usual = self._workload.per_second
+        self._workload.per_second = usual * _SHARE_AT_THE_BEGINNING
         for fault in faults:
+            await self._until_calm()
             await self._one(fault)
             await self._settle()
+        self._workload.per_second = usual
 
     async def play_alone(self, names: Sequence[str]) -> None:
         """Play these faults one by one, each once the system is calm, and measure how soon it works again."""

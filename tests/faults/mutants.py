@@ -26,6 +26,7 @@ class Mutant:
     name: str
     faults: tuple[str, ...]
     caught_by: tuple[str, ...]
+    applications: int = _APPLICATIONS
 
 
 MUTANTS: Final = (
@@ -38,7 +39,7 @@ MUTANTS: Final = (
     Mutant("inbox-outside", ("end writing backends", "cut connections", "kill both processes"), ("I9", "I3")),
     Mutant("event-after-commit", ("kill both processes", "kill a service process"), ("I9", "I3 ", "I7 ")),
     Mutant("swallowed-error", ("legal event, illegal state", "poison events"), ("I3p",)),
-    Mutant("cap-per-application", ("lock on a pool", "kill both processes"), ("R1",)),
+    Mutant("cap-per-application", ("lock on a pool", "kill both processes"), ("R1",), 600),  # two of a group must meet
     Mutant("answer-before-commit", ("kill both processes", "kill PostgreSQL"), ("I10", "I3 ")),
     Mutant("relay-by-transaction", ("lock on a pool", "old transaction"), ("I7 ",)),
 )  # fmt: skip
@@ -80,7 +81,7 @@ def _plan(mutant: Mutant, seed: int) -> Plan:
     return Plan(
         seed=seed,
         seconds=_SECONDS,
-        applications=_APPLICATIONS,
+        applications=mutant.applications,
         deck=deck,
         brokers=1,
         mutant=mutant.name,

@@ -30,7 +30,7 @@ STRANGERS_FROM: Final = 900_000
 
 
 class Workload:
-    """Sends ``per_second`` applications a second until ``stop``; then finishes what has begun."""
+    """Sends ``per_second`` applications a second, which may change, until ``stop``; then finishes what has begun."""
 
     def __init__(self, caller: LoggedCaller, seed: int, today: date, *, per_second: float, at_most: int) -> None:
         self.portal = Portal(caller, seed, today)
@@ -41,17 +41,18 @@ class Workload:
         self._caller = caller
         self._seed = seed
         self._today = today
-        self._per_second = per_second
+        self.per_second = per_second
         self._at_most = at_most
         self._asides: set[asyncio.Task[float | None]] = set()
         self._probes: Iterator[int] = iter(range(PROBES_FROM, STRANGERS_FROM))
 
     async def run(self) -> None:
         """Keep the pace whatever the answers do: a system that is away meets a crowd when it comes back."""
-        began = time.monotonic()
+        looked, due = time.monotonic(), 0.0
         async with asyncio.TaskGroup() as companies:
             while self.sent < self._at_most and not self.stop.is_set():
-                due = (time.monotonic() - began) * self._per_second
+                due += (time.monotonic() - looked) * self.per_second
+                looked = time.monotonic()
                 while self.sent < min(due, self._at_most) and self.sent - self.ended < AT_ONCE:
                     companies.create_task(self._live(self.sent))
                     self.sent += 1
