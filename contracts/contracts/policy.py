@@ -29,7 +29,8 @@ class Window(msgspec.Struct, frozen=True):
 class Criterion(msgspec.Struct, frozen=True):
     """One condition: a CEL expression over the declared facts that must be true.
 
-    ``facts`` names the register facts it needs; while one is unknown the application waits.
+    ``facts`` names the register facts it needs. While one is unknown the application waits for the registers, or is
+    handed to an officer at once, as ``unknown`` says.
     """
 
     id: Slug
@@ -38,14 +39,64 @@ class Criterion(msgspec.Struct, frozen=True):
     met: Text
     not_met: Text
     facts: tuple[str, ...] = ()
+    unknown: Literal["wait", "officer"] = "wait"
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of support. The first tier whose ``when`` (CEL, as in a criterion) holds gives the rate and the most that
+    one application gets; one without ``when`` holds always.
+    """
+
+    id: Slug
+    clause: str
+    when: str | None = None
+    facts: tuple[str, ...] = ()
+    rate: Rate
+    most: Money | None = None
+    text: Text
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A sum that is claimed by its name: once, or once for each month where it is ``monthly``, ``times`` at most."""
+
+    id: Slug
+    money: Money
+    monthly: bool = False
+    times: Annotated[int, msgspec.Meta(ge=1, le=120)] = 1
+    text: Text
 
 
 class ClaimRules(msgspec.Struct, frozen=True):
-    """What a claim must bring and what is taken off its invoices."""
+    """What a claim must bring, what counts in it, and what is taken off.
+
+    ``basis`` is what is counted: ``invoices`` less their tax; ``milestones``, whose sums the application laid down in
+    ``request.details.milestones`` (each with ``id`` and ``money``); ``parts``, whose sums stand here; ``calls``, a sum
+    that the claim names in ``details.money``. ``accepted_by`` says in words who has to accept each claim (the owner
+    of a scenario, a committee); an officer records it, and as many persons as ``accepting_persons`` have to.
+    """
 
     deduct_tax: bool = True
     usage_required: bool = False
     seller_is_provider: bool = True
+    basis: Literal["invoices", "milestones", "parts", "calls"] = "invoices"
+    parts: tuple[Part, ...] = ()
+    accepted_by: Text | None = None
+    accepting_persons: Annotated[int, msgspec.Meta(ge=1, le=15)] = 1
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """Who decides on an application that meets every criterion.
+
+    ``automatic``: the criteria do. ``persons``: so many different officers as ``votes`` says, ``all`` of whom have to
+    approve, or the ``majority``. Above ``second_above`` there is one vote more, so that two persons stand behind it
+    (domain.md, rule 7). An approval is then shown in public for ``public_notice_days`` before it counts.
+    """
+
+    route: Literal["automatic", "persons"] = "automatic"
+    votes: Annotated[int, msgspec.Meta(ge=1, le=15)] = 1
+    needed: Literal["all", "majority"] = "all"
+    second_above: Money | None = None
+    public_notice_days: Days = 0
 
 
 class PaymentRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,9 +165,10 @@ POSSIBLE_STEPS: Final[dict[str, frozenset[Step]]] = {
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A scheme's rules for an effective period.
 
-    ``rate`` is the share of the expense that is paid. ``cap`` is the most one company (or cap group) gets
-    in a fiscal year, ``envelope`` the most the scheme commits in one, ``stack_limit`` the largest share of a contract
-    that all public support together may reach. Each is None where there is no such limit.
+    ``rate`` is the share of the expense that is paid, where no tier gives another one. ``most`` is the most that one
+    application gets, ``cap`` the most one company (or cap group) gets in a fiscal year, ``envelope`` the most the scheme
+    commits in one, ``stack_limit`` the largest share of a contract that all public support together may reach. Each is
+    None where there is no such limit. ``form`` is a JSON Schema (2020-12) of the scheme's own fields, ``request.details``.
 
     An award can be claimed on until its ``validity_months`` are over. ``expiry_notice_days`` before that the company
     is told; ``expiry_grace_days`` after it, when what was claimed in time is decided, its rest is given back.
@@ -136,7 +188,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "Asia/Shanghai"
     windows: tuple[Window, ...]
     districts: tuple[Slug, ...]
+    contract: Literal["required", "none"] = "required"
     rate: Rate
+    tiers: tuple[Tier, ...] = ()
+    most: Money | None = None
     cap: Money | None
     envelope: Money | None
     waitlist: Literal["whole", "partial"] = "whole"
@@ -145,6 +200,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     expiry_notice_days: Days = 30
     expiry_grace_days: Days = 30
     criteria: tuple[Criterion, ...]
+    review: Review = Review()
     claims: ClaimRules = ClaimRules()
     payments: PaymentRules = PaymentRules()
     evidence: tuple[Evidence, ...] = ()
