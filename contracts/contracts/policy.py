@@ -165,10 +165,13 @@ POSSIBLE_STEPS: Final[dict[str, frozenset[Step]]] = {
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A scheme's rules for an effective period.
 
+    Where the periods of two versions overlap, the one that begins later says in ``replaces`` which it takes over from.
+
     ``rate`` is the share of the expense that is paid, where no tier gives another one. ``most`` is the most that one
-    application gets, ``cap`` the most one company (or cap group) gets in a fiscal year, ``envelope`` the most the scheme
-    commits in one, ``stack_limit`` the largest share of a contract that all public support together may reach. Each is
-    None where there is no such limit. ``form`` is a JSON Schema (2020-12) of the scheme's own fields, ``request.details``.
+    application gets, ``cap`` the most one company (or cap group) gets in a fiscal year, ``envelope`` the most the
+    scheme commits in one, ``stack_limit`` the largest share of a contract that all public support together may reach.
+    Each is None where there is no such limit. ``form`` is a JSON Schema (2020-12) of ``request.details``, the scheme's
+    own fields; the first of its ``examples`` is the answer that expressions are tried on.
 
     An award can be claimed on until its ``validity_months`` are over. ``expiry_notice_days`` before that the company
     is told; ``expiry_grace_days`` after it, when what was claimed in time is decided, its rest is given back.
@@ -185,6 +188,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     number_prefix: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2,4}$")]
     effective_from: date
     effective_until: date
+    replaces: str | None = None
     timezone: str = "Asia/Shanghai"
     windows: tuple[Window, ...]
     districts: tuple[Slug, ...]

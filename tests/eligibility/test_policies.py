@@ -23,6 +23,12 @@ from tests.eligibility.scenes import POLICIES, POLICY
 WRITTEN = (POLICIES / "compute-voucher.yaml").read_text()
 
 
+TWO_TIERS = """rate: 6000
+tiers:
+  - {id: a1, clause: a, rate: 1, text: &text {zh-CN: a, en: a}}
+  - {id: a2, clause: a, rate: 2, text: *text}"""
+
+
 def edited(tmp_path: Path, *edits: tuple[str, str]) -> Path:
     """Return the real document with these words replaced."""
     document = WRITTEN
@@ -52,7 +58,46 @@ BAD = [
     ("negative fen", ("amount: 1000000000", "amount: -1"), "$.cap.amount"),
     ("money over 2^53", ("amount: 1000000000", "amount: 9007199254740992"), "$.cap.amount"),
     ("another currency", ("currency: CNY", "currency: USD"), "$.cap.currency"),
-    ("a field that does not exist", ("waitlist: whole", "waitlst: whole"), "waitlst"),
+    (
+        "a field that does not exist",
+        ("waitlist: whole", "waitlst: whole"),
+        "compute-voucher.yaml:23:1: $.waitlst: there is no such field; did you mean waitlist?",
+    ),
+    (
+        "a wrong type deep in a list",
+        ('clause: "4.2"', "clause: 42"),
+        "$.criteria[4].clause: Expected `str`, got `int`",
+    ),
+    (
+        "a misspelled field behind what decides alone",
+        ("provider.listed && 'compute' in provider.services", "provider.listed && 'compute' in provider.servces"),
+        "$.criteria[3].expression: provider has no field servces; there are",
+    ),
+    (
+        "a tier that is never reached",
+        ("rate: 6000", TWO_TIERS),
+        "$.tiers[1]: is never reached: a1",
+    ),
+    (
+        "a form that is no JSON Schema",
+        ("type: object\n", "type: objct\n"),
+        "$.form.type: 'objct' is not valid",
+    ),
+    (
+        "a form whose example is no answer to it",
+        ("  properties: {}", "  properties: {}\n  required: [area]\n  examples: [{}]"),
+        "$.form.examples[0]: 'area' is a required property",
+    ),
+    (
+        "parts without their basis",
+        ("  usage_required: true", "  usage_required: true\n  basis: parts"),
+        "$.claims.parts: belong to the basis `parts`",
+    ),
+    (
+        "a seller without a contract",
+        ("rate: 6000", "rate: 6000\ncontract: none"),
+        "$.claims.seller_is_provider: there is no contract",
+    ),
     ("a missing field", ("rate: 6000\n", ""), "rate"),
     ("a text in one language", (", en: Compute voucher}", "}"), "$.title"),
     ("a field twice", ("rate: 6000", "rate: 6000\nrate: 5000"), "rate stands 2 times"),
@@ -60,25 +105,33 @@ BAD = [
     ("a time zone that is not", ("Asia/Shanghai", "Asia/Shangai"), "timezone"),
     ("an end before the beginning", ("effective_until: 2027", "effective_until: 2025"), "effective_until"),
     ("a window that closes first", ('closes_at: "2028', 'closes_at: "2025'), "windows[0]"),
-    ("a criterion twice", ("id: in-operation", "id: registered"), "criteria: 2 are called registered"),
+    ("a criterion twice", ("id: in-operation", "id: registered"), "28:1: $.criteria: 2 are called registered"),
     (
         "an expression that does not parse",
         ("business_registration.found\n", "business_registration.found ==\n"),
-        "regist",
+        "$.criteria[0].expression",
     ),
     ("an unknown name", ("business_registration.found\n", "busines_registration.found\n"), "nothing is called busines"),
-    ("an unknown field", ("!credit_record.blacklisted", "!credit_record.blackliste"), "credit-record: a sample has no"),
-    ("an expression of another type", ("!credit_record.blacklisted", "1 + 1"), "credit-record"),
+    (
+        "an unknown field",
+        ("!credit_record.blacklisted", "!credit_record.blackliste"),
+        "$.criteria[2].expression: credit_record has no field blackliste; there are blacklisted",
+    ),
+    (
+        "an expression of another type",
+        ("!credit_record.blacklisted", "[credit_record].size()"),
+        "$.criteria[2].expression: gives int",
+    ),
     (
         "a type error",
         ("!credit_record.blacklisted", "credit_record.blacklisted < 3"),
-        "credit-record: No such overload",
+        "$.criteria[2].expression: No such overload",
     ),
-    ("a register that is not declared", ("facts: [credit_record]", "facts: []"), "credit-record: facts must list"),
+    ("a register that is not declared", ("facts: [credit_record]", "facts: []"), "$.criteria[2].facts: must list"),
     (
         "a register that is not used",
         ("facts: [provider]", "facts: [provider, credit_record]"),
-        "provider-listed: facts",
+        "$.criteria[3].facts: must list",
     ),
     (
         "a clock that does not exist",
@@ -93,14 +146,14 @@ BAD = [
     (
         "a deadline at once",
         ("waitlist: whole", "waitlist: whole\nclocks: {draft: {within: PT0S, then: lapse}}"),
-        "clocks.draft.within: more than nothing",
+        "$.clocks.draft.within: more than nothing",
     ),
     (
         "a step that can't follow",
         ("waitlist: whole", "waitlist: whole\nclocks: {payment: {within: P1D, then: lapse}}"),
-        "clocks.payment.then: one of ask_finance, remind",
+        "$.clocks.payment.then: one of ask_finance, remind",
     ),
-    ("a function that is not", ("!credit_record.blacklisted", "frob(credit_record)"), "credit-record"),
+    ("a function that is not", ("!credit_record.blacklisted", "frob(credit_record)"), "$.criteria[2].expression"),
 ]
 
 
@@ -131,10 +184,27 @@ def test_two_documents_of_one_version_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_programme_is_no_scheme_and_versions_come_in_order_of_effect(tmp_path: Path) -> None:
-    edited(tmp_path, ('"2026.1"', '"2026.2"'), ("effective_from: 2026-01-01", "effective_from: 2026-07-01"))
+    later = (("effective_from: 2026-01-01", "effective_from: 2026-07-01"), ('"2026.1"', '"2026.2"\nreplaces: "2026.1"'))
+    edited(tmp_path, *later)
     (tmp_path / "older.yaml").write_text(WRITTEN)
     (tmp_path / "programme.yaml").write_text("pools: []")
     assert [one.policy.version for one in read_documents(tmp_path)] == ["2026.1", "2026.2"]
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        (('"2026.1"', '"2026.2"'), ("effective_from: 2026-01-01", "effective_from: 2026-07-01")),
+        (('"2026.1"', '"2026.2"\nreplaces: "2026.1"'),),
+        (('"2026.1"', '"2026.2"\nreplaces: "2025.9"'), ("effective_from: 2026-01-01", "effective_from: 2026-07-01")),
+    ],
+    ids=["later, but replaces nothing", "replaces, but begins the same day", "replaces another"],
+)
+def test_versions_in_force_at_the_same_time_are_refused(tmp_path: Path, edits: tuple[tuple[str, str], ...]) -> None:
+    edited(tmp_path, *edits)
+    (tmp_path / "older.yaml").write_text(WRITTEN)
+    with pytest.raises(SetupError, match=r"\$\.effective_from: version .* is in force from .* which overlaps"):
+        read_documents(tmp_path)
 
 
 def test_the_hash_is_of_what_is_said_not_of_how_it_is_laid_out(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from contracts.common import Invoice, Reason
 from contracts.events import ApplicationSubmitted, ClaimSubmitted
 from contracts.money import LARGEST_EXACT_INTEGER, Money
 from contracts.policy import Policy
-from eligibility import texts
+from eligibility import claim_items, texts
 
 InvoiceKey = tuple[str, str]
+"""Seller and number; or application and item, where a policy counts items (``claim_items``)."""
 MONTHS_PER_YEAR: Final = 12
 
 
@@ -46,6 +47,11 @@ def invoice_key(invoice: Invoice) -> InvoiceKey:
     return invoice.seller, invoice.number
 
 
+def counted_keys(claim: ClaimSubmitted) -> list[InvoiceKey]:
+    """Return all that may count in the claim, and counts once: it has to be reserved before the claim is verified."""
+    return [*map(invoice_key, claim.invoices), *claim_items.candidates(claim)]
+
+
 def support(policy: Policy, application: ApplicationSubmitted, approved_at: datetime) -> Support:
     """Return the period that a claim's invoices must lie in: the contract's, otherwise the award's validity."""
     contract = application.request.contract
@@ -69,6 +75,8 @@ def verify(claim: ClaimSubmitted, supported: Support | None, taken: Set[InvoiceK
     whole = [*_usage(claim, supported), *_counted_before(claim, taken)]
     if any(reason.outcome == "not_met" for reason in whole):
         return _rejected(*whole)
+    if supported.policy.claims.basis != "invoices":
+        return _verify_item(claim, supported, whole, taken)
     faults = {invoice_key(invoice): list(_faults(invoice, supported)) for invoice in claim.invoices}
     counted = [invoice for invoice in claim.invoices if not faults[invoice_key(invoice)]]
     eligible = sum(_expense(supported.policy, invoice) for invoice in counted)
@@ -77,6 +85,23 @@ def verify(claim: ClaimSubmitted, supported: Support | None, taken: Set[InvoiceK
     if not payable:
         return _rejected(*reasons)
     return Verification(True, Money(eligible), reasons, tuple(invoice_key(invoice) for invoice in counted))
+
+
+def _verify_item(
+    claim: ClaimSubmitted, supported: Support, whole: Iterable[Reason], taken: Set[InvoiceKey]
+) -> Verification:
+    """Verify a claim on a milestone, a part or a sum. Invoices that come with it are proof: they count once too."""
+    item = claim_items.item_of(claim, supported.policy, supported.application, supported.first_day)
+    fresh = [texts.condition("item-not-claimed", holds=item.key not in taken)] if item.key else []
+    payable = 0 < item.amount <= LARGEST_EXACT_INTEGER
+    found = (*whole, *item.reasons, *fresh)
+    if any(reason.outcome == "not_met" for reason in found):
+        return _rejected(*found)
+    reasons = (*found, texts.eligible_amount(item.amount, holds=payable))
+    if not payable:
+        return _rejected(*reasons)
+    counted = (*map(invoice_key, claim.invoices), *([item.key] if item.key else []))
+    return Verification(True, Money(item.amount), reasons, counted)
 
 
 def _rejected(*reasons: Reason) -> Verification:

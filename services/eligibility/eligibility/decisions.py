@@ -117,7 +117,8 @@ def _wait(trial: Trial, now: datetime, retry: Backoff, announcements: Announceme
     """Try again later, later each time; say who it waits for when that is news."""
     assessment = trial.assessment
     missing = sorted(rules.facts_needed(trial.rulebook.policy) - trial.facts.keys())
-    waits_for = waits.holder(assessment, missing)
+    handed_over = rules.for_officer(trial.rulebook.policy, missing)
+    waits_for = "officer" if handed_over else waits.holder(assessment, missing)
     news = assessment.waits_for != waits_for
     retry.attempts = assessment.attempts
     assessment.next_try_at = now + timedelta(seconds=retry.next_seconds())
@@ -150,7 +151,7 @@ def _approved(trial: Trial) -> ApplicationApproved:
         pool=policy.pool,
         kind=policy.kind,
         approved=decision.approved,
-        rate=policy.rate,
+        rate=decision.rate,
         cap_holder=decision.cap_holder,
         cap_members=support.cap_members(submitted.applicant, trial.facts[rules.RELATED]),
         creditor=submitted.company.account,

@@ -23,7 +23,7 @@ from contracts.events import (
     Event,
 )
 from eligibility import claim_rules, waits
-from eligibility.claim_rules import Support, Verification, invoice_key
+from eligibility.claim_rules import Support, Verification, counted_keys
 from eligibility.records import Assessment, Claim, WorkingSet
 from eligibility.shelf import Shelf
 from eligibility.store import assessments, claims, contracts, policies
@@ -118,7 +118,7 @@ def on_claim_withdrawn(event: ClaimWithdrawn, work: WorkingSet) -> None:
 
 def _verify(event: ClaimSubmitted, work: WorkingSet) -> Verification:
     assessment = work.assessments.get(event.application_id)
-    taken = {key for key in map(invoice_key, event.invoices) if work.holders[key] is not None}
+    taken = {key for key in counted_keys(event) if work.holders[key] is not None}
     supported = None
     if assessment is not None and assessment.submitted.applicant == event.applicant:
         supported = _support(assessment, work.shelf)
@@ -179,12 +179,7 @@ async def _load(shelf: Shelf, connection: AsyncConnection, events: Sequence[Any]
 
 
 def _invoices_of(events: Sequence[Any]) -> dict[claim_rules.InvoiceKey, UUID]:
-    return {
-        invoice_key(invoice): event.claim_id
-        for event in events
-        if isinstance(event, ClaimSubmitted)
-        for invoice in event.invoices
-    }
+    return {key: event.claim_id for event in events if isinstance(event, ClaimSubmitted) for key in counted_keys(event)}
 
 
 async def _store(connection: AsyncConnection, work: WorkingSet) -> None:

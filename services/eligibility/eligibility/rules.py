@@ -5,7 +5,7 @@ Pure: the same inputs give the same decision, years later too. That is what a re
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from contracts.codec import to_builtins
 from contracts.common import Outcome, Reason, Text
 from contracts.events import ApplicationSubmitted
 from contracts.money import Money, share
-from contracts.policy import Criterion, Policy
+from contracts.policy import Criterion, Policy, Tier
 from eligibility import support, texts
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -22,14 +22,17 @@ Variables = Mapping[str, Any]
 REGISTERS: Final = ("business_registration", "credit_record", "related_companies", "provider")
 RELATED: Final = "related_companies"
 PROVIDER: Final = "provider"
+COMMUNITY: Final = "community"  # whether the community that an application names is accredited: known here
+FACTS: Final = (*REGISTERS, COMMUNITY)
 CONTRACT_SUPPORT: Final = "contract_support"
 
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """A policy with its criteria made ready to be evaluated.
+    """A policy with its expressions made ready to be evaluated.
 
-    ``evaluate`` gives, for every criterion's id, whether it holds over the variables; None where that can't be told.
+    ``evaluate`` gives whether each criterion and each tier holds over the variables, by its id and by
+    ``tier_name``; None where that can't be told.
     """
 
     policy: Policy
@@ -38,18 +41,42 @@ class Rulebook:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the rules say. ``approved`` and ``cap_holder`` are set when the outcome is ``approved``."""
+    """What the rules say. ``approved`` and ``cap_holder`` are set when the outcome is ``approved``.
+
+    ``rate`` is the share of each verified expense that is paid: the policy's, or that of the tier that applies.
+    """
 
     outcome: Literal["approved", "rejected", "undecided"]
     reasons: tuple[Reason, ...]
     approved: Money | None
     cap_holder: str | None
+    rate: int
     decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How much a policy gives: ``rate`` of what is asked for, at most ``most``; ``reason`` is the tier's, if any."""
+
+    rate: int
+    most: int | None
+    reason: Reason | None
 
 
 def facts_needed(policy: Policy) -> frozenset[str]:
     """Return the registers that a decision under this policy asks; the cap group is always among the facts."""
-    return frozenset({RELATED, *(fact for criterion in policy.criteria for fact in criterion.facts)})
+    conditions: tuple[Criterion | Tier, ...] = (*policy.criteria, *policy.tiers)
+    return frozenset({RELATED, *(fact for condition in conditions for fact in condition.facts)})
+
+
+def for_officer(policy: Policy, missing: Iterable[str]) -> bool:
+    """Return whether one of these missing facts is one that an officer sees to at once, as the policy says."""
+    lacking = set(missing)
+    return any(criterion.unknown == "officer" and lacking & set(criterion.facts) for criterion in policy.criteria)
+
+
+def tier_name(identifier: str) -> str:
+    return f"tiers/{identifier}"
 
 
 def decide(rulebook: Rulebook, application: ApplicationSubmitted, facts: Facts, now: datetime) -> Decision:
@@ -59,46 +86,76 @@ def decide(rulebook: Rulebook, application: ApplicationSubmitted, facts: Facts, 
     approve. Anything else stays undecided: never a guess.
     """
     policy = rulebook.policy
-    approved = _approved(policy, application)
+    holds = rulebook.evaluate(variables(policy, application, facts))
+    level = _level(policy, holds, facts)
+    approved = _approved(level, application)
     reasons = (
         *_frame(policy, application, approved),
-        *_criteria(rulebook, application, facts),
+        *_criteria(policy, holds, facts),
+        *([level.reason] if level.reason else []),
         *_support(application, facts),
     )
     outcomes = {reason.outcome for reason in reasons}
     if "not_met" in outcomes:
-        return Decision("rejected", reasons, None, None, now)
+        return Decision("rejected", reasons, None, None, level.rate, now)
     if "unknown" in outcomes:
-        return Decision("undecided", reasons, None, None, now)
-    return Decision("approved", reasons, approved, str(facts[RELATED]["group"]), now)
+        return Decision("undecided", reasons, None, None, level.rate, now)
+    return Decision("approved", reasons, approved, str(facts[RELATED]["group"]), level.rate, now)
 
 
-def variables(application: ApplicationSubmitted, facts: Facts) -> dict[str, Any]:
-    """Return what a criterion's expression may name: the known facts, the request and the company, as in JSON."""
+def variables(policy: Policy, application: ApplicationSubmitted, facts: Facts) -> dict[str, Any]:
+    """Return what an expression may name: the known facts, the request and the company as in JSON, the day."""
     return {
-        **{name: facts[name] for name in REGISTERS if name in facts},
+        **{name: facts[name] for name in FACTS if name in facts},
         "request": to_builtins(application.request),
         "company": to_builtins(application.company),
+        "submitted_on": _submitted_on(policy, application).isoformat(),
     }
 
 
-def _approved(policy: Policy, application: ApplicationSubmitted) -> Money:
+def _submitted_on(policy: Policy, application: ApplicationSubmitted) -> date:
+    return application.submitted_at.astimezone(ZoneInfo(policy.timezone)).date()
+
+
+# --- how much ------------------------------------------------------------------------------------------------
+
+
+def _level(policy: Policy, holds: Mapping[str, bool | None], facts: Facts) -> Level:
+    """Return the first tier that holds. One that can't be judged stops the search: a later one would be a guess."""
+    if not policy.tiers:
+        return Level(policy.rate, _least(policy.most), None)
+    for tier in policy.tiers:
+        known = all(fact in facts for fact in tier.facts)
+        outcome = _outcome(holds[tier_name(tier.id)] if known else None)
+        if outcome == "unknown":
+            return Level(policy.rate, _least(policy.most), Reason("tier", tier.clause, outcome, texts.UNKNOWN))
+        if outcome == "met":
+            return Level(tier.rate, _least(policy.most, tier.most), Reason("tier", tier.clause, outcome, tier.text))
+    return Level(policy.rate, _least(policy.most), texts.condition("tier", holds=False))
+
+
+def _least(*limits: Money | None) -> int | None:
+    return min((limit.amount for limit in limits if limit is not None), default=None)
+
+
+def _approved(level: Level, application: ApplicationSubmitted) -> Money:
     """The rate of what is asked for, rounded down. Caps and other limits bite where the money is: in disbursement."""
     asked = application.request.money
-    return Money(share(asked.amount, policy.rate), asked.currency)
+    amount = share(asked.amount, level.rate)
+    return Money(amount if level.most is None else min(amount, level.most), asked.currency)
 
 
 # --- what the policy document says outside of its criteria ---------------------------------------------------
 
 
 def _frame(policy: Policy, application: ApplicationSubmitted, approved: Money) -> Iterable[Reason]:
-    submitted_on = application.submitted_at.astimezone(ZoneInfo(policy.timezone)).date()
+    submitted_on = _submitted_on(policy, application)
     yield texts.condition("window-open", holds=policy.open_at(application.submitted_at))
     yield texts.condition("policy-effective", holds=policy.effective_from <= submitted_on <= policy.effective_until)
     yield texts.condition("district-listed", holds=application.district in policy.districts)
     if policy.pool is not None:
         yield texts.condition("amount-payable", holds=approved.amount > 0)
-    if policy.claims.seller_is_provider:
+    if policy.contract == "required":
         yield texts.condition("contract-given", holds=application.request.contract is not None)
     if policy.stack_limit is not None:
         yield texts.condition("other-support-readable", holds=support.other_support(application.request) is not None)
@@ -107,9 +164,8 @@ def _frame(policy: Policy, application: ApplicationSubmitted, approved: Money) -
 # --- its criteria ------------------------------------------------------------------------------------------
 
 
-def _criteria(rulebook: Rulebook, application: ApplicationSubmitted, facts: Facts) -> Iterable[Reason]:
-    holds = rulebook.evaluate(variables(application, facts))
-    for criterion in rulebook.policy.criteria:
+def _criteria(policy: Policy, holds: Mapping[str, bool | None], facts: Facts) -> Iterable[Reason]:
+    for criterion in policy.criteria:
         known = all(fact in facts for fact in criterion.facts)
         outcome = _outcome(holds[criterion.id] if known else None)
         yield Reason(criterion.id, criterion.clause, outcome, _text(criterion, outcome))

@@ -36,6 +36,11 @@ _CONDITIONS: Final[dict[str, tuple[str, Text, Text]]] = {
         Text("已提供合同信息。", "The contract is given."),
         Text("未提供合同信息。", "The application names no contract."),
     ),
+    "tier": (
+        "tiers",
+        Text("适用某一支持档次。", "One of the levels of support applies."),
+        Text("不符合任何支持档次的条件。", "None of the levels of support applies."),
+    ),
     "other-support-readable": (
         "stack_limit",
         Text("已说明该合同的其他财政支持。", "Other public support for the contract is stated."),
@@ -61,6 +66,34 @@ _CONDITIONS: Final[dict[str, tuple[str, Text, Text]]] = {
         "claims.usage_required",
         Text("已说明使用期间。", "The period of use is stated."),
         Text("未说明使用期间。", "The period of use is not stated."),
+    ),
+    "milestone-known": (
+        "claims.basis",
+        Text("申领的节点或项目已在批准的申请中列明。", "What is claimed is named in what was approved."),
+        Text(
+            "milestone 不是批准的申请或政策中列明的节点或项目。",
+            "`milestone` is none that the approved application or the policy names.",
+        ),
+    ),
+    "item-not-claimed": (
+        "claims.basis",
+        Text("该节点、项目或月份尚未申领。", "It has not been claimed before."),
+        Text("该节点、项目或月份已申领，只能申领一次。", "It has counted in another claim; it counts once."),
+    ),
+    "usage-one-month": (
+        "claims.parts",
+        Text("申领期间在同一自然月内。", "The period lies within one calendar month."),
+        Text("按月申领：usage 须在同一自然月内。", "It is claimed by the month: `usage` has to lie within one."),
+    ),
+    "month-supported": (
+        "claims.parts",
+        Text("该月在支持期内且已开始。", "The month is one of those supported, and has begun."),
+        Text("该月不在支持期内或尚未开始。", "The month is none of those supported, or has not begun."),
+    ),
+    "sum-named": (
+        "claims.basis",
+        Text("已写明申请拨付的金额。", "The sum that is called is named."),
+        Text("details.money 须为大于零的金额。", "details.money has to be an amount above zero."),
     ),
     "usage-within-period": (
         "claims.usage_required",
