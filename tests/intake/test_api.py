@@ -196,7 +196,7 @@ async def test_an_invoice_counts_once_however_claims_race(portal: Portal) -> Non
         ("invoices.0.issued_on", "2098-01-01", "/invoices/0/issued_on", "date_in_future"),
         ("usage", None, "/usage", "usage_missing"),
         ("usage.statement", str(uuid4()), "/usage/statement", "unknown_document"),
-        ("invoices", [], "/invoices", "validation_failed"),
+        ("invoices", [], "/invoices", "invoices_missing"),
     ],
 )
 async def test_a_bad_claim_names_the_field(portal: Portal, path: str, value: Any, pointer: str, code: str) -> None:

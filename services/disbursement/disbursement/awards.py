@@ -1,7 +1,7 @@
 """Applications become awards, wait in line, or are refused; and are taken back when they are withdrawn."""
 
 from contracts.events import ApplicationApproved, ApplicationWithdrawn
-from disbursement import endings, limits, lines, rules
+from disbursement import endings, issuing, limits, lines, rules
 from disbursement.book import Book
 from disbursement.records import Application
 from kit.messages import Message
@@ -25,6 +25,9 @@ def on_application_approved(book: Book, event: ApplicationApproved, _message: Me
         submitted_at=event.submitted_at,
     )
     book.add(application)
+    if policy.pool is None:
+        issuing.accredit(book, event, application, policy)
+        return
     limits.learn_group(book, event)
     short_of = lines.must_wait(book, policy, application.fiscal_year)
     if short_of is None:

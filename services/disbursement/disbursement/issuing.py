@@ -60,6 +60,20 @@ def issue(
         accounts.known(book, award, award.creditor)
 
 
+def accredit(book: Book, event: ApplicationApproved, application: Application, policy: Policy) -> None:
+    """Award what is no money: an accreditation, drawn from no pool, so that no limit and no transfer has a part in it.
+
+    It expires, is revoked and told as any other award; nothing can be claimed on it.
+    """
+    assert policy.pool is None, "money is awarded by issue"
+    award = _award(book, event, application, policy, 0, "approved")
+    waits.begin_award(award, policy, book.now)
+    book.add(award)
+    application.state, application.approval = "awarded", None
+    book.touch(application)
+    book.say(_issued(award, book.now))
+
+
 def _award(
     book: Book,
     event: ApplicationApproved,

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.common import Company, Invoice, Request, Usage
 from contracts.events import ApplicationSubmitted, ApplicationWithdrawn, ClaimSubmitted
+from contracts.policy import Policy
 from contracts.refusal import Refusal
-from intake import rules, views, waits
+from intake import forms, rules, views, waits
 from intake.desk import Desk
 from intake.records import Application, Claim
 from kit.groups import Outcome
@@ -112,7 +113,7 @@ def create_application(desk: Desk, command: CreateApplication) -> Answer:
     policy = desk.current_policy(command.scheme)
     _check_documents(command.body["documents"])
     if command.submit:
-        rules.check_submittable(policy, command.body, desk.now)
+        _check_submittable(policy, command.body, desk.now)
     year = rules.local_date(desk.now, policy).year
     application = Application(
         application_id=uuid7(),
@@ -163,10 +164,15 @@ def submit_application(desk: Desk, command: SubmitApplication) -> Answer:
     if application.status != "draft":
         raise rules.wrong_state(application, "提交", "submitted", ["draft"])
     policy = desk.current_policy(application.scheme)
-    rules.check_submittable(policy, application.body, desk.now)
+    _check_submittable(policy, application.body, desk.now)
     application.policy_version, application.provisional = policy.version, policy.provisional
     _submit(desk, application)
     return _answer(desk, application, 200)
+
+
+def _check_submittable(policy: Policy, body: dict[str, Any], now: datetime) -> None:
+    rules.check_submittable(policy, body, now)
+    forms.check(policy, body["request"]["details"])
 
 
 def _submit(desk: Desk, application: Application) -> None:
@@ -188,10 +194,16 @@ def _submit(desk: Desk, application: Application) -> None:
             district=application.district,
             policy_version=application.policy_version,
             company=msgspec.convert(company, Company),
-            request=msgspec.convert(application.body["request"], Request),
+            request=_request(application.body["request"]),
             submitted_at=desk.now,
         )
     )
+
+
+def _request(sent: dict[str, Any]) -> Request:
+    """Return the request as others are told. Where no money is asked for, it is an amount of zero."""
+    money = sent["money"] or {"amount": 0, "currency": "CNY"}
+    return msgspec.convert({**sent, "money": money}, Request)
 
 
 def withdraw_application(desk: Desk, command: WithdrawApplication) -> Answer:

@@ -83,9 +83,11 @@ def check_submittable(policy: Policy, body: dict[str, Any], now: datetime) -> No
         raise _invalid("/applicant/district", "unknown_district", f"须为以下之一：{names}", f"must be one of {names}")
     if date.fromisoformat(applicant["registered_on"]) > today:
         raise _invalid("/applicant/registered_on", "date_in_future", "不得晚于今天", "must not be later than today")
-    if contract is None:
+    if contract is None and policy.contract == "required":
         raise _invalid("/request/contract", "contract_missing", "须填写合同信息", "a signed contract is needed")
-    if date.fromisoformat(contract["signed_on"]) > today:
+    if body["request"].get("money") is None and policy.pool is not None:
+        raise _invalid("/request/money", "money_missing", "须填写申请金额", "this scheme asks for an amount of money")
+    if contract is not None and date.fromisoformat(contract["signed_on"]) > today:
         raise _invalid("/request/contract/signed_on", "date_in_future", "不得晚于今天", "must not be later than today")
 
 
@@ -108,11 +110,40 @@ def check_claimable(application: Application, policy: Policy, body: dict[str, An
         raise Refusal("award_exhausted", "该支持额度已全部用完。", "The award is used up: its rest is 0.")
     if policy.claims.usage_required and body["usage"] is None:
         raise _invalid("/usage", "usage_missing", "须填写使用期间", "this scheme asks for the period of use")
+    _check_counted(application, policy, body)
     today = local_date(now, policy)
     for position, invoice in enumerate(body["invoices"]):
         if date.fromisoformat(invoice["issued_on"]) > today:
             pointer = f"/invoices/{position}/issued_on"
             raise _invalid(pointer, "date_in_future", "不得晚于今天", "must not be later than today")
+
+
+def _check_counted(application: Application, policy: Policy, body: dict[str, Any]) -> None:
+    """Raise a Refusal unless the claim names what the policy counts."""
+    claims, named = policy.claims, body["milestone"]
+    match claims.basis:
+        case "invoices":
+            if not body["invoices"]:
+                raise _invalid("/invoices", "invoices_missing", "须至少有一张发票", "at least one invoice is needed")
+        case "milestones":
+            stated = application.body["request"]["details"].get("milestones")
+            ids = [str(one.get("id")) for one in stated or [] if isinstance(one, dict)]
+            _check_named(named, ids)
+        case "parts":
+            _check_named(named, [part.id for part in claims.parts])
+            part = next(part for part in claims.parts if part.id == named)
+            if part.monthly and body["usage"] is None:
+                raise _invalid("/usage", "usage_missing", "按月申领须填写所属月份的期间", "name the month's period")
+        case "calls":
+            money = body["details"].get("money")
+            if not isinstance(money, dict) or not isinstance(money.get("amount"), int) or money["amount"] <= 0:
+                raise _invalid("/details/money", "money_missing", "须填写申请拨付的金额", "name the sum that is called")
+
+
+def _check_named(named: str | None, ids: list[str]) -> None:
+    if named not in ids:
+        names = ", ".join(ids)
+        raise _invalid("/milestone", "unknown_milestone", f"须为以下之一：{names}", f"must be one of {names}")
 
 
 def invoice_already_claimed(position: int, number: str) -> Refusal:

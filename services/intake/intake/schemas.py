@@ -122,9 +122,12 @@ class Contract(Body):
 
 
 class Request(Body):
-    """What is asked for. For a voucher, ``money`` is the expected expense; the award is at most rate x that."""
+    """What is asked for. For a voucher, ``money`` is the expected expense; the award is at most rate x that.
 
-    money: Money
+    Only a scheme that gives no money (an accreditation) is asked for without it.
+    """
+
+    money: Money | None = None
     contract: Contract | None = None
     details: dict[str, Any] = {}
 
@@ -184,9 +187,9 @@ class Usage(Body):
 
 
 class NewClaim(Body):
-    """A claim against an award, on invoices."""
+    """A claim against an award: on invoices, or on what else the scheme's policy counts (milestone, part, sum)."""
 
-    invoices: Annotated[list[Invoice], Field(min_length=1, max_length=200)]
+    invoices: Annotated[list[Invoice], Field(max_length=200)] = []
     usage: Usage | None = None
     milestone: Short | None = None
     documents: Annotated[list[UUID], Field(max_length=100)] = []
