@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from eligibility import api
+from eligibility.api import Parts
 from eligibility.main import openapi
 from eligibility.shelf import Shelf
 from kit.database import Database
@@ -20,7 +21,7 @@ from tests.eligibility.scenes import APPLICANT, OTHER_APPLICANT, POLICY, applica
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(service="eligibility", title="eligibility", description="", trouble={})
-    app.include_router(api.router(database, Shelf()))
+    app.include_router(api.router(Parts(Shelf(), database)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://eligibility") as client:
         yield client
 

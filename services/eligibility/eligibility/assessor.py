@@ -102,7 +102,7 @@ class Assessor:
         """Return which register to ask about which company: the provider of the contract, otherwise the applicant."""
         submitted = assessment.submitted
         policy = self._shelf.find(*assessment.version, submitted.submitted_at).policy
-        codes = dict.fromkeys(sorted(rules.facts_needed(policy)), submitted.applicant)
+        codes = dict.fromkeys(sorted(rules.facts_needed(policy) - {rules.COMMUNITY}), submitted.applicant)
         contract = submitted.request.contract
         if contract is None:
             codes.pop(rules.PROVIDER, None)

@@ -2,21 +2,26 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.codec import to_builtins
+from contracts.common import Text
 from contracts.events import ApplicationApproved, ApplicationRejected, ReviewOpened
 from contracts.policy import Policy
-from eligibility import rules, support, texts, waits
-from eligibility.records import Assessment
+from eligibility import review, rules, support, texts, waits
+from eligibility.records import Assessment, Task
 from eligibility.rules import Decision, Rulebook
 from eligibility.shelf import Shelf
-from eligibility.store import assessments, contracts
+from eligibility.store import assessments, contracts, tasks
 from kit.backoff import Backoff
+from kit.identifiers import uuid7
 from kit.outbox import Announcements
+
+_LOOK_AGAIN: Final = timedelta(hours=6)
 
 
 class Trial(msgspec.Struct):
@@ -42,7 +47,8 @@ async def decide_group(
     First come, first served: a contract that two of them name goes to the one that was submitted first.
     """
     now, held = await assessments.lock_leased(connection, token=token, ids=found.keys())
-    trials = [_try(shelf, one, found[one.application_id], now) for one in held.values()]
+    own = await _own_facts(connection, shelf, held.values())
+    trials = [_try(shelf, one, {**found[key], **own[key]}, now) for key, one in held.items()]
     trials.sort(key=lambda trial: (trial.assessment.submitted.submitted_at, trial.assessment.application_id))
     trials = await _take_contracts(connection, trials, now)
     announcements = Announcements()
@@ -51,7 +57,33 @@ async def decide_group(
         _conclude(trial, now, retry, announcements)
     tried = [trial.assessment for trial in trials]
     await assessments.store_tries(connection, tried)
+    await tasks.open_all(connection, [task for trial in trials if (task := _task(trial, now))])
+    decided = {one.application_id: one.outcome or "" for one in tried if one.status == "decided"}
+    await tasks.close_all(connection, decided)
     return tried, announcements
+
+
+async def _own_facts(
+    connection: AsyncConnection, shelf: Shelf, held: Iterable[Assessment]
+) -> dict[UUID, dict[str, Any]]:
+    """Return what is known here and nowhere else: who voted, and whether a community is accredited."""
+    facts: dict[UUID, dict[str, Any]] = {}
+    voted: list[UUID] = []
+    named: dict[UUID, str] = {}
+    for one in held:
+        policy = shelf.find(*one.version, one.submitted.submitted_at).policy
+        facts[one.application_id] = {}
+        if policy.review.route == "persons":
+            voted.append(one.application_id)
+        if rules.COMMUNITY in rules.facts_needed(policy):
+            named[one.application_id] = str(one.submitted.request.details.get(rules.COMMUNITY, ""))
+    votes = await tasks.votes_of(connection, voted) if voted else {}
+    for key in voted:
+        facts[key][review.FACT] = {"votes": to_builtins(votes.get(key, []))}
+    accredited = await assessments.accredited(connection, named.values()) if named else set()
+    for key, uscc in named.items():
+        facts[key][rules.COMMUNITY] = {"uscc": uscc, "accredited": uscc in accredited}
+    return facts
 
 
 def _try(shelf: Shelf, assessment: Assessment, facts: Mapping[str, Any], now: datetime) -> Trial:
@@ -117,17 +149,56 @@ def _wait(trial: Trial, now: datetime, retry: Backoff, announcements: Announceme
     """Try again later, later each time; say who it waits for when that is news."""
     assessment = trial.assessment
     missing = sorted(rules.facts_needed(trial.rulebook.policy) - trial.facts.keys())
-    handed_over = rules.for_officer(trial.rulebook.policy, missing)
-    waits_for = "officer" if handed_over else waits.holder(assessment, missing)
+    waits_for = _holder(trial, missing)
     news = assessment.waits_for != waits_for
     retry.attempts = assessment.attempts
-    assessment.next_try_at = now + timedelta(seconds=retry.next_seconds())
+    assessment.next_try_at = _next_try(trial, now, retry)
     assessment.attempts += 1
     assessment.status = "waiting"
     assessment.waits_for = waits_for
     if news:
         waits.begin(assessment, trial.rulebook.policy.clocks, now)
         announcements.say(_review_opened(trial, now, waits_for, missing))
+
+
+def _holder(trial: Trial, missing: list[str]) -> str:
+    standing = trial.decision.standing
+    if standing is not None:
+        return waits.PUBLIC_NOTICE if standing.outcome == "public_notice" else "officer"
+    handed_over = rules.for_officer(trial.rulebook.policy, missing)
+    return "officer" if handed_over else waits.holder(trial.assessment, missing)
+
+
+def _next_try(trial: Trial, now: datetime, retry: Backoff) -> datetime:
+    """A vote wakes an application that waits for one; until then it is only looked at to see whether facts changed."""
+    standing = trial.decision.standing
+    if standing is None:
+        return now + timedelta(seconds=retry.next_seconds())
+    look_again = now + _LOOK_AGAIN
+    return min(standing.until, look_again) if standing.until else look_again
+
+
+def _task(trial: Trial, now: datetime) -> Task | None:
+    """Return the task that an officer finds, where one is waited for."""
+    assessment = trial.assessment
+    if assessment.status != "waiting" or assessment.waits_for != "officer":
+        return None
+    submitted = assessment.submitted
+    return Task(
+        task_id=uuid7(),
+        kind="review" if trial.decision.standing else "facts",
+        application_id=submitted.application_id,
+        scheme=submitted.scheme,
+        applicant=submitted.applicant,
+        opened_at=now,
+        due_at=now + trial.rulebook.policy.clocks.officer.within,
+    )
+
+
+def _words(trial: Trial, holder: str, missing: list[str]) -> Text:
+    if trial.decision.standing is not None:
+        return texts.WAITING_FOR_NOTICE if holder == waits.PUBLIC_NOTICE else texts.WAITING_FOR_REVIEW
+    return texts.waiting_for_registers(missing) if missing else texts.WAITING_FOR_OFFICER
 
 
 def _review_opened(trial: Trial, now: datetime, holder: str, missing: list[str]) -> ReviewOpened:
@@ -137,7 +208,7 @@ def _review_opened(trial: Trial, now: datetime, holder: str, missing: list[str])
         application_id=submitted.application_id,
         scheme=submitted.scheme,
         applicant=submitted.applicant,
-        waiting_for=texts.waiting_for_registers(missing) if missing else texts.WAITING_FOR_OFFICER,
+        waiting_for=_words(trial, holder, missing),
         holder=holder,
     )
 

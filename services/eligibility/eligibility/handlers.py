@@ -22,11 +22,13 @@ from contracts.events import (
     ClaimWithdrawn,
     Event,
 )
+from contracts.policy import Policy
 from eligibility import claim_rules, waits
 from eligibility.claim_rules import Support, Verification, counted_keys
-from eligibility.records import Assessment, Claim, WorkingSet
+from eligibility.records import Assessment, Claim, Task, WorkingSet
 from eligibility.shelf import Shelf
-from eligibility.store import assessments, claims, contracts, policies
+from eligibility.store import assessments, claims, contracts, policies, tasks
+from kit.identifiers import uuid7
 from kit.logging import get_logger
 from kit.messages import Message
 from kit.outbox import Announcements
@@ -90,16 +92,23 @@ def on_claim_submitted(event: ClaimSubmitted, work: WorkingSet) -> None:
         return
     result = _verify(event, work)
     work.holders |= dict.fromkeys(result.counted, event.claim_id)
+    policy = _policy_of(event, work)
+    waits_for_persons = result.verified and policy is not None and policy.claims.accepted_by is not None
     work.claims[event.claim_id] = Claim(
         claim_id=event.claim_id,
         submitted=event,
-        status="verified" if result.verified else "rejected",
+        status="waiting" if waits_for_persons else "verified" if result.verified else "rejected",
         eligible=result.eligible if result.verified else None,
         reasons=result.reasons,
         decided_at=work.now,
     )
     work.changed_claims.add(event.claim_id)
-    work.announcements.say(_verified(event, result, work) if result.verified else _rejected(event, result, work))
+    if waits_for_persons and policy is not None:
+        work.tasks.append(_acceptance(event, policy, work.now))
+    else:
+        work.announcements.say(
+            verified(event, result, work.now) if result.verified else rejected(event, result, work.now)
+        )
 
 
 def on_claim_withdrawn(event: ClaimWithdrawn, work: WorkingSet) -> None:
@@ -109,9 +118,11 @@ def on_claim_withdrawn(event: ClaimWithdrawn, work: WorkingSet) -> None:
     an invoice that was released here and claimed again would be paid twice.
     """
     claim = work.claims.get(event.claim_id)
-    if claim is None or claim.status != "verified":
+    if claim is None or claim.status not in ("verified", "waiting"):
         log.info("withdrawal_of_no_open_claim", claim_id=str(event.claim_id))
         return
+    if claim.status == "waiting":  # nobody has accepted it: what counted in it is free again
+        work.freed_claims.add(event.claim_id)
     claim.status = "withdrawn"
     work.changed_claims.add(event.claim_id)
 
@@ -133,9 +144,30 @@ def _support(assessment: Assessment, shelf: Shelf) -> Support | None:
     return claim_rules.support(policy, submitted, assessment.decided_at)
 
 
-def _verified(event: ClaimSubmitted, result: Verification, work: WorkingSet) -> ClaimVerified:
+def _policy_of(event: ClaimSubmitted, work: WorkingSet) -> Policy | None:
+    assessment = work.assessments.get(event.application_id)
+    if assessment is None:
+        return None
+    return work.shelf.find(*assessment.version, assessment.submitted.submitted_at).policy
+
+
+def _acceptance(event: ClaimSubmitted, policy: Policy, now: datetime) -> Task:
+    return Task(
+        task_id=uuid7(),
+        kind="acceptance",
+        application_id=event.application_id,
+        claim_id=event.claim_id,
+        scheme=event.scheme,
+        applicant=event.applicant,
+        opened_at=now,
+        due_at=now + policy.clocks.officer.within,
+    )
+
+
+def verified(event: ClaimSubmitted, result: Verification, now: datetime) -> ClaimVerified:
+    """Return what is told of a claim that counts."""
     return ClaimVerified(
-        occurred_at=work.now,
+        occurred_at=now,
         application_id=event.application_id,
         scheme=event.scheme,
         applicant=event.applicant,
@@ -147,9 +179,10 @@ def _verified(event: ClaimSubmitted, result: Verification, work: WorkingSet) -> 
     )
 
 
-def _rejected(event: ClaimSubmitted, result: Verification, work: WorkingSet) -> ClaimRejected:
+def rejected(event: ClaimSubmitted, result: Verification, now: datetime) -> ClaimRejected:
+    """Return what is told of a claim that does not."""
     return ClaimRejected(
-        occurred_at=work.now,
+        occurred_at=now,
         application_id=event.application_id,
         scheme=event.scheme,
         applicant=event.applicant,
@@ -188,6 +221,9 @@ async def _store(connection: AsyncConnection, work: WorkingSet) -> None:
     await contracts.release(connection, work.withdrawn)
     await claims.save(connection, [work.claims[one] for one in sorted(work.changed_claims)])
     await claims.hold_invoices(connection, work.holders)
+    await claims.free(connection, work.freed_claims)
+    await tasks.open_all(connection, work.tasks)
+    await tasks.close_all(connection, dict.fromkeys([*work.withdrawn, *work.freed_claims], "withdrawn"))
 
 
 SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Any, WorkingSet], None]]] = {

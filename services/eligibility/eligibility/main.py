@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from eligibility import api
+from eligibility import api, commands
 from eligibility.assessor import Assessor
 from eligibility.clocks import Deadlines
 from eligibility.handlers import SUBSCRIPTIONS, handle
@@ -17,8 +17,10 @@ from eligibility.registers import Registers
 from eligibility.settings import Settings
 from eligibility.shelf import Shelf
 from kit import admin
+from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
+from kit.groups import GroupedWriter
 from kit.http import create_app
 from kit.service import Service
 from kit.worker import Worker
@@ -46,8 +48,12 @@ async def run(settings: Settings) -> None:
         service.before_loops(partial(publish, database, documents))
         service.add_loop("assessor", assessor.run)
         service.add_loop("clocks", Scanner(database, Deadlines(shelf), committed=worker.wake_relay).run)
+    writer: GroupedWriter[commands.Command] = GroupedWriter(
+        database, partial(commands.apply, shelf), committed=worker.wake_relay
+    )
+    service.add_loop("writer", writer.run)
     app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck)
-    app.include_router(api.router(service.callers, shelf))
+    app.include_router(api.router(api.Parts(shelf, service.callers, writer, Access.of(settings), due.set)))
     app.include_router(admin.router(worker.redrive, worker.lags))
     try:
         await service.run(app)
@@ -58,6 +64,6 @@ async def run(settings: Settings) -> None:
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
-    app.include_router(api.router(None, Shelf()))
+    app.include_router(api.router(api.Parts(Shelf())))
     app.include_router(admin.router(None, None))
     return app.openapi()

@@ -1,9 +1,15 @@
-"""Publishes the policy documents: a row per version, and its event, once, however many processes start together."""
+"""Publishes policy documents: a row per version, and its event, once, however many processes start together."""
 
 from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import PolicyPublished
-from eligibility.policies import Document
+from contracts.policy import Policy
+from eligibility import refusals
+from eligibility.policies import Document, overlap
 from eligibility.store import assessments, policies
 from kit import outbox
 from kit.database import Database
@@ -28,9 +34,7 @@ async def publish(database: Database, documents: Iterable[Document]) -> None:
                 continue
             recorded_hash = await policies.add(connection, policy, document.content_hash)
             if recorded_hash is None:
-                announcements.say(
-                    PolicyPublished(occurred_at=now, scheme=policy.scheme, policy_version=policy.version, policy=policy)
-                )
+                announcements.say(_published(policy, now))
             elif recorded_hash != document.content_hash:
                 raise SetupError(
                     f"{document.name}: {policy.scheme} {policy.version} was published with another text; "
@@ -38,3 +42,26 @@ async def publish(database: Database, documents: Iterable[Document]) -> None:
                 )
         await outbox.add(connection, announcements)
     log.info("policies_published", new=len(announcements))
+
+
+async def publish_one(connection: AsyncConnection, document: Document, now: datetime) -> PolicyPublished | None:
+    """Record one version while the system runs; return what to announce, None when it was published before.
+
+    Raises a Refusal when that version has another text, or is in force at the same time as another one.
+    """
+    policy = document.policy
+    await policies.lock(connection, policy.scheme)
+    recorded = await policies.read(connection, policy.scheme)
+    others = [msgspec.convert(one["document"], Policy) for one in recorded]
+    if said := overlap(policy, others):
+        raise refusals.policy_invalid(said)
+    recorded_hash = await policies.add(connection, policy, document.content_hash)
+    if recorded_hash is None:
+        return _published(policy, now)
+    if recorded_hash != document.content_hash:
+        raise refusals.changed_text(policy.scheme, policy.version)
+    return None
+
+
+def _published(policy: Policy, now: datetime) -> PolicyPublished:
+    return PolicyPublished(occurred_at=now, scheme=policy.scheme, policy_version=policy.version, policy=policy)

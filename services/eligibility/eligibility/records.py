@@ -50,10 +50,32 @@ class Claim(msgspec.Struct, kw_only=True):
 
     claim_id: UUID
     submitted: ClaimSubmitted
-    status: Literal["verified", "rejected", "withdrawn"]
+    status: Literal["waiting", "verified", "rejected", "withdrawn"]
     eligible: Money | None
     reasons: tuple[Reason, ...]
     decided_at: datetime
+
+
+class Task(msgspec.Struct, kw_only=True):
+    """Something that waits for a person, until ``due_at``. ``holder`` is who works on it; nobody else decides then."""
+
+    task_id: UUID
+    kind: Literal["review", "facts", "acceptance"]
+    application_id: UUID
+    claim_id: UUID | None = None
+    scheme: str
+    applicant: str
+    opened_at: datetime
+    due_at: datetime
+    holder: str | None = None
+    claimed_at: datetime | None = None
+    closed_at: datetime | None = None
+    outcome: str | None = None
+
+    @property
+    def subject(self) -> UUID:
+        """Return what is decided: the claim, otherwise the application."""
+        return self.claim_id or self.application_id
 
 
 class WorkingSet(msgspec.Struct, kw_only=True):
@@ -72,3 +94,5 @@ class WorkingSet(msgspec.Struct, kw_only=True):
     submitted: set[UUID] = set()
     withdrawn: set[UUID] = set()
     changed_claims: set[UUID] = set()
+    freed_claims: set[UUID] = set()
+    tasks: list[Task] = []

@@ -14,7 +14,8 @@ from contracts.common import Outcome, Reason, Text
 from contracts.events import ApplicationSubmitted
 from contracts.money import Money, share
 from contracts.policy import Criterion, Policy, Tier
-from eligibility import support, texts
+from eligibility import review, support, texts
+from eligibility.review import Standing
 
 Facts = Mapping[str, Mapping[str, Any]]
 Variables = Mapping[str, Any]
@@ -44,6 +45,7 @@ class Decision:
     """What the rules say. ``approved`` and ``cap_holder`` are set when the outcome is ``approved``.
 
     ``rate`` is the share of each verified expense that is paid: the policy's, or that of the tier that applies.
+    ``standing`` is where the persons' review stands, once everything else is met.
     """
 
     outcome: Literal["approved", "rejected", "undecided"]
@@ -52,6 +54,7 @@ class Decision:
     cap_holder: str | None
     rate: int
     decided_at: datetime
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,27 @@ def decide(rulebook: Rulebook, application: ApplicationSubmitted, facts: Facts, 
         *([level.reason] if level.reason else []),
         *_support(application, facts),
     )
+    standing = None
+    if policy.review.route == "persons" and all(reason.outcome == "met" for reason in reasons):
+        standing = review.standing(policy.review, approved.amount, review.votes_in(facts), seen_by_persons(facts), now)
+        reasons = (*reasons, *review.reasons(policy.review, standing))
+        approved = Money(standing.amount, approved.currency)
     outcomes = {reason.outcome for reason in reasons}
     if "not_met" in outcomes:
-        return Decision("rejected", reasons, None, None, level.rate, now)
+        return Decision("rejected", reasons, None, None, level.rate, now, standing)
     if "unknown" in outcomes:
-        return Decision("undecided", reasons, None, None, level.rate, now)
-    return Decision("approved", reasons, approved, str(facts[RELATED]["group"]), level.rate, now)
+        return Decision("undecided", reasons, None, None, level.rate, now, standing)
+    return Decision("approved", reasons, approved, str(facts[RELATED]["group"]), level.rate, now, standing)
+
+
+def seen_by_persons(facts: Facts) -> str:
+    """Return the hash of the facts that a person's vote counts for."""
+    return review.hash_of(_shown(facts))
+
+
+def _shown(facts: Facts) -> Facts:
+    """Who holds the contract is settled after the votes, so it is not what they are given on."""
+    return {name: fact for name, fact in facts.items() if name != CONTRACT_SUPPORT}
 
 
 def variables(policy: Policy, application: ApplicationSubmitted, facts: Facts) -> dict[str, Any]:

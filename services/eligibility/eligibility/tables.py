@@ -3,10 +3,13 @@
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     Table,
@@ -84,7 +87,7 @@ claims: Final = Table(
     Column("eligible", JSONB),
     Column("reasons", JSONB, nullable=False),
     Column("decided_at", DateTime(timezone=True), nullable=False),
-    CheckConstraint("status IN ('verified', 'rejected', 'withdrawn')", name="status"),
+    CheckConstraint("status IN ('waiting', 'verified', 'rejected', 'withdrawn')", name="status"),
 )
 
 # The invoice counts once in the whole programme: held by the claim that it counted in.
@@ -94,4 +97,66 @@ counted_invoices: Final = Table(
     Column("seller", Text, primary_key=True),
     Column("number", Text, primary_key=True),
     Column("claim_id", Uuid, nullable=False),
+)
+
+# What waits for a person. ``kind``: a review of an application, facts that can't be had, the acceptance of a claim.
+tasks: Final = Table(
+    "tasks",
+    metadata,
+    Column("task_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("application_id", Uuid, nullable=False, index=True),
+    Column("claim_id", Uuid),
+    Column("scheme", Text, nullable=False),
+    Column("applicant", Text, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    Column("holder", Text),
+    Column("claimed_at", DateTime(timezone=True)),
+    Column("closed_at", DateTime(timezone=True)),
+    Column("outcome", Text),
+    CheckConstraint("kind IN ('review', 'facts', 'acceptance')", name="kind"),
+    Index(
+        "uq_tasks_open",
+        text("coalesce(claim_id, application_id)"),
+        "kind",
+        unique=True,
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+# Rows are only ever added, which triggers see to. ``subject`` is an application, or a claim that has to be accepted.
+votes: Final = Table(
+    "votes",
+    metadata,
+    Column("subject", Uuid, primary_key=True),
+    Column("officer", Text, primary_key=True),
+    Column("approve", Boolean, nullable=False),
+    Column("amount", BigInteger),
+    Column("reasons", JSONB, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("facts", Text, primary_key=True),
+)
+
+interests: Final = Table(
+    "interests",
+    metadata,
+    Column("officer", Text, primary_key=True),
+    Column("applicant", Text, primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("declared_at", DateTime(timezone=True), nullable=False),
+)
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("application_id", Uuid, index=True),
+    Column("claim_id", Uuid),
+    Column("task_id", Uuid),
+    Column("facts", Text),
+    Column("data", JSONB, nullable=False),
 )

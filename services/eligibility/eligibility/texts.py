@@ -135,6 +135,10 @@ CAP_GROUP_UNKNOWN: Final = Text(
     "暂时无法查询关联企业，无法确定额度归属。",
     "The related companies can't be looked up right now, so whose cap applies is not known.",
 )
+REVIEWED: Final = Text("已通过人工审核。", "The persons who review it approved it.")
+SHOWN_IN_PUBLIC: Final = Text("公示期满。", "It was shown in public for as long as it has to be.")
+WAITING_FOR_REVIEW: Final = Text("申请符合全部条件，等待人工审核。", "It meets every criterion; persons review it now.")
+WAITING_FOR_NOTICE: Final = Text("审核通过，公示中。", "It was approved, and is shown in public first.")
 WAITING_FOR_OFFICER: Final = Text(
     "有条件无法自动判断，等待工作人员审核。",
     "A condition can't be judged automatically; an officer will look.",

@@ -8,6 +8,7 @@ from contracts.policy import Clocks
 from eligibility.records import Assessment
 
 KINDS: Final = ("decision", "registers", "officer")
+PUBLIC_NOTICE: Final = "public_notice"  # ends by itself, on the day that its policy sets: it needs no other clock
 
 
 def kind_of(assessment: Assessment) -> str | None:
@@ -15,7 +16,7 @@ def kind_of(assessment: Assessment) -> str | None:
     match assessment.status:
         case "pending":
             return "decision"
-        case "waiting":
+        case "waiting" if assessment.waits_for != PUBLIC_NOTICE:
             return assessment.waits_for
         case _:
             return None

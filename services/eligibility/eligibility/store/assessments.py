@@ -187,12 +187,25 @@ _PAGE: Final = text(
     ORDER BY application_id LIMIT :limit
     """  # noqa: S608
 )
+_ACCREDITED: Final = text(
+    """
+    SELECT DISTINCT a.applicant FROM assessments AS a
+    JOIN policies AS p ON p.scheme = a.scheme AND p.version = a.policy_version
+    WHERE a.applicant = ANY(CAST(:codes AS text[])) AND a.outcome = 'approved' AND a.status = 'decided'
+      AND p.document ->> 'kind' = 'accreditation'
+    """
+)
 _ONE: Final = text(f"SELECT {_COLUMNS} FROM assessments WHERE application_id = :id")  # noqa: S608
 
 
 async def page(connection: AsyncConnection, *, after: UUID | None, limit: int) -> list[Assessment]:
     """Return assessments in the order of their ids, from behind ``after``."""
     return [_assessment(row) for row in await connection.execute(_PAGE, {"after": after, "limit": limit})]
+
+
+async def accredited(connection: AsyncConnection, codes: Iterable[str]) -> set[str]:
+    """Return which of these companies have an approved accreditation."""
+    return set((await connection.execute(_ACCREDITED, {"codes": sorted(set(codes))})).scalars())
 
 
 async def find(connection: AsyncConnection, application_id: UUID) -> Assessment | None:

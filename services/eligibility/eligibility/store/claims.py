@@ -1,6 +1,6 @@
 """The claims and the invoices that count in them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,7 +22,7 @@ _RESERVE_TRIES: Final = 10  # each try more means that somebody released one of 
 _LOAD: Final = text(
     """
     SELECT claim_id, submitted, status, eligible, reasons, decided_at FROM claims
-    WHERE claim_id = ANY(CAST(:ids AS uuid[]))
+    WHERE claim_id = ANY(CAST(:ids AS uuid[])) ORDER BY claim_id FOR UPDATE
     """
 )
 _SAVE: Final = text(
@@ -66,9 +66,25 @@ _FREE_INVOICES: Final = text(
     """
 )
 
+_FREE: Final = text("DELETE FROM counted_invoices WHERE claim_id = ANY(CAST(:ids AS uuid[]))")
+_FIND: Final = text(
+    "SELECT claim_id, submitted, status, eligible, reasons, decided_at FROM claims WHERE claim_id = :id"
+)
+_LOCK: Final = text(
+    """
+    SELECT claim_id, submitted, status, eligible, reasons, decided_at FROM claims WHERE claim_id = :id FOR UPDATE
+    """
+)
+_SETTLE: Final = text(
+    """
+    UPDATE claims SET status = :status, eligible = CAST(:eligible AS jsonb), reasons = CAST(:reasons AS jsonb),
+      decided_at = :at WHERE claim_id = :id
+    """
+)
+
 
 async def load(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Claim]:
-    """Return the claims that exist; no lock, one applicant's claims come through one partition."""
+    """Lock and return the claims that exist: a person may be deciding on one that waits."""
     wanted = sorted(set(ids))
     if not wanted:
         return {}
@@ -132,6 +148,35 @@ async def hold_invoices(connection: AsyncConnection, holders: Mapping[InvoiceKey
         await connection.execute(_HOLD_INVOICES, _keys(held) | {"claims": list(held.values())})
     if len(held) < len(holders):
         await connection.execute(_FREE_INVOICES, _keys(holders.keys() - held.keys()))
+
+
+async def free(connection: AsyncConnection, claims: Collection[UUID]) -> None:
+    """Free what counted in these claims."""
+    if claims:
+        await connection.execute(_FREE, {"ids": sorted(claims)})
+
+
+async def find(connection: AsyncConnection, claim_id: UUID) -> Claim | None:
+    row = (await connection.execute(_FIND, {"id": claim_id})).first()
+    return None if row is None else _claim(row)
+
+
+async def lock(connection: AsyncConnection, claim_id: UUID) -> Claim | None:
+    """Lock and return a claim."""
+    row = (await connection.execute(_LOCK, {"id": claim_id})).first()
+    return None if row is None else _claim(row)
+
+
+async def settle(connection: AsyncConnection, claim: Claim) -> None:
+    """Store what became of a locked claim that waited for persons."""
+    values = {
+        "id": claim.claim_id,
+        "status": claim.status,
+        "eligible": json_or_null(claim.eligible),
+        "reasons": to_json(claim.reasons),
+        "at": claim.decided_at,
+    }
+    await connection.execute(_SETTLE, values)
 
 
 def _keys(keys: Iterable[InvoiceKey]) -> dict[str, list[Any]]:

@@ -18,6 +18,7 @@ _ADD: Final = text(
     ON CONFLICT (scheme, version) DO NOTHING RETURNING version
     """
 )
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:scheme, 0))")
 _HASH: Final = text("SELECT content_hash FROM policies WHERE scheme = :scheme AND version = :version")
 _LOAD: Final = text("SELECT document FROM policies WHERE scheme = ANY(CAST(:schemes AS text[]))")
 _READ: Final = text(
@@ -37,6 +38,11 @@ async def add(connection: AsyncConnection, policy: Policy, content_hash: str) ->
         return None
     found: str = (await connection.execute(_HASH, key)).scalar_one()
     return found
+
+
+async def lock(connection: AsyncConnection, scheme: str) -> None:
+    """Let nobody else publish a version of the scheme until this transaction ends."""
+    await connection.execute(_LOCK, {"scheme": f"policies {scheme}"})
 
 
 async def stock(connection: AsyncConnection, shelf: Shelf, versions: Iterable[VersionKey]) -> None:

@@ -1,32 +1,26 @@
-"""Eligibility over HTTP: what officers and auditors read. Queries to results; no decisions."""
+"""What officers and auditors read of assessments and policies. Queries to results; no decisions."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from contracts.refusal import Refusal
 from eligibility import views
-from eligibility.shelf import Shelf
+from eligibility.api.parts import Parts
+from eligibility.refusals import not_found
 from eligibility.store import assessments, policies
-from kit.database import Database
 from kit.http import page_of
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")]
 Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before")]
 
 
-def router(database: Database | None, shelf: Shelf) -> APIRouter:
-    """Return the routes. Without a database they can be described, not called."""
-    routes = APIRouter(prefix="/v1")
-
-    def db() -> Database:
-        assert database is not None, "described, not called"
-        return database
+def add(routes: APIRouter, parts: Parts) -> None:
+    """Add the calls that only read."""
 
     @routes.get("/assessments", tags=["assessments"], summary="Assessments, in the order of their applications' ids")
     async def list_assessments(limit: Limit = 100, cursor: Cursor = None) -> views.AssessmentsOut:
-        async with db().reading() as connection:
+        async with parts.database.reading() as connection:
             found = await assessments.page(connection, after=cursor, limit=limit + 1)
         rows = [views.summary(assessment) for assessment in found]
         return views.AssessmentsOut.model_validate(page_of(rows, limit, "application_id"))
@@ -37,30 +31,22 @@ def router(database: Database | None, shelf: Shelf) -> APIRouter:
         summary="One assessment: facts, criteria, policy version, and the decision made again on the same facts",
     )
     async def get_assessment(application_id: UUID) -> views.AssessmentDetailOut:
-        async with db().reading() as connection:
+        async with parts.database.reading() as connection:
             found = await assessments.find(connection, application_id)
             if found is None:
-                raise _unknown("assessment", str(application_id))
-            await policies.stock(connection, shelf, [found.version])
-        return views.detail(found, shelf)
+                raise not_found("assessment", str(application_id))
+            await policies.stock(connection, parts.shelf, [found.version])
+        return views.detail(found, parts.shelf)
 
     @routes.get("/policies", tags=["policies"], summary="All published policy documents")
     async def list_policies() -> views.PoliciesOut:
-        async with db().reading() as connection:
+        async with parts.database.reading() as connection:
             return views.PoliciesOut.model_validate({"items": await policies.read(connection)})
 
     @routes.get("/policies/{scheme}", tags=["policies"], summary="A scheme's published versions, in order of effect")
     async def get_policy(scheme: str) -> views.PoliciesOut:
-        async with db().reading() as connection:
+        async with parts.database.reading() as connection:
             found = await policies.read(connection, scheme)
         if not found:
-            raise _unknown("policy", scheme)
+            raise not_found("policy", scheme)
         return views.PoliciesOut.model_validate({"items": found})
-
-    return routes
-
-
-def _unknown(kind: str, identifier: str) -> Refusal:
-    return Refusal(
-        f"{kind}_not_found", f"未找到 {kind} {identifier}。", f"There is no {kind} {identifier}.", status=404
-    )

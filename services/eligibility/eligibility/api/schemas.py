@@ -1,0 +1,135 @@
+"""The bodies of officers' calls and what they are shown: shapes and limits, with the sentence that a caller needs."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Header
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.common import Text
+from contracts.money import LARGEST_EXACT_INTEGER
+from eligibility.views import ReasonOut, TextOut
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=200, description="same key and body: same answer, for at least 7 days"),
+]
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused: a misspelt one must not be silently left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TextIn(Strict):
+    """Words that the applicant is shown: in Simplified Chinese and in English."""
+
+    zh: str = Field(alias="zh-CN", min_length=1, max_length=2000)
+    en: str = Field(min_length=1, max_length=2000)
+
+    def text(self) -> Text:
+        return Text(self.zh, self.en)
+
+
+class DecisionIn(Strict):
+    """What a person decides, and why."""
+
+    outcome: Literal["approve", "reject"]
+    amount: int | None = Field(
+        default=None,
+        gt=0,
+        le=LARGEST_EXACT_INTEGER,
+        strict=True,
+        description="whole fen: what to approve at most, where that is less than what the policy gives",
+    )
+    reasons: TextIn
+
+
+class InterestIn(Strict):
+    """An interest in a company: from then on its applications are out of the person's reach, for good."""
+
+    applicant: str = Field(pattern="^[0-9A-HJ-NP-RTUWXY]{18}$", description="unified social credit code")
+    why: str = Field(min_length=3, max_length=500)
+
+
+class TaskOut(BaseModel):
+    """Something that waits for a person."""
+
+    task_id: UUID
+    kind: Literal["review", "facts", "acceptance"] = Field(
+        description="an application's review; facts that can't be had right now; a claim's acceptance"
+    )
+    application_id: UUID
+    claim_id: UUID | None
+    scheme: str
+    applicant: str
+    opened_at: datetime
+    due_at: datetime = Field(description="until when the policy wants it decided")
+    holder: str | None = Field(description="who works on it")
+    claimed_at: datetime | None
+    closed_at: datetime | None
+    outcome: str | None
+
+
+class TasksOut(BaseModel):
+    items: list[TaskOut]
+    next_cursor: str | None = Field(description="hand this back as `cursor` for what follows; null at the end")
+
+
+class VoteOut(BaseModel):
+    officer: str
+    approve: bool
+    amount: int | None
+    reasons: TextOut
+    at: datetime
+
+
+class TaskDetailOut(TaskOut):
+    """A task with what a person decides on. ``votes`` are those that count: given on the facts as they are now."""
+
+    submitted: dict[str, Any]
+    claim: dict[str, Any] | None
+    facts: dict[str, Any]
+    reasons: list[ReasonOut]
+    computed: int | None = Field(description="whole fen: what the policy gives; null while that is not known")
+    needed: int | None = Field(description="how many different persons have to decide")
+    votes: list[VoteOut]
+
+
+class VotedOut(BaseModel):
+    """A decision was kept: how many count now, of how many that are needed."""
+
+    task_id: UUID
+    votes: int
+    needed: int
+
+
+class InterestOut(BaseModel):
+    officer: str
+    applicant: str
+    declared_at: datetime
+
+
+class PublishedOut(BaseModel):
+    scheme: str
+    version: str
+    content_hash: str = Field(description="SHA-256 of the document as written")
+
+
+class AuditLineOut(BaseModel):
+    id: int
+    at: datetime
+    who: str
+    what: str
+    application_id: UUID | None
+    claim_id: UUID | None
+    task_id: UUID | None
+    facts: str | None = Field(description="SHA-256 of the facts that were seen")
+    data: dict[str, Any]
+
+
+class AuditOut(BaseModel):
+    items: list[AuditLineOut]
+    next_cursor: str | None

@@ -1,0 +1,148 @@
+"""Officers' tasks: the queue, one task with all that is known, claim, release, decide; interests; the audit."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from eligibility import looks
+from eligibility.api import schemas
+from eligibility.api.parts import Parts, key_of
+from eligibility.api.schemas import IdempotencyKey
+from eligibility.commands import Decide, DeclareInterest, HoldTask
+from eligibility.refusals import interested, not_found
+from eligibility.store import tasks
+from kit.access import Principal
+from kit.http import TRACEPARENT, page_of
+
+Limit = Annotated[int, Query(ge=1, le=500, description="at most so many items")]
+
+
+def add(routes: APIRouter, parts: Parts) -> None:
+    """Add the calls of persons who decide."""
+    _add_reads(routes, parts)
+    _add_decisions(routes, parts)
+    _add_audit(routes, parts)
+
+
+def _add_reads(routes: APIRouter, parts: Parts) -> None:
+    reader: Any = parts.access.principal("officer", "auditor")
+
+    @routes.get("/tasks", tags=["tasks"], summary="What waits for a person, in the order of its opening")
+    async def list_tasks(
+        person: Annotated[Principal, reader],
+        status: Literal["open", "closed"] | None = None,
+        scheme: str | None = None,
+        holder: str | None = None,
+        limit: Limit = 100,
+        cursor: UUID | None = None,
+    ) -> schemas.TasksOut:
+        async with parts.database.reading() as connection:
+            found = await tasks.page(
+                connection,
+                reader=person.subject,
+                scheme=scheme,
+                holder=holder,
+                is_open=None if status is None else status == "open",
+                after=cursor,
+                limit=limit + 1,
+            )
+        return schemas.TasksOut.model_validate(page_of([looks.task(one) for one in found], limit, "task_id"))
+
+    @routes.get("/tasks/{task_id}", tags=["tasks"], summary="One task: facts, criteria, computed sum, votes")
+    async def get_task(task_id: UUID, person: Annotated[Principal, reader]) -> schemas.TaskDetailOut:
+        async with parts.database.reading() as connection:
+            task = await tasks.find(connection, task_id)
+            if task is None:
+                raise not_found("task", str(task_id))
+            if await tasks.has_interest(connection, person.subject, task.applicant):
+                raise interested(task.applicant)
+            return schemas.TaskDetailOut.model_validate(await looks.detail(connection, parts.shelf, task))
+
+
+def _add_decisions(routes: APIRouter, parts: Parts) -> None:
+    officer: Any = parts.access.principal("officer")
+
+    async def hold(request: Request, person: Principal, task_id: UUID, key: str | None, *, take: bool) -> Response:
+        given = await key_of(request, person, key, required=False)
+        return await parts.carry_out(
+            HoldTask(key=given, traceparent=TRACEPARENT.get(), by=person.subject, task_id=task_id, hold=take)
+        )
+
+    @routes.post(
+        "/tasks/{task_id}/claim",
+        tags=["tasks"],
+        response_model=schemas.TaskOut,
+        summary="Take a task: nobody else decides it meanwhile",
+    )
+    async def claim_task(
+        request: Request, task_id: UUID, person: Annotated[Principal, officer], idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        return await hold(request, person, task_id, idempotency_key, take=True)
+
+    @routes.post("/tasks/{task_id}/release", tags=["tasks"], response_model=schemas.TaskOut, summary="Let a task go")
+    async def release_task(
+        request: Request, task_id: UUID, person: Annotated[Principal, officer], idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        return await hold(request, person, task_id, idempotency_key, take=False)
+
+    @routes.post(
+        "/tasks/{task_id}/decision",
+        tags=["tasks"],
+        response_model=schemas.VotedOut,
+        summary="Approve or reject, with reasons",
+    )
+    async def decide_task(
+        request: Request,
+        task_id: UUID,
+        body: schemas.DecisionIn,
+        person: Annotated[Principal, officer],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        command = Decide(
+            key=await key_of(request, person, idempotency_key),
+            traceparent=TRACEPARENT.get(),
+            by=person.subject,
+            task_id=task_id,
+            approve=body.outcome == "approve",
+            amount=body.amount,
+            reasons=body.reasons.text(),
+        )
+        return await parts.carry_out(command)
+
+    @routes.post(
+        "/interests",
+        tags=["tasks"],
+        status_code=201,
+        response_model=schemas.InterestOut,
+        summary="Declare an interest in a company",
+    )
+    async def declare_interest(
+        request: Request,
+        body: schemas.InterestIn,
+        person: Annotated[Principal, officer],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        command = DeclareInterest(
+            key=await key_of(request, person, idempotency_key),
+            traceparent=TRACEPARENT.get(),
+            by=person.subject,
+            applicant=body.applicant,
+            why=body.why,
+        )
+        return await parts.carry_out(command)
+
+
+def _add_audit(routes: APIRouter, parts: Parts) -> None:
+    auditor: Any = parts.access.principal("auditor")
+
+    @routes.get("/audit", tags=["audit"], summary="Who did what, when, on which facts; in order")
+    async def read_audit(
+        _person: Annotated[Principal, auditor],
+        application_id: UUID | None = None,
+        limit: Limit = 100,
+        cursor: Annotated[int, Query(ge=0)] = 0,
+    ) -> schemas.AuditOut:
+        async with parts.database.reading() as connection:
+            lines = await tasks.audit(connection, application_id=application_id, after=cursor, limit=limit + 1)
+        return schemas.AuditOut.model_validate(page_of(lines, limit, "id"))

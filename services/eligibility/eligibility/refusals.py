@@ -1,0 +1,93 @@
+"""The refusals that officers and policy editors meet, each with the cure."""
+
+from contracts.money import yuan
+from contracts.refusal import Refusal
+from eligibility.records import Task
+
+
+def not_found(kind: str, identifier: str) -> Refusal:
+    return Refusal(
+        f"{kind}_not_found", f"未找到 {kind} {identifier}。", f"There is no {kind} {identifier}.", status=404
+    )
+
+
+def closed(task: Task) -> Refusal:
+    return Refusal(
+        "task_closed",
+        f"该任务已结束（{task.outcome}）。",
+        f"The task is closed ({task.outcome}): nothing is left to decide.",
+    )
+
+
+def not_held() -> Refusal:
+    return Refusal(
+        "task_not_held",
+        "请先领取该任务，再作决定。",
+        "Nobody holds this task. Claim it first: POST /v1/tasks/{task_id}/claim.",
+    )
+
+
+def held_by_another(task: Task) -> Refusal:
+    return Refusal(
+        "task_held",
+        f"该任务由 {task.holder} 办理中。",
+        f"{task.holder} holds this task. It can be decided when they have released it.",
+    )
+
+
+def interested(applicant: str) -> Refusal:
+    return Refusal(
+        "interest_declared",
+        f"您已申报与 {applicant} 有利害关系，不能办理其申请。",
+        f"You declared an interest in {applicant}: its applications are for others to decide.",
+        status=403,
+    )
+
+
+def voted_before() -> Refusal:
+    return Refusal(
+        "voted_before",
+        "您已对该申请作出决定，须由另一名工作人员作出下一决定。",
+        "You have decided on this already. The next decision has to be another person's.",
+        status=403,
+    )
+
+
+def not_to_decide() -> Refusal:
+    return Refusal(
+        "nothing_to_decide",
+        "该任务目前无需人工决定（所需信息未到齐，或已有结果）。",
+        "Nothing is to be decided here right now: facts are missing, or it has come to a result.",
+    )
+
+
+def amount_too_large(computed: int) -> Refusal:
+    return Refusal(
+        "amount_too_large",
+        f"批准金额须大于零且不超过核算金额 {yuan(computed)} 元。",
+        f"The amount has to be above zero, and CNY {yuan(computed)} at most, which is what the policy gives.",
+        status=422,
+        pointer="/amount",
+    )
+
+
+def draft() -> Refusal:
+    return Refusal(
+        "policy_is_draft",
+        "该文件标注为草稿（status: draft），不能发布。",
+        "The document says that it is a draft. To publish it, say status: published.",
+        status=422,
+        pointer="/status",
+    )
+
+
+def policy_invalid(said: str) -> Refusal:
+    return Refusal("policy_invalid", f"政策文件有误：{said}", f"The document is not right: {said}", status=422)
+
+
+def changed_text(scheme: str, version: str) -> Refusal:
+    return Refusal(
+        "policy_version_published",
+        f"{scheme} {version} 已发布，内容不可更改。请使用新的版本号。",
+        f"{scheme} {version} was published with another text, and never changes. Give the change a new version.",
+    )
