@@ -83,9 +83,9 @@ async def test_a_correction_names_what_it_replaces(editor: Persons, database: Da
             ("waitlist: whole", "waitlst: whole"),
             "document:23:1: $.waitlst: there is no such field; did you mean waitlist?",
         ),
-        (("rate: 6000", "rate: 60.5"), "document:19:1: $.rate: Expected `int`, got `float`"),
+        (("rate: 6000", "rate: 60.5"), "document:20:1: $.rate: Expected `int`, got `float`"),
         (("!credit_record.blacklisted", "!credits.blacklisted"), "nothing is called credits"),
-        (("amount: 1000000000", "amount: -1"), "document:20:7: $.cap.amount: Expected `int` >= 0"),
+        (("amount: 1000000000", "amount: -1"), "document:21:7: $.cap.amount: Expected `int` >= 0"),
         (("status: published", "status: draft"), "says that it is a draft"),
     ],
 )

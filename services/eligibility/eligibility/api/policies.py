@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 
 from eligibility.api.parts import Parts, key_of
-from eligibility.api.schemas import IdempotencyKey
+from eligibility.api.schemas import IdempotencyKey, PublishedOut
 from eligibility.commands import PublishPolicy
 from eligibility.policies import parse_document
 from eligibility.refusals import policy_invalid
@@ -24,6 +24,10 @@ def add(routes: APIRouter, parts: Parts) -> None:
         "/policies",
         tags=["policies"],
         status_code=201,
+        response_model=PublishedOut,
+        responses={
+            200: {"description": "This version was published before, with the same text", "model": PublishedOut}
+        },
         summary="Publish a version of a scheme's policy document (YAML, or JSON)",
         openapi_extra=_YAML,
     )
