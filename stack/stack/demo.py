@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,9 +25,8 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from stack import state
+from stack import issuer, state
 from stack.checks import Result, verdict
-from stack.concurrency import first
 from stack.config import Config, Ports
 from stack.errors import StackError
 from stack.home import Home, open_home
@@ -36,9 +35,11 @@ from stack.ports import LOOPBACK
 from stack.report import Report, report
 from stack.screen import Screen
 from stack.show import bars, show
+from stack.simulators import wishes
 from stack.simulators.auditor import SERVICES, Auditor, Evidence, calling
 from stack.simulators.calls import OutsiderError
 from stack.simulators.portal import Portal, Told
+from stack.simulators.reviewers import Reviewers
 from stack.simulators.season import Season, season_asks
 from stack.supervisor import Stack
 
@@ -52,10 +53,13 @@ _INTERRUPTED: Final = 130
 
 @dataclass(frozen=True)
 class Place:
-    """A running system, as outsiders reach it. ``run`` keeps this season's contracts apart from earlier ones."""
+    """A running system, as outsiders reach it. ``officers`` gives a person's token, ``run`` keeps this season's
+    contracts apart from earlier ones.
+    """
 
     urls: Mapping[str, str]
     kafka_bootstrap: str
+    officers: Callable[[str], str]
     run: str = ""
 
 
@@ -87,11 +91,16 @@ async def play(place: Place, companies: int, seed: int, console: Console) -> Rep
     today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
     async with calling(place.urls) as callers:
         portal = Portal(callers["intake"], seed, today, place.run)
-        asks = season_asks(seed, companies, today, place.run)
+        asks = [*season_asks(seed, companies, today, place.run), *wishes.others(seed, today, place.run)]
+        reviewers = Reviewers(place.urls["eligibility"], place.officers, seed)
         try:
             await portal.until_open(OPEN_SECONDS)
-            with bars(console) as progress:
-                await Season(portal, asks, progress).play(REST_SECONDS)
+            async with reviewers.at_work():
+                with bars(console) as progress:
+                    pioneers = wishes.communities(seed, today, place.run)
+                    await Season(portal, pioneers, progress).play(REST_SECONDS)
+                    await Season(portal, asks, progress).play(REST_SECONDS)
+            portal.told.surprises += reviewers.surprises
             evidence, results = await _eventual_verdict(Auditor(callers, place.kafka_bootstrap), portal.told)
         except (OutsiderError, ExceptionGroup) as errors:
             if isinstance(error := first(errors), OutsiderError):
@@ -142,7 +151,7 @@ async def _place(home: Home, seed: int, finance: Manner, console: Console) -> As
         if finance is not Manner.USUAL:
             raise StackError(f"a stack runs in {home.path}, whose finance system stays as it is: leave out --finance")
         urls = {name: f"http://{LOOPBACK}:{known.port(name)}" for name in SERVICES}
-        yield Place(urls, f"{LOOPBACK}:{known.port('kafka')}", run=uuid.uuid4().hex[:6])
+        yield Place(urls, f"{LOOPBACK}:{known.port('kafka')}", _officers(home), run=uuid.uuid4().hex[:6])
         return
     used_before = home.kafka.exists()
     with Screen(console) as listener:
@@ -150,9 +159,14 @@ async def _place(home: Home, seed: int, finance: Manner, console: Console) -> As
         stack = Stack(config, listener=listener)
         await stack.start()
     try:
-        yield Place(stack.urls, stack.kafka_bootstrap, run=uuid.uuid4().hex[:6] if used_before else "")
+        run = uuid.uuid4().hex[:6] if used_before else ""
+        yield Place(stack.urls, stack.kafka_bootstrap, _officers(home), run=run)
     finally:
         await stack.stop()
+
+
+def _officers(home: Home) -> Callable[[str], str]:
+    return lambda person: issuer.mint(home, subject=person, scopes=["officer"])
 
 
 async def _eventual_verdict(auditor: Auditor, told: Told) -> tuple[Evidence, list[Result]]:

@@ -1,11 +1,13 @@
 """You are at what a season came to: outcomes by reason and how long things took, from what was read. Pure."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from stack.checks import Result
 from stack.simulators.auditor import Evidence
@@ -25,6 +27,20 @@ class Times:
     p99_seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class SchemeLine:
+    """What one scheme came to: ``awarded`` and ``paid`` in fen, ``limits`` those that bit and how often."""
+
+    scheme: str
+    applications: int
+    rejected: int
+    awards: int
+    awarded: int
+    claims: int
+    paid: int
+    limits: str
+
+
 @dataclass(frozen=True)
 class Report:
     """All that the demonstration tells at its end."""
@@ -33,6 +49,7 @@ class Report:
     outcomes: Outcomes
     times: list[Times]
     results: list[Result]
+    schemes: list[SchemeLine]
 
     @property
     def passed(self) -> bool:
@@ -48,6 +65,8 @@ class Report:
                 for pool in self.evidence.pools
             ],
             "outcomes": [dict(zip(keys, (*key, count), strict=True)) for key, count in sorted(self.outcomes.items())],
+            "schemes": [asdict(line) for line in self.schemes],
+            "targets": [msgspec.structs.asdict(target) for target in self.evidence.targets],
             "times": [vars(times) for times in self.times],
             "checks": [{**vars(result), "passed": result.passed} for result in self.results],
         }
@@ -57,7 +76,28 @@ def report(evidence: Evidence, told: Told, results: list[Result]) -> Report:
     """Return the report on the applications that this portal sent."""
     ours = {key: state for key, state in evidence.applications.items() if key in told.accepted}
     counts = outcomes(ours.values(), told) + payment_outcomes(evidence, ours)
-    return Report(evidence, counts, list(times(evidence, ours)), results)
+    return Report(evidence, counts, list(times(evidence, ours)), results, list(schemes(ours.values())))
+
+
+def schemes(states: Iterable[ApplicationView]) -> Iterator[SchemeLine]:
+    """Yield what each scheme came to, in the order of their names."""
+    of_scheme: defaultdict[str, list[ApplicationView]] = defaultdict(list)
+    for state in states:
+        of_scheme[state.scheme].append(state)
+    for scheme, own in sorted(of_scheme.items()):
+        awards = [state.award for state in own if state.award is not None]
+        claims = [claim for state in own for claim in state.claims]
+        limits = Counter(award.limited_by for award in awards if award.limited_by not in (None, "approved"))
+        yield SchemeLine(
+            scheme=scheme,
+            applications=len(own),
+            rejected=sum(state.status == "rejected" for state in own),
+            awards=len(awards),
+            awarded=sum(award.awarded.amount for award in awards),
+            claims=len(claims),
+            paid=sum(award.paid.amount for award in awards),
+            limits=", ".join(f"{name} {count}" for name, count in sorted(limits.items(), key=str)),
+        )
 
 
 def outcomes(states: Iterable[ApplicationView], told: Told) -> Outcomes:

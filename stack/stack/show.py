@@ -9,10 +9,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from contracts.money import yuan
 from stack.checks import Result
-from stack.report import Outcomes, Report, Times
+from stack.report import Outcomes, Report, SchemeLine, Times
 from stack.simulators import season
 from stack.simulators.season import Tally
+from stack.simulators.views import Target
 from stack.tables import pools_table
 
 MARKS = {True: Text("✓", style="green"), False: Text("✗", style="red")}
@@ -43,9 +45,13 @@ def bars(console: Console) -> Iterator[season.Progress]:
 
 
 def show(console: Console, report: Report) -> None:
-    """Print pools, outcomes, times and the verdict."""
+    """Print pools, schemes, targets, outcomes, times and the verdict."""
     console.print("\n[bold]Pools[/bold], in yuan")
     console.print(pools_table(report.evidence.pools))
+    console.print("\n[bold]Schemes[/bold], sums in yuan")
+    console.print(_schemes(report.schemes))
+    console.print("\n[bold]Targets[/bold] of the programme")
+    console.print(_targets(report.evidence.targets))
     console.print("\n[bold]Outcomes[/bold]")
     console.print(_outcomes(report.outcomes))
     console.print("\n[bold]Times[/bold], in seconds")
@@ -55,6 +61,27 @@ def show(console: Console, report: Report) -> None:
         _show_result(console, result)
     passed = sum(result.passed for result in report.results)
     console.print(f"\n{passed} of {len(report.results)} checks hold.", style="green" if report.passed else "bold red")
+
+
+def _schemes(lines: list[SchemeLine]) -> Table:
+    table = Table("scheme")
+    for name in ("applications", "rejected", "awards", "awarded", "claims", "paid"):
+        table.add_column(name, justify="right")
+    table.add_column("limits that bit")
+    for line in lines:
+        counts = (str(line.applications), str(line.rejected), str(line.awards))
+        table.add_row(line.scheme, *counts, yuan(line.awarded), str(line.claims), yuan(line.paid), line.limits)
+    return table
+
+
+def _targets(targets: list[Target]) -> Table:
+    table = Table("target")
+    for name in ("actual", "value"):
+        table.add_column(name, justify="right")
+    for each in targets:
+        unit = f" {each.unit}" if each.unit else ""
+        table.add_row(each.target, f"{each.actual:,}{unit}", f"{each.value:,}{unit}")
+    return table
 
 
 def _outcomes(outcomes: Outcomes) -> Table:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -85,7 +86,7 @@ def _part(claim: ClaimSubmitted, policy: Policy, first_day: date) -> Item:
     if not whole or claim.usage is None:
         return Item(0, None, (known, one_month))
     in_time = 0 <= _months_between(first_day, claim.usage.starts_on) < part.times
-    begun = claim.usage.starts_on <= claim.submitted_at.date()
+    begun = claim.usage.starts_on <= claim.submitted_at.astimezone(ZoneInfo(policy.timezone)).date()
     reasons = (known, one_month, texts.condition("month-supported", holds=in_time and begun))
     return Item(part.money.amount, _key(claim.application_id, part.id, claim.usage), reasons)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-_SAID: Final = re.compile(r"^(?P<words>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
+_SAID: Final = re.compile(r"^(?P<words>.*?)(?: - at (?:`key` in )?`(?P<place>[^`]*)`)?$", re.DOTALL)
 _ANY_ITEM: Final = "[...]"
 
 

@@ -7,7 +7,7 @@ twenty-five is above CNY 16,666,667, where 60 % meets the cap of CNY 10,000,000.
 import random
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 from stack.simulators.population import BLOCK, Company, Role
 from stack.simulators.relations import group, owner_of, providers, unlisted_seller
@@ -33,12 +33,25 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What a company sends under a scheme: the request and the claims, as the contract writes them."""
+
+    scheme: str
+    request: dict[str, Any]
+    claims: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
-    """An application to be: ``amount`` is the expected expense in fen."""
+    """An application to be: ``amount`` is the expected expense in fen.
+
+    It is for a compute voucher, unless there is a ``wish``, which says what is sent under another scheme.
+    """
 
     company: Company
     amount: int
     contract: Signed
+    wish: Wish | None = None
 
 
 def ask(seed: int, company: Company, today: date, run: str = "") -> Ask:

@@ -28,6 +28,7 @@ from stack.simulators.views import (
     OfficersView,
     Payment,
     Pool,
+    Target,
 )
 
 SERVICES: Final = ("intake", "eligibility", "disbursement", "metrics", "finance")
@@ -48,6 +49,7 @@ class Evidence:
     transfers: dict[str, list[Transfer]] = field(default_factory=dict)
     metrics_pools: list[Pool] = field(default_factory=list)
     metrics_text: str = ""
+    targets: list[Target] = field(default_factory=list)
     discrepancies: list[Discrepancy] = field(default_factory=list)
     bank: list[BankEntry] = field(default_factory=list)
     officers: OfficersView = field(default_factory=OfficersView)
@@ -97,6 +99,7 @@ class Auditor:
             transfers={pool.pool: await self._transfers(pool.pool) for pool in pools},
             metrics_pools=(await metrics.page("/v1/pools", Pool)).items,
             metrics_text=(await metrics.read("/metrics")).decode(),
+            targets=(await metrics.page("/v1/targets", Target)).items,
             discrepancies=await self._all("disbursement", "discrepancies"),
             bank=(await self._callers["finance"].page("/v1/log", BankEntry)).items,
             officers=msgspec.json.decode(await self._callers["finance"].read("/v1/officers"), type=OfficersView),

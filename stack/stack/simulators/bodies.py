@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stack.simulators.asks import Ask
+from stack.simulators.asks import Ask, Signed
 from stack.simulators.claims import ClaimPlan, InvoicePlan
 from stack.simulators.population import Company
 
@@ -12,7 +12,7 @@ SCHEME = "compute-voucher"
 def application(ask: Ask, *, submit: bool) -> dict[str, Any]:
     """Return the body of ``POST /v1/applications``."""
     return {
-        "scheme": SCHEME,
+        "scheme": ask.wish.scheme if ask.wish else SCHEME,
         "submit": submit,
         "applicant": _applicant(ask.company),
         "request": request(ask),
@@ -22,23 +22,27 @@ def application(ask: Ask, *, submit: bool) -> dict[str, Any]:
 
 def request(ask: Ask) -> dict[str, Any]:
     """Return what is asked for, with the contract behind it; dates are encoded as they stand in JSON."""
-    contract = ask.contract
+    if ask.wish is not None:
+        return ask.wish.request
+    return {"money": money(ask.amount), "contract": contract(ask.contract), "details": {}}
+
+
+def contract(signed: Signed) -> dict[str, Any]:
+    """Return a signed contract as it stands in a request."""
     return {
-        "money": _money(ask.amount),
-        "contract": {
-            "number": contract.number,
-            "provider": contract.provider,
-            "signed_on": contract.signed_on.isoformat(),
-            "starts_on": contract.starts_on.isoformat(),
-            "ends_on": contract.ends_on.isoformat(),
-            "money": _money(contract.amount),
-        },
-        "details": {},
+        "number": signed.number,
+        "provider": signed.provider,
+        "signed_on": signed.signed_on.isoformat(),
+        "starts_on": signed.starts_on.isoformat(),
+        "ends_on": signed.ends_on.isoformat(),
+        "money": money(signed.amount),
     }
 
 
 def claim(plan: ClaimPlan) -> dict[str, Any]:
     """Return the body of ``POST /v1/awards/{award_id}/claims``."""
+    if plan.body is not None:
+        return plan.body
     return {
         "invoices": [_invoice(invoice) for invoice in plan.invoices],
         "usage": {
@@ -79,10 +83,11 @@ def _invoice(invoice: InvoicePlan) -> dict[str, Any]:
         "number": invoice.number,
         "seller": invoice.seller,
         "issued_on": invoice.issued_on.isoformat(),
-        "money": _money(invoice.amount),
-        "tax": _money(invoice.tax),
+        "money": money(invoice.amount),
+        "tax": money(invoice.tax),
     }
 
 
-def _money(amount: int) -> dict[str, Any]:
+def money(amount: int) -> dict[str, Any]:
+    """Return fen as the contract's money."""
     return {"amount": amount, "currency": "CNY"}

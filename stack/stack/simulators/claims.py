@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 from stack.simulators.asks import Ask
 
@@ -28,17 +28,23 @@ class InvoicePlan:
 
 @dataclass(frozen=True, slots=True)
 class ClaimPlan:
-    """A claim to be filed. ``name`` tells a company's claims apart; ``repeats`` an invoice claimed before."""
+    """A claim to be filed. ``name`` tells a company's claims apart; ``repeats`` an invoice claimed before.
+
+    ``body`` is set where another scheme than the compute voucher says what is sent.
+    """
 
     name: str
     invoices: tuple[InvoicePlan, ...]
     starts_on: date
     ends_on: date
     repeats: bool = False
+    body: dict[str, Any] | None = None
 
 
 def claims(seed: int, ask: Ask, today: date, run: str = "") -> list[ClaimPlan]:
     """Return the claims of this company in the order of filing; none at all for one in seven."""
+    if ask.wish is not None:
+        return [ClaimPlan(f"{n}", (), today, today, body=body) for n, body in enumerate(ask.wish.claims, start=1)]
     draw = random.Random(f"claims {seed} {ask.company.index}")
     expense = int(ask.amount * draw.choice(_SHARES_USED))
     count = draw.randint(1, 3)

@@ -69,7 +69,7 @@ class Registers:
                 "uscc": uscc,
                 "name": listed.name,
                 "listed": True,
-                "services": ["compute"],
+                "services": listed.services,
                 "listed_from": listed.listed_from,
                 "listed_until": listed.listed_until,
             }

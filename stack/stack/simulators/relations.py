@@ -13,6 +13,7 @@ from stack.simulators.names import provider_name
 from stack.simulators.population import BLOCK, COMPANIES_AT_MOST, Role, role_of, roles_in
 
 PROVIDERS: Final = 8
+_SELL_EVERYTHING: Final = 4  # the first of them also sell models and corpora
 # The first blocks' groups belong to a listed provider, so that a related seller occurs.
 OWNING_PROVIDERS: Final = (5, 6, 7)
 
@@ -22,12 +23,13 @@ _UNLISTED_SELLER: Final = SERIALS - 200
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A listed seller of computing power."""
+    """A listed seller of computing power, some of models and corpora too."""
 
     uscc: str
     name: str
     listed_from: date
     listed_until: date
+    services: tuple[str, ...]
 
 
 def related(seed: int, uscc: str) -> list[str]:
@@ -63,6 +65,7 @@ def providers(seed: int) -> tuple[Provider, ...]:
             provider_name(number),
             listed_from=date(2024, 1, 1),
             listed_until=date(2030, 12, 31),
+            services=("compute", "model", "corpus") if number < _SELL_EVERYTHING else ("compute",),
         )
         for number in range(PROVIDERS)
     )

@@ -162,7 +162,7 @@ def tally(states: Iterable[ApplicationView]) -> Tally:
 
 def movement(state: ApplicationView) -> str | None:
     """Return what is still under way with this application, or None when it is at rest."""
-    if state.status in {"submitted", "assessing", "approved"}:
+    if state.status in {"submitted", "assessing", "in_review", "approved"}:
         return f"{state.application_id} is {state.status}"
     for claim in state.claims:
         if claim.status in {"submitted", "verifying"}:

@@ -74,11 +74,32 @@ class ApplicationView(msgspec.Struct, frozen=True):
 
     application_id: UUID
     status: str
+    scheme: str = ""
     number: str | None = None
     waiting_for: dict[str, Any] | None = None
     decision: DecisionView | None = None
     award: AwardInApplication | None = None
     claims: list[ClaimInApplication] = []
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An item of metrics' ``GET /v1/targets``."""
+
+    target: str
+    value: int
+    actual: int
+    unit: str | None = None
+
+
+class Task(msgspec.Struct, frozen=True):
+    """An item of eligibility's ``GET /v1/tasks``."""
+
+    task_id: UUID
+    kind: str
+    application_id: UUID
+    claim_id: UUID | None
+    scheme: str
+    applicant: str
 
 
 class Assessment(msgspec.Struct, frozen=True):
