@@ -27,6 +27,7 @@ from rich.console import Console
 
 from stack import issuer, state
 from stack.checks import Result, verdict
+from stack.concurrency import first
 from stack.config import Config, Ports
 from stack.errors import StackError
 from stack.home import Home, open_home
