@@ -121,6 +121,12 @@ def _shown(facts: Facts) -> Facts:
     return {name: fact for name, fact in facts.items() if name != CONTRACT_SUPPORT}
 
 
+def computed(rulebook: Rulebook, application: ApplicationSubmitted, facts: Facts) -> Money:
+    """Return what the policy's tiers and limits give for what is asked, whether or not its criteria are met."""
+    holds = rulebook.evaluate(variables(rulebook.policy, application, facts))
+    return _approved(_level(rulebook.policy, holds, facts), application)
+
+
 def variables(policy: Policy, application: ApplicationSubmitted, facts: Facts) -> dict[str, Any]:
     """Return what an expression may name: the known facts, the request and the company as in JSON, the day."""
     return {

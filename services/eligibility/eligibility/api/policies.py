@@ -1,11 +1,17 @@
 """Publishing a policy while everything runs: the document is checked, recorded, and announced to all services."""
 
+from datetime import date, datetime, time
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime
 
+from eligibility import past
 from eligibility.api.parts import Parts, key_of
-from eligibility.api.schemas import IdempotencyKey, PublishedOut
+from eligibility.api.schemas import IdempotencyKey, PublishedOut, ReplayLineOut, SimulationOut
 from eligibility.commands import PublishPolicy
 from eligibility.policies import parse_document
 from eligibility.refusals import policy_invalid
@@ -17,7 +23,8 @@ _YAML = {"requestBody": {"content": {"application/yaml": {"schema": {"type": "st
 
 
 def add(routes: APIRouter, parts: Parts) -> None:
-    """Add the calls of policy editors."""
+    """Add the calls of policy editors, and the replay of what was decided under their documents."""
+    _add_replays(routes, parts)
     editor: Any = parts.access.principal("policy-editor")
 
     @routes.post(
@@ -38,6 +45,40 @@ def add(routes: APIRouter, parts: Parts) -> None:
         document = _parsed(await request.body())
         command = PublishPolicy(key=key, traceparent=TRACEPARENT.get(), by=person.subject, document=document)
         return await parts.carry_out(command)
+
+    @routes.post(
+        "/policies/simulations",
+        tags=["policies"],
+        response_model=SimulationOut,
+        summary="What a draft (YAML, or JSON) would have done with all decided applications of its scheme",
+        openapi_extra=_YAML,
+    )
+    async def simulate_policy(
+        request: Request,
+        _person: Annotated[Principal, editor],
+        since: Annotated[date | None, Query(description="only what was submitted from this day on")] = None,
+    ) -> Response:
+        document = _parsed(await request.body())
+        zone = ZoneInfo(document.policy.timezone)
+        begin = datetime.combine(since, time.min, zone) if since else past.BEGINNING
+        found = await past.simulate(parts.database, parts.shelf, document.policy, begin)
+        return Response(msgspec.json.encode(found), media_type="application/json")
+
+
+def _add_replays(routes: APIRouter, parts: Parts) -> None:
+    reader: Any = parts.access.principal("officer", "auditor")
+
+    @routes.get(
+        "/replays",
+        tags=["assessments"],
+        response_model=ReplayLineOut,
+        summary="Every decision made again on its frozen facts: a line for each that differs, and one that counts",
+    )
+    async def replay_decisions(
+        _person: Annotated[Principal, reader], scheme: str | None = None, since: AwareDatetime | None = None
+    ) -> Response:
+        lines = past.replays(parts.database, parts.shelf, scheme, since or past.BEGINNING)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 def _parsed(body: bytes) -> Any:

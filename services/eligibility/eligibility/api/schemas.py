@@ -118,6 +118,58 @@ class PublishedOut(BaseModel):
     content_hash: str = Field(description="SHA-256 of the document as written")
 
 
+class SumOut(BaseModel):
+    supported: int
+    amount: int = Field(description="whole fen")
+
+
+class PairOut(BaseModel):
+    """What happened, and what would have."""
+
+    past: SumOut
+    draft: SumOut
+
+
+class ChangeOut(BaseModel):
+    """One application that would have fared otherwise; amounts in fen."""
+
+    application_id: str
+    applicant: str
+    district: str
+    past: int
+    draft: int
+    because: list[str] = Field(description="the draft's criteria that were not met")
+
+
+class SimulationOut(BaseModel):
+    """A draft over all past applications of its scheme."""
+
+    scheme: str
+    version: str
+    applications: int
+    winners: int
+    losers: int
+    unknown: dict[str, int] = Field(description="by criterion: how many lack a fact; they count as they were")
+    total: PairOut
+    by_month: dict[str, PairOut]
+    by_district: dict[str, PairOut]
+    by_size: dict[str, PairOut]
+    envelope_exhausted_on: dict[str, dict[str, str]]
+    changes: list[ChangeOut]
+
+
+class ReplayLineOut(BaseModel):
+    """A line of the answer: a decision that differs, or at the end the count of all."""
+
+    application_id: str | None = None
+    scheme: str | None = None
+    policy_version: str | None = None
+    was: dict[str, Any] | None = None
+    is_: dict[str, Any] | None = Field(default=None, alias="is")
+    decisions: int | None = None
+    identical: int | None = None
+
+
 class AuditLineOut(BaseModel):
     id: int
     at: datetime

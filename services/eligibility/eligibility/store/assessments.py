@@ -187,6 +187,14 @@ _PAGE: Final = text(
     ORDER BY application_id LIMIT :limit
     """  # noqa: S608
 )
+_DECIDED: Final = text(
+    f"""
+    SELECT {_COLUMNS} FROM assessments
+    WHERE status = 'decided' AND (CAST(:scheme AS text) IS NULL OR scheme = :scheme) AND submitted_at >= :since
+      AND (CAST(:after_time AS timestamptz) IS NULL OR (submitted_at, application_id) > (:after_time, :after_id))
+    ORDER BY submitted_at, application_id LIMIT :limit
+    """  # noqa: S608
+)
 _ACCREDITED: Final = text(
     """
     SELECT DISTINCT a.applicant FROM assessments AS a
@@ -201,6 +209,20 @@ _ONE: Final = text(f"SELECT {_COLUMNS} FROM assessments WHERE application_id = :
 async def page(connection: AsyncConnection, *, after: UUID | None, limit: int) -> list[Assessment]:
     """Return assessments in the order of their ids, from behind ``after``."""
     return [_assessment(row) for row in await connection.execute(_PAGE, {"after": after, "limit": limit})]
+
+
+async def decided(
+    connection: AsyncConnection, *, scheme: str | None, since: datetime, after: Assessment | None, limit: int
+) -> list[Assessment]:
+    """Return decided assessments by the time of their submission, from behind ``after``."""
+    values = {
+        "scheme": scheme,
+        "since": since,
+        "after_time": after.submitted.submitted_at if after else None,
+        "after_id": after.application_id if after else None,
+        "limit": limit,
+    }
+    return [_assessment(row) for row in await connection.execute(_DECIDED, values)]
 
 
 async def accredited(connection: AsyncConnection, codes: Iterable[str]) -> set[str]:

@@ -72,6 +72,8 @@ CREATE TRIGGER votes_are_immutable BEFORE UPDATE OR DELETE ON votes
 CREATE TRIGGER interests_are_immutable BEFORE UPDATE OR DELETE ON interests
   FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+CREATE INDEX ix_assessments_submitted_at ON assessments (submitted_at, application_id) WHERE status = 'decided';
+
 ALTER TABLE claims DROP CONSTRAINT ck_claims_status;
 ALTER TABLE claims ADD CONSTRAINT ck_claims_status CHECK (status IN ('waiting', 'verified', 'rejected', 'withdrawn'));
 """

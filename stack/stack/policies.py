@@ -1,0 +1,93 @@
+"""You are behind `drawdown policies` and `drawdown decisions`: documents to eligibility, what it found back.
+
+Who calls is known by a token: that of DRAWDOWN_TOKEN, else one of the local stack's own issuer.
+"""
+
+import getpass
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from stack import events, issuer
+from stack.errors import StackError
+from stack.events import Item
+from stack.home import Home
+
+PUBLISH_SECONDS = 30.0
+SIMULATION_SECONDS = 3600.0
+
+
+def validate(paths: Iterable[Path]) -> int:
+    """Check documents without a running system; eligibility prints what it finds. Answers its exit code."""
+    command = [sys.executable, "-m", "eligibility", "validate", *map(str, paths)]
+    return subprocess.run(command, check=False).returncode
+
+
+def publish(home: Home, path: Path) -> Item:
+    """Publish a document; the system goes on running. Raises StackError with what is wrong with it."""
+    headers = {"idempotency-key": str(uuid.uuid4())}
+    url = "/v1/policies"
+    return dict(_call(home, "POST", url, "policy-editor", PUBLISH_SECONDS, content=_read(path), headers=headers).json())
+
+
+def simulate(home: Home, path: Path, since: date | None) -> Item:
+    """What a draft would have done with the past applications of its scheme."""
+    asked = {"since": since.isoformat()} if since else {}
+    url = "/v1/policies/simulations"
+    return dict(_call(home, "POST", url, "policy-editor", SIMULATION_SECONDS, content=_read(path), params=asked).json())
+
+
+def replay(home: Home, scheme: str | None, since: date | None) -> Iterator[Item]:
+    """Every decision that comes out otherwise than it was, and at the end how many there are."""
+    asked = {"scheme": scheme, "since": f"{since}T00:00:00+00:00" if since else None}
+    wanted = {name: value for name, value in asked.items() if value}
+    with _client(home, "auditor", SIMULATION_SECONDS) as client:
+        try:
+            with client.stream("GET", f"{events.address(home, 'eligibility')}/v1/replays", params=wanted) as answer:
+                if answer.is_error:
+                    answer.read()
+                    raise StackError(f"eligibility: {_detail(answer)}")
+                for line in answer.iter_lines():
+                    yield json.loads(line)
+        except httpx.HTTPError as error:
+            raise StackError(f"eligibility does not answer ({error}): drawdown status") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StackError(f"can't read {path}: {error.strerror}") from error
+
+
+def _call(home: Home, method: str, path: str, scope: str, seconds: float, **more: Any) -> httpx.Response:
+    url = f"{events.address(home, 'eligibility')}{path}"
+    with _client(home, scope, seconds) as client:
+        try:
+            answer = client.request(method, url, **more)
+        except httpx.HTTPError as error:
+            raise StackError(f"eligibility does not answer at {url} ({error}): drawdown status") from error
+    if answer.is_error:
+        raise StackError(f"eligibility: {_detail(answer)}")
+    return answer
+
+
+def _client(home: Home, scope: str, seconds: float) -> httpx.Client:
+    token = os.environ.get("DRAWDOWN_TOKEN") or issuer.mint(home, subject=getpass.getuser(), scopes=[scope])
+    headers = {"accept-language": "en", "authorization": f"Bearer {token}"}
+    return httpx.Client(trust_env=False, timeout=seconds, headers=headers)
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status_code} from {answer.url}"
