@@ -152,7 +152,7 @@ async def _place(home: Home, seed: int, finance: Manner, console: Console) -> As
         if finance is not Manner.USUAL:
             raise StackError(f"a stack runs in {home.path}, whose finance system stays as it is: leave out --finance")
         urls = {name: f"http://{LOOPBACK}:{known.port(name)}" for name in SERVICES}
-        yield Place(urls, f"{LOOPBACK}:{known.port('kafka')}", _officers(home), run=uuid.uuid4().hex[:6])
+        yield Place(urls, f"{LOOPBACK}:{known.port('kafka')}", officers_of(home), run=uuid.uuid4().hex[:6])
         return
     used_before = home.kafka.exists()
     with Screen(console) as listener:
@@ -161,12 +161,13 @@ async def _place(home: Home, seed: int, finance: Manner, console: Console) -> As
         await stack.start()
     try:
         run = uuid.uuid4().hex[:6] if used_before else ""
-        yield Place(stack.urls, stack.kafka_bootstrap, _officers(home), run=run)
+        yield Place(stack.urls, stack.kafka_bootstrap, officers_of(home), run=run)
     finally:
         await stack.stop()
 
 
-def _officers(home: Home) -> Callable[[str], str]:
+def officers_of(home: Home) -> Callable[[str], str]:
+    """Return what gives an officer's token, by the stack's own issuer."""
     return lambda person: issuer.mint(home, subject=person, scopes=["officer"])
 
 

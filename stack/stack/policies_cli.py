@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from contracts.money import yuan
 from stack import policies
 from stack.errors import StackError
 from stack.events import Item
@@ -101,15 +100,15 @@ def _show(found: Item) -> None:
     out.print(f"{head}, {found['winners']} would get more, {found['losers']} less", soft_wrap=True)
     for code, count in sorted(found["unknown"].items()):
         out.print(f"    {count} can't be told: {code} (they count as they were)", soft_wrap=True)
-    table = Table("by", "")
-    for name in ("supported, past", "draft", "CNY, past", "draft", "difference"):
-        table.add_column(name, justify="right")
+    table = Table("by", "", title="past and draft, in CNY")
+    for name in ("supported", "draft", "awarded", "draft", "difference"):
+        table.add_column(name, justify="right", no_wrap=True)
     rows = [("all", "", found["total"])]
     for by in ("by_month", "by_district", "by_size"):
         rows += [(by.removeprefix("by_"), name, pair) for name, pair in found[by].items()]
     for by, name, pair in rows:
         past, would = pair["past"], pair["draft"]
-        sums = (yuan(past["amount"]), yuan(would["amount"]), yuan(would["amount"] - past["amount"]))
+        sums = [f"{amount // 100:,}" for amount in (past["amount"], would["amount"], would["amount"] - past["amount"])]
         table.add_row(by, name, str(past["supported"]), str(would["supported"]), *sums)
     out.print(table)
     for name, years in found["envelope_exhausted_on"].items():

@@ -82,7 +82,9 @@ async def test_a_company_alone_is_its_own_group(registers: httpx.AsyncClient) ->
 async def test_a_listed_provider_sells_computing_power(registers: httpx.AsyncClient) -> None:
     answer = await registers.get(f"/providers/{providers(SEED)[0].uscc}")
     assert answer.json()["listed"] is True
-    assert answer.json()["services"] == ["compute"]
+    assert answer.json()["services"] == ["compute", "model", "corpus"]
+    last = await registers.get(f"/providers/{providers(SEED)[-1].uscc}")
+    assert last.json()["services"] == ["compute"]
     assert answer.json()["listed_from"] < answer.json()["listed_until"]
 
 

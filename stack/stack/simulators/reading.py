@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import aiokafka
+import msgspec
 
-from contracts.codec import decode
+from contracts.codec import UnknownEventTypeError, decode
 from contracts.events import Event
 from contracts.topics import TOPICS
 
@@ -49,13 +50,17 @@ async def _until_end(consumer: aiokafka.AIOKafkaConsumer, partitions: list[aioka
     records: list[Record] = []
     while open_partitions:
         arrived = await consumer.getmany(*open_partitions, timeout_ms=_POLL_MS)
-        records += [_record(raw) for batch in arrived.values() for raw in batch]
+        records += [record for batch in arrived.values() for raw in batch if (record := _record(raw))]
         positions = {partition: await consumer.position(partition) for partition in open_partitions}
         open_partitions = [each for each in open_partitions if positions[each] < ends[each]]
     return records
 
 
-def _record(raw: Any) -> Record:
+def _record(raw: Any) -> Record | None:
+    """Return the event; None for what is none: somebody else's bytes, which the services park."""
     headers = dict(raw.headers)
-    event = decode(headers["ce_type"].decode(), raw.value)
+    try:
+        event = decode(headers["ce_type"].decode(), raw.value)
+    except (KeyError, UnknownEventTypeError, msgspec.MsgspecError):
+        return None
     return Record(raw.topic, raw.key.decode(), headers["ce_id"].decode(), event)
