@@ -80,7 +80,10 @@ def test_public_notice_begins_with_the_last_vote() -> None:
 
 
 def test_a_hash_says_what_was_seen_not_when() -> None:
-    one = {"credit_record": {"blacklisted": False, "asked_at": "1"}, "review": {"votes": [1]}}
+    one: dict[str, dict[str, Any]] = {
+        "credit_record": {"blacklisted": False, "asked_at": "1"},
+        "review": {"votes": [1]},
+    }
     assert review.hash_of(one) == review.hash_of({"credit_record": {"blacklisted": False, "asked_at": "2"}})
     assert review.hash_of(one) != review.hash_of({"credit_record": {"blacklisted": True, "asked_at": "1"}})
 

@@ -1,0 +1,143 @@
+"""Schemes that no code knows live from their document alone; persons decide where a document leaves it to them."""
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from stack import issuer
+from stack.simulators import bodies
+from stack.simulators.asks import Ask, Wish
+from stack.simulators.population import Role, company
+from tests.journeys.traveller import PATIENCE_SECONDS, SEED, State, Traveller
+
+DOCUMENT = Path(__file__).parent / "data-annotation-voucher.yaml"
+SCHEME = "data-annotation-voucher"
+REASONS = {"zh-CN": "同意", "en": "Agreed"}
+YUAN = 100
+
+
+async def call(traveller: Traveller, who: str, scope: str, path: str, body: Any = None) -> httpx.Response:
+    """Call eligibility as a person with a token of the stack's own issuer."""
+    token = issuer.mint(traveller.system.config.home, subject=who, scopes=[scope])
+    headers = {"authorization": f"Bearer {token}", "accept-language": "en", "idempotency-key": str(uuid4())}
+    url = f"{traveller.system.urls['eligibility']}{path}"
+    if body is None:
+        return await traveller.client.get(url, headers=headers)
+    if isinstance(body, bytes):
+        return await traveller.client.post(url, content=body, headers=headers)
+    return await traveller.client.post(url, json=body, headers=headers)
+
+
+async def offered(traveller: Traveller, scheme: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while scheme not in {one["scheme"] for one in (await traveller.get("intake", "/v1/schemes"))["items"]}:
+        assert time.monotonic() < deadline, f"intake does not offer {scheme}"
+        await asyncio.sleep(0.1)
+
+
+def asked_for(traveller: Traveller, number: int, request: dict[str, Any], scheme: str = SCHEME, **of: Any) -> Ask:
+    plain = traveller.ask_of(Role.ORDINARY, number)
+    return replace(plain, company=replace(plain.company, **of), wish=Wish(scheme, request))
+
+
+def request_of(yuan: int, **details: Any) -> dict[str, Any]:
+    return {"money": bodies.money(yuan * YUAN), "contract": None, "details": details}
+
+
+def claim_of(**what: Any) -> dict[str, Any]:
+    return {"invoices": [], "usage": None, "milestone": None, "documents": [], "details": {}, **what}
+
+
+def in_district(district: str) -> int:
+    """Return the place, among the ordinary ones, of the first company of a district."""
+    ordinary = [one for one in (company(SEED, index) for index in range(400)) if one.role is Role.ORDINARY]
+    return next(place for place, one in enumerate(ordinary) if one.district == district and place > 30)
+
+
+async def test_a_scheme_that_no_code_knows_works_from_its_document_while_everything_runs(traveller: Traveller) -> None:
+    before = {name: one.restarts for name, one in traveller.system.components.items()}
+    refused = await call(traveller, "editor", "officer", "/v1/policies", DOCUMENT.read_bytes())
+    assert refused.status_code == 403
+    published = await call(traveller, "editor", "policy-editor", "/v1/policies", DOCUMENT.read_bytes())
+    assert published.status_code in (200, 201), published.text
+    await offered(traveller, SCHEME)
+
+    nanshan = in_district("nanshan")
+    lacking = asked_for(traveller, nanshan, request_of(100_000), headcount=20)
+    answer = await traveller.post("/v1/applications", bodies.application(lacking, submit=True))
+    assert (answer.status_code, answer.json()["pointer"]) == (422, "/request/details/data_set")
+    elsewhere = asked_for(traveller, in_district("futian"), request_of(100_000, data_set="街景图像"))
+    answer = await traveller.post("/v1/applications", bodies.application(elsewhere, submit=True))
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown_district")
+
+    small = asked_for(traveller, nanshan, request_of(100_000, data_set="街景图像"), headcount=20)
+    large = asked_for(traveller, in_district("longgang"), request_of(100_000, data_set="语音转写"), headcount=500)
+    states = [await traveller.until_status(await traveller.apply(one), "awarded") for one in (small, large)]
+    assert [state["award"]["awarded"]["amount"] for state in states] == [40_000 * YUAN, 25_000 * YUAN]
+    assert [state["number"][:3] for state in states] == ["DA-", "DA-"]
+
+    month = {"starts_on": str(traveller.today), "ends_on": str(traveller.today), "statement": None}
+    bill = {
+        "number": f"DA-{uuid4().hex[:12]}",
+        "seller": large.company.uscc,
+        "issued_on": str(traveller.today),
+        "money": bodies.money(10_600 * YUAN),
+        "tax": bodies.money(600 * YUAN),
+    }
+    path = f"/v1/awards/{states[0]['award']['award_id']}/claims"
+    assert (await traveller.post(path, claim_of(invoices=[bill]))).json()["code"] == "usage_missing"
+    assert (await traveller.post(path, claim_of(invoices=[bill], usage=month))).status_code == 201
+    state = await traveller.until_claims_end(states[0])
+    assert state["claims"][0]["payable"]["amount"] == 4_000 * YUAN
+    assert {name: one.restarts for name, one in traveller.system.components.items()} == before
+
+
+async def task_of(traveller: Traveller, state: State, kind: str) -> str:
+    """Wait for the open task of an application."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        tasks = (await call(traveller, "anna", "auditor", "/v1/tasks?status=open&limit=500")).json()["items"]
+        for task in tasks:
+            if (task["application_id"], task["kind"]) == (state["application_id"], kind):
+                return str(task["task_id"])
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"no task of kind {kind} was opened")
+
+
+async def decide(traveller: Traveller, who: str, task_id: str) -> httpx.Response:
+    claimed = await call(traveller, who, "officer", f"/v1/tasks/{task_id}/claim", {})
+    if claimed.is_error:
+        return claimed
+    return await call(
+        traveller, who, "officer", f"/v1/tasks/{task_id}/decision", {"outcome": "approve", "reasons": REASONS}
+    )
+
+
+async def test_two_persons_stand_behind_a_large_grant_and_a_milestone_is_paid_when_it_is_accepted(
+    traveller: Traveller,
+) -> None:
+    stones = [{"id": f"m{place}", "title": "节点", "money": bodies.money(4_000_000 * YUAN)} for place in (1, 2)]
+    wish = request_of(8_000_000, topic="data-set", milestones=stones)
+    state = await traveller.apply(asked_for(traveller, 40, wish, "humanoid-robotics"))
+    task_id = await task_of(traveller, state, "review")
+    shown = await traveller.get("intake", f"/v1/applications/{state['application_id']}")
+    assert (shown["status"], shown["waiting_for"]["who"]) == ("in_review", "officer")
+    assert (await decide(traveller, "anna", task_id)).json()["needed"] == 2
+    assert (await decide(traveller, "anna", task_id)).json()["code"] == "voted_before"
+    await call(traveller, "anna", "officer", f"/v1/tasks/{task_id}/release", {})
+    assert (await decide(traveller, "bo", task_id)).is_success
+    state = await traveller.until_status(state, "awarded")
+    assert state["award"]["awarded"]["amount"] == 8_000_000 * YUAN
+
+    path = f"/v1/awards/{state['award']['award_id']}/claims"
+    assert (await traveller.post(path, claim_of(milestone="m9"))).json()["code"] == "unknown_milestone"
+    assert (await traveller.post(path, claim_of(milestone="m1"))).status_code == 201
+    accepted = await decide(traveller, "cleo", await task_of(traveller, state, "acceptance"))
+    assert accepted.is_success, accepted.text
+    state = await traveller.until(state, lambda seen: seen["claims"][0]["status"] in ("payable", "paid"))
+    assert state["claims"][0]["payable"]["amount"] == 4_000_000 * YUAN
