@@ -4,8 +4,8 @@ It takes the rules from policy documents, which it publishes, and the facts from
 nothing about money that is there or not: caps, envelopes and pools are disbursement's.
 
 Tables: ``policies`` (published versions), ``assessments`` (one per application: what was submitted, the facts seen,
-the decision), ``contracts`` (each counts once in a scheme), ``claims`` (verified or rejected), ``counted_invoices``
-(each counts once in the whole programme).
+the decision), ``contracts`` (each counts once in a scheme), ``claims`` (waiting for persons, verified or rejected),
+``counted_invoices`` (each invoice, milestone and month counts once), ``tasks``, ``votes``, ``interests``, ``audit``.
 
 In, from ``intake.applications``: ``application.submitted``, ``application.withdrawn``, ``application.lapsed``,
 ``claim.submitted``, ``claim.withdrawn``. Out, on ``eligibility.policies``: ``policy.published``; on
