@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -23,7 +24,7 @@ from kit.database import Database
 from tests.eligibility.office import Office
 from tests.eligibility.persons import REASONS, Persons, asked, process, published
 from tests.eligibility.registers import FakeRegisters
-from tests.eligibility.scenes import APPLICANT, FEN, claim, claim_withdrawn, invoice, withdrawn
+from tests.eligibility.scenes import APPLICANT, FEN, POLICY, claim, claim_withdrawn, invoice, withdrawn
 
 SECOND = Review(route="persons", second_above=Money(100_000 * FEN))
 ACCEPTED = ClaimRules(accepted_by=Text("场景业主", "The scenario's owner"), usage_required=False)
@@ -220,6 +221,33 @@ async def test_public_notice_is_waited_for(office: Office, database: Database, p
     assert held.waits_for == "public_notice"
     assert held.due_at is None
     assert (held.facts or {})["review"]["votes"][0]["officer"] == "anna"
+    [task] = [one for one in (await persons.get("/v1/tasks?status=closed"))["items"] if _is_of(one, submitted)]
+    assert task["outcome"] == "public_notice"
+    assert not [one for one in (await persons.get("/v1/tasks?status=open"))["items"] if _is_of(one, submitted)]
+
+
+def _is_of(task: dict[str, Any], submitted: ApplicationSubmitted) -> bool:
+    return bool(task["application_id"] == str(submitted.application_id))
+
+
+async def test_facts_that_can_not_be_had_are_a_task_until_they_can(
+    office: Office, database: Database, persons: Persons, registers: FakeRegisters
+) -> None:
+    criteria = tuple(msgspec.structs.replace(one, unknown="officer") for one in POLICY.criteria)
+    scheme = await published(database, review=SECOND, criteria=criteria)
+    registers.fail("credit_record")
+    submitted = asked(scheme)
+    await office.submit(submitted)
+    await office.assess()
+    facts = await persons.task(submitted.application_id)
+    assert facts["kind"] == "facts"
+    refused = await persons.decide(facts["task_id"], "anna")
+    assert (refused.status_code, refused.json()["code"]) == (409, "nothing_to_decide")
+    registers.answers.clear()
+    for _ in range(20):
+        await asyncio.sleep(0.05)
+        await office.assess()
+    assert (await persons.task(submitted.application_id))["kind"] == "review"
 
 
 async def test_only_officers_decide_and_only_auditors_read_the_audit(

@@ -55,6 +55,26 @@ async def test_a_rejection_is_shown_with_reasons_in_two_languages(portal: Portal
     assert set(state["decision"]["reasons"][0]["text"]) == {"zh-CN", "en"}
 
 
+async def test_a_public_notice_is_a_wait_without_a_clock_of_its_own(portal: Portal) -> None:
+    created = (await portal.apply()).json()
+    for holder, status, who in (
+        ("officer", "in_review", "officer"),
+        ("public_notice", "public_notice", "public_notice"),
+    ):
+        event = ReviewOpened(
+            occurred_at=datetime.now(UTC),
+            application_id=UUID(created["application_id"]),
+            scheme=created["scheme"],
+            applicant=USCC,
+            waiting_for=Text("等待", "Waits"),
+            holder=holder,
+        )
+        await portal.hear(event)
+        state = await portal.state(created["application_id"])
+        assert (state["status"], state["waiting_for"]["who"]) == (status, who)
+    assert (state["waiting_for"]["due"], state["waiting_for"]["overdue"]) == (None, False)
+
+
 async def test_an_approved_application_without_an_award_shows_why(portal: Portal) -> None:
     created = (await portal.apply()).json()
     event = AwardRefused(

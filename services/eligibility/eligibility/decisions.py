@@ -57,10 +57,15 @@ async def decide_group(
         _conclude(trial, now, retry, announcements)
     tried = [trial.assessment for trial in trials]
     await assessments.store_tries(connection, tried)
-    await tasks.open_all(connection, [task for trial in trials if (task := _task(trial, now))])
-    decided = {one.application_id: one.outcome or "" for one in tried if one.status == "decided"}
-    await tasks.close_all(connection, decided)
+    wanted = [task for trial in trials if (task := _task(trial, now))]
+    await tasks.open_all(connection, wanted)
+    await tasks.close_others(connection, {one.application_id: _came_to(one) for one in tried}, wanted)
     return tried, announcements
+
+
+def _came_to(assessment: Assessment) -> str:
+    """Return why no person is waited for any more: the outcome, or whom it waits for instead."""
+    return assessment.outcome or assessment.waits_for or assessment.status
 
 
 async def _own_facts(

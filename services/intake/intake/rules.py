@@ -12,6 +12,8 @@ WITHDRAWABLE: Final = frozenset(
     {"draft", "submitted", "assessing", "clarifying", "in_review", "public_notice", "approved", "waitlisted"}
 )
 
+_REVIEWED_BY: Final = {"registers": "assessing", "public_notice": "public_notice"}
+
 # A claim's status only rises: facts come from two topics, whose order between them is not given.
 _CLAIM_RANK: Final = {"submitted": 0, "verifying": 1, "payable": 2, "paid": 3, "rejected": 4, "withdrawn": 4}
 
@@ -34,7 +36,7 @@ def status_of(application: Application) -> str:
     if decision is not None:
         return "approved"
     if "review" in progress:
-        return "assessing" if progress["review"]["holder"] == "registers" else "in_review"
+        return _REVIEWED_BY.get(progress["review"]["holder"], "in_review")
     return "submitted"
 
 

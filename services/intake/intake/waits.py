@@ -16,7 +16,9 @@ from intake.records import Application, Claim
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """One kind of wait: the clock of the policy that runs (``money`` has none), who acts, and what is said of it.
+    """One kind of wait: the clock of the policy that runs, who acts, and what is said of it.
+
+    ``money`` and ``public_notice`` have no clock.
 
     ``due_at`` is the deadline where the one who asks has set it; else it follows from the policy.
     """
@@ -38,12 +40,18 @@ class Waiting(Protocol):
 
 MONEY: Final = "money"
 RECOVERY: Final = "recovery"
+PUBLIC_NOTICE: Final = "public_notice"  # ends on the day that eligibility knows: no clock of its own
 
 _OF_APPLICATIONS: Final = {
     "draft": Wait("draft", "applicant", Text("申请尚未提交", "The draft has not been submitted")),
     "submitted": Wait("decision", "eligibility", Text("等待审核", "Waits to be assessed")),
     "assessing": Wait("registers", "registers", Text("等待外部登记系统", "Waits for outside registers")),
     "in_review": Wait("officer", "officer", Text("人工审核中", "Waits for an officer")),
+    "public_notice": Wait(
+        PUBLIC_NOTICE,
+        "eligibility",
+        Text("公示中，期满自动继续", "It is shown in public; it goes on by itself after that"),
+    ),
     "approved": Wait("award", "disbursement", Text("等待拨付额度", "Waits for its award")),
     "waitlisted": Wait(
         MONEY,

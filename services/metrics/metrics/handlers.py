@@ -134,8 +134,11 @@ def on_clarification_requested(projection: Projection, event: ClarificationReque
     row.clarifications += 1
 
 
+_REVIEWED_BY: Final = {"registers": "assessing", "public_notice": "public_notice"}
+
+
 def on_review_opened(projection: Projection, event: ReviewOpened) -> None:
-    status = "assessing" if event.holder == "registers" else "in_review"  # intake shows it so, too
+    status = _REVIEWED_BY.get(event.holder, "in_review")  # intake shows it so, too
     projection.application(event.application_id, event.scheme).eligibility = status
 
 

@@ -33,6 +33,13 @@ _CLOSE: Final = text(
     WHERE closed_at IS NULL AND (claim_id = u.id OR (claim_id IS NULL AND application_id = u.id))
     """
 )
+_CLOSE_OTHERS: Final = text(
+    """
+    UPDATE tasks SET closed_at = now(), outcome = u.outcome
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:kinds AS text[])) AS u(id, outcome, kind)
+    WHERE closed_at IS NULL AND claim_id IS NULL AND application_id = u.id AND tasks.kind IS DISTINCT FROM u.kind
+    """
+)
 _FIND: Final = text(f"SELECT {_COLUMNS} FROM tasks WHERE task_id = :id")  # noqa: S608  # the columns are a constant
 _LOCK: Final = text(f"SELECT {_COLUMNS} FROM tasks WHERE task_id = :id FOR UPDATE")  # noqa: S608
 _PAGE: Final = text(
@@ -112,6 +119,18 @@ async def close_all(connection: AsyncConnection, outcomes: Mapping[UUID, str]) -
     """Close the open tasks of these applications or claims."""
     if outcomes:
         await connection.execute(_CLOSE, {"ids": list(outcomes), "outcomes": list(outcomes.values())})
+
+
+async def close_others(connection: AsyncConnection, outcomes: Mapping[UUID, str], wanted: Sequence[Task]) -> None:
+    """Close the open tasks of these applications, but those that are wanted."""
+    kinds: dict[UUID, str] = {task.application_id: task.kind for task in wanted}
+    if outcomes:
+        values = {
+            "ids": list(outcomes),
+            "outcomes": list(outcomes.values()),
+            "kinds": [kinds.get(key) for key in outcomes],
+        }
+        await connection.execute(_CLOSE_OTHERS, values)
 
 
 async def find(connection: AsyncConnection, task_id: UUID) -> Task | None:
