@@ -66,6 +66,25 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     text: Text
 
 
+class Ranking(msgspec.Struct, frozen=True, kw_only=True):
+    """A call: once its window has closed, a panel scores the applications that meet every criterion, and the best are
+    funded from the top until ``budget`` ends.
+
+    ``panel`` different persons score each, in whole points from 0 to ``scale``. Below an average of ``threshold``
+    nothing is funded. A score that lies ``outlier`` points or more from the median is shown as one, and counts.
+    ``ties`` are broken in this order, at last by lot. ``last`` says whether the first one that the budget does not
+    cover gets the rest.
+    """
+
+    budget: Money
+    panel: Annotated[int, msgspec.Meta(ge=1, le=15)]
+    scale: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    threshold: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    outlier: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    ties: tuple[Literal["smaller_request", "earlier_submission", "lot"], ...] = ()
+    last: Literal["partial", "whole"] = "whole"
+
+
 class ClaimRules(msgspec.Struct, frozen=True):
     """What a claim must bring, what counts in it, and what is taken off.
 
@@ -205,6 +224,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     expiry_grace_days: Days = 30
     criteria: tuple[Criterion, ...]
     review: Review = Review()
+    ranking: Ranking | None = None
     claims: ClaimRules = ClaimRules()
     payments: PaymentRules = PaymentRules()
     evidence: tuple[Evidence, ...] = ()

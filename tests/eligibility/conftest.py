@@ -20,7 +20,17 @@ from tests.eligibility.office import Office
 from tests.eligibility.registers import FakeRegisters
 from tests.eligibility.scenes import DOCUMENT, Desk
 
-EMPTIED = ["tasks", "counted_invoices", "claims", "contracts", "assessments", "policies", "outbox", "inbox"]
+EMPTIED = [
+    "panel_scores",
+    "tasks",
+    "counted_invoices",
+    "claims",
+    "contracts",
+    "assessments",
+    "policies",
+    "outbox",
+    "inbox",
+]
 
 
 @pytest.fixture(scope="session")

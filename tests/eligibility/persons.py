@@ -46,6 +46,9 @@ class Persons:
             return await self._client.post(path, content=body, headers=headers)
         return await self._client.post(path, json=body, headers=headers)
 
+    async def put(self, path: str, body: Any, *, by: str, scope: str = "panel") -> httpx.Response:
+        return await self._client.put(path, json=body, headers=self._headers(by, scope))
+
     async def get(self, path: str, *, by: str = "anna", scope: str = "officer") -> Any:
         answer = await self._client.get(path, headers=self._headers(by, scope))
         return answer.json()

@@ -18,7 +18,7 @@ from contracts.common import Reason, Text
 from contracts.money import Money
 from contracts.policy import Review
 from contracts.refusal import Refusal
-from eligibility import handlers, refusals, review, rules
+from eligibility import calls, handlers, refusals, review, rules
 from eligibility.claim_rules import Verification
 from eligibility.policies import Document
 from eligibility.publication import publish_one
@@ -26,6 +26,7 @@ from eligibility.records import Assessment, Task
 from eligibility.review import Standing, Vote
 from eligibility.shelf import Shelf
 from eligibility.store import assessments, claims, policies, tasks
+from eligibility.store import calls as store
 from kit.groups import Outcome
 from kit.idempotency import Answer, Key
 from kit.outbox import Announcements
@@ -72,7 +73,28 @@ class PublishPolicy(msgspec.Struct, frozen=True, kw_only=True):
     document: Document
 
 
-Command = HoldTask | Decide | DeclareInterest | PublishPolicy
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """Score an application of a ranking call; a person's later score replaces the earlier."""
+
+    key: Key | None
+    traceparent: str | None
+    by: str
+    application_id: UUID
+    score: int
+    comment: str
+
+
+class Rank(msgspec.Struct, frozen=True, kw_only=True):
+    """Rank a call that has closed, and allocate its budget: all at once, and once."""
+
+    key: Key | None
+    traceparent: str | None
+    by: str
+    scheme: str
+    version: str
+
+
+Command = HoldTask | Decide | DeclareInterest | PublishPolicy | Score | Rank
 
 
 async def apply(
@@ -105,6 +127,15 @@ async def _carry_out(
             return answer(201, {"officer": command.by, "applicant": command.applicant, "declared_at": now})
         case PublishPolicy():
             return await _publish(connection, command, now, said)
+        case Score():
+            await calls.check_score(shelf, connection, command.application_id, command.by, command.score)
+            await store.score(connection, command.application_id, command.by, command.score, command.comment, now)
+            scored = {"score": command.score, "comment": command.comment}
+            about = command.application_id
+            await tasks.note(connection, now, command.by, "application.scored", about, None, scored)
+            return answer(200, {"application_id": about, "score": command.score})
+        case Rank():
+            return await _rank(shelf, connection, command, now)
 
 
 # --- tasks -------------------------------------------------------------------------------------------------
@@ -243,6 +274,18 @@ async def _cast(connection: AsyncConnection, task: Task, vote: Vote, command: De
 
 def _told(task: Task, counted: Sequence[Vote], standing: Standing) -> dict[str, Any]:
     return {"task_id": task.task_id, "votes": len(counted), "needed": standing.needed}
+
+
+async def _rank(shelf: Shelf, connection: AsyncConnection, command: Rank, now: datetime) -> Answer:
+    await store.lock(connection, command.scheme, command.version)
+    done = await store.find(connection, command.scheme, command.version)
+    if done is None:
+        placed = await calls.ranking(shelf, connection, command.scheme, command.version, now)
+        await store.store(connection, command.scheme, command.version, placed, command.by, now)
+        data = {"scheme": command.scheme, "version": command.version, "applications": len(placed)}
+        await tasks.note(connection, now, command.by, "call.ranked", None, None, data)
+        done = await store.find(connection, command.scheme, command.version)
+    return answer(200, {"scheme": command.scheme, "version": command.version, "places": done})
 
 
 # --- policies ----------------------------------------------------------------------------------------------

@@ -12,11 +12,11 @@ from contracts.codec import to_builtins
 from contracts.common import Text
 from contracts.events import ApplicationApproved, ApplicationRejected, ReviewOpened
 from contracts.policy import Policy
-from eligibility import review, rules, support, texts, waits
+from eligibility import ranking, review, rules, support, texts, waits
 from eligibility.records import Assessment, Task
 from eligibility.rules import Decision, Rulebook
 from eligibility.shelf import Shelf
-from eligibility.store import assessments, contracts, tasks
+from eligibility.store import assessments, calls, contracts, tasks
 from kit.backoff import Backoff
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
@@ -75,13 +75,19 @@ async def _own_facts(
     facts: dict[UUID, dict[str, Any]] = {}
     voted: list[UUID] = []
     named: dict[UUID, str] = {}
+    ranked: list[UUID] = []
     for one in held:
         policy = shelf.find(*one.version, one.submitted.submitted_at).policy
         facts[one.application_id] = {}
         if policy.review.route == "persons":
             voted.append(one.application_id)
+        if policy.ranking is not None:
+            ranked.append(one.application_id)
         if rules.COMMUNITY in rules.facts_needed(policy):
             named[one.application_id] = str(one.submitted.request.details.get(rules.COMMUNITY, ""))
+    placed = await calls.places(connection, ranked) if ranked else {}
+    for key, place in placed.items():
+        facts[key][ranking.FACT] = place
     votes = await tasks.votes_of(connection, voted) if voted else {}
     for key in voted:
         facts[key][review.FACT] = {"votes": to_builtins(votes.get(key, []))}
@@ -170,6 +176,8 @@ def _holder(trial: Trial, missing: list[str]) -> str:
     standing = trial.decision.standing
     if standing is not None:
         return waits.PUBLIC_NOTICE if standing.outcome == "public_notice" else "officer"
+    if _waits_for_panel(trial):
+        return waits.PANEL
     handed_over = rules.for_officer(trial.rulebook.policy, missing)
     return "officer" if handed_over else waits.holder(trial.assessment, missing)
 
@@ -177,10 +185,14 @@ def _holder(trial: Trial, missing: list[str]) -> str:
 def _next_try(trial: Trial, now: datetime, retry: Backoff) -> datetime:
     """A vote wakes an application that waits for one; until then it is only looked at to see whether facts changed."""
     standing = trial.decision.standing
-    if standing is None:
-        return now + timedelta(seconds=retry.next_seconds())
     look_again = now + _LOOK_AGAIN
+    if standing is None:
+        return look_again if _waits_for_panel(trial) else now + timedelta(seconds=retry.next_seconds())
     return min(standing.until, look_again) if standing.until else look_again
+
+
+def _waits_for_panel(trial: Trial) -> bool:
+    return [reason.code for reason in trial.decision.reasons if reason.outcome == "unknown"] == [ranking.FACT]
 
 
 def _task(trial: Trial, now: datetime) -> Task | None:
@@ -203,6 +215,8 @@ def _task(trial: Trial, now: datetime) -> Task | None:
 def _words(trial: Trial, holder: str, missing: list[str]) -> Text:
     if trial.decision.standing is not None:
         return texts.WAITING_FOR_NOTICE if holder == waits.PUBLIC_NOTICE else texts.WAITING_FOR_REVIEW
+    if holder == waits.PANEL:
+        return texts.WAITING_FOR_PANEL
     return texts.waiting_for_registers(missing) if missing else texts.WAITING_FOR_OFFICER
 
 

@@ -171,6 +171,11 @@ def _support_complaints(policy: Policy) -> Iterator[Complaint]:
         yield "$.claims.parts", "belong to the basis `parts`, and are needed there"
     if claims.basis != "invoices" and claims.seller_is_provider:
         yield "$.claims.seller_is_provider", f"only invoices have a seller, not the basis `{claims.basis}`: false"
+    asked = policy.ranking
+    if asked is not None and asked.threshold > asked.scale:
+        yield "$.ranking.threshold", f"is above the scale of {asked.scale}: nothing could be funded"
+    if asked is not None and policy.review.route == "persons":
+        yield "$.review.route", "a call is decided by its panel: automatic"
     for place, part in enumerate(claims.parts):
         if part.times > 1 and not part.monthly:
             yield f"$.claims.parts[{place}].times", "only a monthly part is claimed more than once"

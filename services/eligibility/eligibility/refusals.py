@@ -71,6 +71,57 @@ def amount_too_large(computed: int) -> Refusal:
     )
 
 
+def no_call(scheme: str, version: str) -> Refusal:
+    return Refusal(
+        "call_not_found",
+        f"{scheme} {version} 不是揭榜项目，或未发布。",
+        f"There is no ranking call {scheme} {version}: its policy has no `ranking`, or was not published.",
+        status=404,
+    )
+
+
+def not_to_score() -> Refusal:
+    return Refusal(
+        "nothing_to_score",
+        "该申请目前无需评分（未满足条件、信息未到齐，或该轮已排序）。",
+        "It can't be scored: a criterion is not met, facts are missing, or its call was ranked.",
+    )
+
+
+def score_out_of_scale(scale: int) -> Refusal:
+    return Refusal(
+        "score_out_of_scale",
+        f"评分须为0至{scale}的整数。",
+        f"A score is from 0 to {scale}.",
+        status=422,
+        pointer="/score",
+    )
+
+
+def panel_complete(panel: int) -> Refusal:
+    return Refusal(
+        "panel_complete",
+        f"该申请已有{panel}名专家评分。",
+        f"{panel} other persons have scored it, which is the whole panel.",
+    )
+
+
+def call_open(closes_at: str) -> Refusal:
+    return Refusal(
+        "call_open",
+        f"申报于 {closes_at} 截止，之后才能排序。",
+        f"The call closes at {closes_at}; it is ranked after that.",
+    )
+
+
+def call_incomplete(waiting: int, scores: int) -> Refusal:
+    return Refusal(
+        "call_incomplete",
+        f"尚有{waiting}个申请等待核实，缺{scores}个评分。",
+        f"{waiting} applications still wait for facts, and {scores} scores are missing.",
+    )
+
+
 def draft() -> Refusal:
     return Refusal(
         "policy_is_draft",

@@ -14,7 +14,7 @@ from contracts.common import Outcome, Reason, Text
 from contracts.events import ApplicationSubmitted
 from contracts.money import Money, share
 from contracts.policy import Criterion, Policy, Tier
-from eligibility import review, support, texts
+from eligibility import ranking, review, support, texts
 from eligibility.review import Standing
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -98,6 +98,10 @@ def decide(rulebook: Rulebook, application: ApplicationSubmitted, facts: Facts, 
         *([level.reason] if level.reason else []),
         *_support(application, facts),
     )
+    if policy.ranking is not None and all(reason.outcome == "met" for reason in reasons):
+        place = facts.get(ranking.FACT)
+        reasons = (*reasons, ranking.reason(place))
+        approved = Money(ranking.allocated(place), approved.currency) if place else approved
     standing = None
     if policy.review.route == "persons" and all(reason.outcome == "met" for reason in reasons):
         standing = review.standing(policy.review, approved.amount, review.votes_in(facts), seen_by_persons(facts), now)

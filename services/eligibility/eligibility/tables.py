@@ -161,3 +161,33 @@ audit: Final = Table(
     Column("facts", Text),
     Column("data", JSONB, nullable=False),
 )
+
+# Ranking calls. A score may change until its call is ranked; a ranking and a place never do.
+panel_scores: Final = Table(
+    "panel_scores",
+    metadata,
+    Column("application_id", Uuid, primary_key=True),
+    Column("panellist", Text, primary_key=True),
+    Column("score", Integer, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("scored_at", DateTime(timezone=True), nullable=False),
+)
+
+rankings: Final = Table(
+    "rankings",
+    metadata,
+    Column("scheme", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("document", JSONB, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False),
+)
+
+placements: Final = Table(
+    "placements",
+    metadata,
+    Column("application_id", Uuid, primary_key=True),
+    Column("scheme", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+)

@@ -139,6 +139,12 @@ REVIEWED: Final = Text("已通过人工审核。", "The persons who review it ap
 SHOWN_IN_PUBLIC: Final = Text("公示期满。", "It was shown in public for as long as it has to be.")
 WAITING_FOR_REVIEW: Final = Text("申请符合全部条件，等待人工审核。", "It meets every criterion; persons review it now.")
 WAITING_FOR_NOTICE: Final = Text("审核通过，公示中。", "It was approved, and is shown in public first.")
+WAITING_FOR_PANEL: Final = Text(
+    "申请符合全部条件，等待专家评分和排序。",
+    "It meets every criterion; a panel scores and ranks it after the call has closed.",
+)
+BELOW_LINE: Final = Text("该轮预算已用于排名更前的申请。", "The call's budget went to those before it.")
+BELOW_THRESHOLD: Final = Text("平均分未达到最低要求。", "Its average is below the least that is funded.")
 WAITING_FOR_OFFICER: Final = Text(
     "有条件无法自动判断，等待工作人员审核。",
     "A condition can't be judged automatically; an officer will look.",

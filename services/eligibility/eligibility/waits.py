@@ -8,6 +8,7 @@ from contracts.policy import Clocks
 from eligibility.records import Assessment
 
 KINDS: Final = ("decision", "registers", "officer")
+PANEL: Final = "panel"  # until the call has closed and is ranked: its own dates say when
 PUBLIC_NOTICE: Final = "public_notice"  # ends by itself, on the day that its policy sets: it needs no other clock
 
 
@@ -16,7 +17,7 @@ def kind_of(assessment: Assessment) -> str | None:
     match assessment.status:
         case "pending":
             return "decision"
-        case "waiting" if assessment.waits_for != PUBLIC_NOTICE:
+        case "waiting" if assessment.waits_for not in (PUBLIC_NOTICE, PANEL):
             return assessment.waits_for
         case _:
             return None

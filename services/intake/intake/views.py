@@ -121,7 +121,7 @@ def _waiting_for(record: Application) -> dict[str, Any] | None:
         return None
     waiting = _wait(wait, record)
     match wait.kind:
-        case "registers" | "officer" | waits.PUBLIC_NOTICE:
+        case "registers" | "officer" | waits.PANEL | waits.PUBLIC_NOTICE:
             review = record.progress["review"]
             return waiting | {"who": review["holder"], "what": review["what"]}
         case waits.MONEY:

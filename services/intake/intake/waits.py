@@ -18,7 +18,7 @@ from intake.records import Application, Claim
 class Wait(msgspec.Struct, frozen=True):
     """One kind of wait: the clock of the policy that runs, who acts, and what is said of it.
 
-    ``money`` and ``public_notice`` have no clock.
+    ``money``, ``panel`` and ``public_notice`` have no clock.
 
     ``due_at`` is the deadline where the one who asks has set it; else it follows from the policy.
     """
@@ -40,6 +40,7 @@ class Waiting(Protocol):
 
 MONEY: Final = "money"
 RECOVERY: Final = "recovery"
+PANEL: Final = "panel"  # until the call has closed and is ranked
 PUBLIC_NOTICE: Final = "public_notice"  # ends on the day that eligibility knows: no clock of its own
 
 _OF_APPLICATIONS: Final = {
@@ -62,6 +63,9 @@ _OF_APPLICATIONS: Final = {
         ),
     ),
 }
+_PANEL: Final = Wait(
+    PANEL, "panel", Text("等待专家评分和排序", "A panel scores and ranks the call after it has closed")
+)
 _ON_HOLD: Final = Wait(
     MONEY,
     "disbursement",
@@ -98,6 +102,8 @@ def of_application(application: Application) -> Wait | None:
     """Return what an application waits for, or None when it waits for nothing."""
     if application.status == "waitlisted" and application.progress.get("waitlisted", {}).get("on_hold"):
         return _ON_HOLD
+    if application.status == "in_review" and application.progress["review"]["holder"] == PANEL:
+        return _PANEL
     if application.status == "awarded" and (demands := recoveries.open_demands(application)):
         first = min((demand.due_at for demand in demands if demand.due_at is not None), default=None)
         return msgspec.structs.replace(_RECOVERY, due_at=first)

@@ -162,7 +162,8 @@ def tally(states: Iterable[ApplicationView]) -> Tally:
 
 def movement(state: ApplicationView) -> str | None:
     """Return what is still under way with this application, or None when it is at rest."""
-    if state.status in {"submitted", "assessing", "in_review", "approved"}:
+    who = (state.waiting_for or {}).get("who")
+    if state.status in {"submitted", "assessing", "in_review", "approved"} and who != "panel":
         return f"{state.application_id} is {state.status}"
     for claim in state.claims:
         if claim.status in {"submitted", "verifying"}:

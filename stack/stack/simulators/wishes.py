@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from stack.simulators import bodies
 from stack.simulators.asks import Ask, Signed, Wish, ask
+from stack.simulators.codes import code_of
 from stack.simulators.population import Company, Role, company
 from stack.simulators.relations import providers
 
@@ -114,6 +115,19 @@ def _robotics(asker: _Asker) -> Wish:
     return Wish("humanoid-robotics", _request(sum(sums), details), (_claim(milestone="m1"),))
 
 
+def _competition(asker: _Asker) -> Wish:
+    partners = [(asker.company.uscc, "leader"), (code_of(asker.seed, asker.company.index + 1), "start_up")]
+    partners.append((code_of(asker.seed, asker.company.index + 2), "institute"))
+    amount = asker.draw.randint(500, 4_000) * 10_000 * _YUAN
+    details = {
+        "consortium": [
+            {"uscc": uscc, "name": f"成员{place}", "role": role} for place, (uscc, role) in enumerate(partners)
+        ],
+        "milestones": [{"id": "m1", "money": bodies.money(amount // 2)}],
+    }
+    return Wish("open-competition", _request(amount, details))
+
+
 def _startup(asker: _Asker) -> Wish:
     details = {"community": asker.draw.choice(asker.communities)}
     month = {
@@ -185,6 +199,7 @@ _OTHERS: Final = (
     _Wanted("corpus-voucher", 8, _anybody, _voucher("corpus-voucher")),
     _Wanted("scenario-subsidy", 10, _anybody, _scenario),
     _Wanted("humanoid-robotics", 8, _anybody, _robotics),
+    _Wanted("open-competition", 5, _anybody, _competition),
     _Wanted("opc-startup", 10, _is_one_person, _startup),
     _Wanted("robotics-fund-investment", 6, _anybody, _investment("robotics-fund-investment")),
     _Wanted("terminal-fund-investment", 6, _anybody, _investment("terminal-fund-investment")),

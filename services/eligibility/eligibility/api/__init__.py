@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from eligibility.api import policies, reads, tasks
+from eligibility.api import calls, policies, reads, tasks
 from eligibility.api.parts import Parts
 
 __all__ = ["Parts", "router"]
@@ -14,4 +14,5 @@ def router(parts: Parts) -> APIRouter:
     reads.add(routes, parts)
     tasks.add(routes, parts)
     policies.add(routes, parts)
+    calls.add(routes, parts)
     return routes

@@ -118,6 +118,53 @@ class PublishedOut(BaseModel):
     content_hash: str = Field(description="SHA-256 of the document as written")
 
 
+class ScoreIn(Strict):
+    """A panellist's score, in whole points, and why."""
+
+    score: int = Field(ge=0, le=1000, strict=True)
+    comment: str = Field(min_length=3, max_length=2000)
+
+
+class ScoredOut(BaseModel):
+    application_id: UUID
+    score: int
+
+
+class CallEntryOut(BaseModel):
+    """An application of a call, as a panellist sees it: what was handed in, and one's own score."""
+
+    application_id: UUID
+    submitted: dict[str, Any]
+    scores: int = Field(description="how many persons have scored it")
+    own_score: int | None
+
+
+class CallOut(BaseModel):
+    scheme: str
+    version: str
+    closes_at: datetime
+    ranked: bool
+    items: list[CallEntryOut]
+
+
+class PlaceOut(BaseModel):
+    application_id: UUID
+    rank: int
+    of: int
+    points: int
+    allocated: int = Field(description="whole fen")
+    above_threshold: bool
+    outliers: list[str]
+
+
+class RankingOut(BaseModel):
+    """A ranking: from the best to the last."""
+
+    scheme: str
+    version: str
+    places: list[PlaceOut]
+
+
 class SumOut(BaseModel):
     supported: int
     amount: int = Field(description="whole fen")

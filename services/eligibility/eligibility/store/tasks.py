@@ -211,14 +211,21 @@ async def declare(connection: AsyncConnection, officer: str, applicant: str, why
 
 
 async def note(
-    connection: AsyncConnection, at: datetime, who: str, what: str, task: Task | None, facts: str | None, data: Any
+    connection: AsyncConnection,
+    at: datetime,
+    who: str,
+    what: str,
+    about: Task | UUID | None,
+    facts: str | None,
+    data: Any,
 ) -> None:
-    """Add a line to the audit."""
+    """Add a line to the audit, about a task, an application, or neither."""
+    task = about if isinstance(about, Task) else None
     values = {
         "at": at,
         "who": who,
         "what": what,
-        "application_id": task.application_id if task else None,
+        "application_id": task.application_id if task else about,
         "claim_id": task.claim_id if task else None,
         "task_id": task.task_id if task else None,
         "facts": facts,
