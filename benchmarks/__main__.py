@@ -7,11 +7,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from benchmarks.decide import report as decide
 from benchmarks.harness import document, plots, results
 from benchmarks.harness.progress import say
 from benchmarks.ledger import report as ledger
 
-BENCHMARKS: Final[dict[str, ModuleType]] = {"ledger": ledger}
+BENCHMARKS: Final[dict[str, ModuleType]] = {"decide": decide, "ledger": ledger}
 
 
 def main() -> None:
