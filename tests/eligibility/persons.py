@@ -13,7 +13,8 @@ import msgspec
 from contracts.events import ApplicationSubmitted
 from contracts.policy import Policy
 from eligibility import api
-from eligibility.commands import Command, apply
+from eligibility.commands import Command
+from eligibility.desk import apply
 from eligibility.policies import Document
 from eligibility.publication import publish
 from eligibility.shelf import Shelf

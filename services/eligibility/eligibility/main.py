@@ -7,9 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from eligibility import api, commands
+from eligibility import api, desk
 from eligibility.assessor import Assessor
 from eligibility.clocks import Deadlines
+from eligibility.commands import Command
 from eligibility.handlers import SUBSCRIPTIONS, handle
 from eligibility.policies import read_documents
 from eligibility.publication import publish
@@ -48,9 +49,7 @@ async def run(settings: Settings) -> None:
         service.before_loops(partial(publish, database, documents))
         service.add_loop("assessor", assessor.run)
         service.add_loop("clocks", Scanner(database, Deadlines(shelf), committed=worker.wake_relay).run)
-    writer: GroupedWriter[commands.Command] = GroupedWriter(
-        database, partial(commands.apply, shelf), committed=worker.wake_relay
-    )
+    writer: GroupedWriter[Command] = GroupedWriter(database, partial(desk.apply, shelf), committed=worker.wake_relay)
     service.add_loop("writer", writer.run)
     app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck)
     app.include_router(api.router(api.Parts(shelf, service.callers, writer, Access.of(settings), due.set)))
