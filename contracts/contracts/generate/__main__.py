@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from contracts.generate import REFERENCE, ROOT, SCHEMAS, asyncapi, publication, reference, schemas
+from contracts.generate import REFERENCE, ROOT, SCHEMAS, asyncapi, policy, publication, reference, schemas
 from contracts.topics import EVENTS
 
 
@@ -13,6 +13,7 @@ def documents() -> dict[Path, str]:
         **{SCHEMAS / f"{name}.json": schemas.text(event) for name, event in EVENTS.items()},
         REFERENCE / "asyncapi.yaml": asyncapi.text(),
         REFERENCE / "events.md": reference.text(),
+        REFERENCE / "policy.schema.json": policy.text(),
     }
 
 
