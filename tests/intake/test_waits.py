@@ -55,6 +55,7 @@ def claim(status: str, payment: str | None = None) -> Claim:
         ("submitted", "decision", "eligibility", CLOCKS.decision.within),
         ("assessing", "registers", "registers", CLOCKS.registers.within),
         ("in_review", "officer", "officer", CLOCKS.officer.within),
+        ("public_notice", "public_notice", "eligibility", None),
         ("approved", "award", "disbursement", CLOCKS.award.within),
         ("waitlisted", "money", "disbursement", None),
     ],
@@ -67,6 +68,14 @@ def test_an_application_that_waits_has_a_deadline(status: str, kind: str, who: s
 
     assert (wait.who, record.waits_for, record.waits_since) == (who, kind, NOW)
     assert record.due_at == (NOW + within if within else None)
+
+
+def test_a_call_that_is_not_ranked_yet_is_a_wait_for_the_panel_without_a_clock() -> None:
+    record = application("in_review", progress={"review": {"holder": "panel"}})
+    wait = waits.of_application(record)
+    assert wait is not None
+    waits.follow(record, wait, CLOCKS, NOW)
+    assert (wait.who, record.waits_for, record.due_at) == ("panel", "panel", None)
 
 
 @pytest.mark.parametrize("status", ["awarded", "rejected", "withdrawn", "lapsed"])

@@ -102,7 +102,7 @@ def of_application(application: Application) -> Wait | None:
     """Return what an application waits for, or None when it waits for nothing."""
     if application.status == "waitlisted" and application.progress.get("waitlisted", {}).get("on_hold"):
         return _ON_HOLD
-    if application.status == "in_review" and application.progress["review"]["holder"] == PANEL:
+    if application.status == "in_review" and application.progress.get("review", {}).get("holder") == PANEL:
         return _PANEL
     if application.status == "awarded" and (demands := recoveries.open_demands(application)):
         first = min((demand.due_at for demand in demands if demand.due_at is not None), default=None)
