@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from stack.grants import SERVICES
 from stack.migrate import migrate
-from tests.faults.older import FROM
+from tests.faults.older import FROM, OLDER, POLICIES
 from tests.faults.sabotage import NotHappenedError, Saboteur
 
 NAME: Final = "upgrade in the middle"
@@ -52,7 +52,11 @@ async def _become_new(by: Saboteur, name: str, path: str) -> None:
 
 
 def _newer(environment: Any, path: str) -> dict[str, str]:
-    return {**environment, "PYTHONPATH": environment["PYTHONPATH"].removeprefix(f"{path}:")}
+    """Today's code, and with it today's policy documents."""
+    newer = {**environment, "PYTHONPATH": environment["PYTHONPATH"].removeprefix(f"{path}:")}
+    if POLICIES in newer:
+        newer[POLICIES] = newer[POLICIES].removesuffix(OLDER)
+    return newer
 
 
 def _is_old(by: Saboteur, name: str, path: str) -> bool:

@@ -11,6 +11,10 @@ from stack.grants import SERVICES
 
 # The commit before the tables of reconciliation were added: the oldest that today's migrations lead on from.
 FROM: Final = "3c39d979eb15df5c0c45c009e17ad4f40505186e"
+POLICIES: Final = "ELIGIBILITY_POLICIES_DIR"
+OLDER: Final = "-older"
+"""What the folder of the documents that it can read is called, behind the name of the folder of all."""
+
 REPOSITORY: Final = Path(__file__).parents[2]
 _ROOMS: Final = ("contracts", "kit", *(f"services/{service}" for service in SERVICES))
 

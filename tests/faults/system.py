@@ -28,7 +28,7 @@ from stack.manners import impatient
 from stack.ports import LOOPBACK, endpoints, free_ports
 from stack.postgres import Postgres
 from stack.supervisor import Stack
-from tests.faults.older import take_out
+from tests.faults.older import OLDER, POLICIES, take_out
 from tests.faults.proxies import FarProxy, Place, serving
 from tests.faults.small_disk import SmallDisk
 
@@ -161,6 +161,8 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
     if older:
         for name in (f"{service}{copy}" for service in SERVICES for copy in ("", "-2")):
             through[name]["PYTHONPATH"] = f"{older}:{_with_this_tree()}"
+            if _service(name) == "eligibility":
+                through[name][POLICIES] = str(_readable_then(Path(os.environ["DRAWDOWN_POLICIES"])))
     config = Config(
         home=home,
         ports=ports,
@@ -182,6 +184,15 @@ async def _started(home: Home, shape: Shape) -> AsyncIterator[System]:
         system = System(stack, by_process, proxies[len(PROXIED) :], disks)
         system.older = older
         yield system
+
+
+def _readable_then(folder: Path) -> Path:
+    """The documents that the older version can read, beside all of them: today's others come with the upgrade."""
+    older = folder.with_name(f"{folder.name}{OLDER}")
+    older.mkdir(exist_ok=True)
+    for name in ("programme.yaml", "compute-voucher.yaml"):
+        shutil.copy(folder / name, older)
+    return older
 
 
 def _disks(home: Home, brokers: int) -> dict[str, SmallDisk]:
