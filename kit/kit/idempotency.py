@@ -6,7 +6,7 @@ primary key; the later one rolls back whole, is tried again, and then finds the 
 
 import hashlib
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import text
@@ -47,6 +47,11 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: dict[str, str] = {}
+
+
+def answer(status: int, content: Any) -> Answer:
+    """Return an answer whose body is this content as JSON."""
+    return Answer(status, msgspec.json.encode(content))
 
 
 def request_hash(method: str, path: str, body: bytes) -> bytes:

@@ -18,7 +18,7 @@ from disbursement.book import Book
 from disbursement.handlers import hear
 from disbursement.needs import Needs
 from kit.groups import Outcome
-from kit.idempotency import Answer, Key
+from kit.idempotency import Answer, Key, answer
 from kit.outbox import Announcements
 
 
@@ -86,13 +86,13 @@ def _carry_out(book: Book, command: Command) -> Answer:
     match command:
         case Propose():
             order = orders.propose(book, command.subject, command.reason, command.by)
-            return views.answer(201, views.order(order))
+            return answer(201, views.order(order))
         case Decide(approve=True):
-            return views.answer(200, views.order(orders.approve(book, command.order_id, command.by)))
+            return answer(200, views.order(orders.approve(book, command.order_id, command.by)))
         case Decide():
-            return views.answer(200, views.order(orders.reject(book, command.order_id, command.by, command.reason)))
+            return answer(200, views.order(orders.reject(book, command.order_id, command.by, command.reason)))
         case Report():
-            return views.answer(200, _report(book, command))
+            return answer(200, _report(book, command))
 
 
 def _report(book: Book, command: Report) -> dict[str, object]:

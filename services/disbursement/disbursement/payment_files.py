@@ -22,7 +22,7 @@ from disbursement.iso20022.checks import refuse_unwritable_payment
 from disbursement.iso20022.document import BEIJING
 from disbursement.iso20022.messages import Batch, Payment
 from kit.among import among
-from kit.idempotency import Answer, Key
+from kit.idempotency import Answer, Key, answer
 from kit.identifiers import uuid7
 from kit.rows import insert_rows
 
@@ -76,7 +76,7 @@ async def make(
     entries = [{"payment_id": each.payment_id, "attempt": each.attempt, "message_id": batch.message_id} for each in due]
     await insert_rows(connection, tables.payment_file_entries, entries)
     more = {"left_out": left_out[:MOST_NAMED], "more": len(found) > MOST_PAYMENTS}
-    return views.answer(201, views.payment_file(row) | more)
+    return answer(201, views.payment_file(row) | more)
 
 
 def instruction_id(payment_id: UUID, attempt: int) -> str:

@@ -6,11 +6,6 @@ from typing import Any
 import msgspec
 
 from disbursement.records import Order
-from kit.idempotency import Answer
-
-
-def answer(status: int, body: dict[str, Any]) -> Answer:
-    return Answer(status, msgspec.json.encode(body))
 
 
 def order(found: Order) -> dict[str, Any]:

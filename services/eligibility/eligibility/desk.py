@@ -16,9 +16,8 @@ from eligibility.publication import publish_one
 from eligibility.shelf import Shelf
 from eligibility.store import calls as store
 from eligibility.store import tasks
-from eligibility.views import answer
 from kit.groups import Outcome
-from kit.idempotency import Answer
+from kit.idempotency import Answer, answer
 from kit.outbox import Announcements
 
 

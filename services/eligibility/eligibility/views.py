@@ -4,14 +4,12 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import msgspec
 from pydantic import BaseModel, Field
 
 from contracts.codec import to_builtins
 from eligibility.decisions import replay
 from eligibility.records import Assessment
 from eligibility.shelf import Shelf
-from kit.idempotency import Answer
 
 
 class TextOut(BaseModel):
@@ -128,8 +126,3 @@ def _replay(assessment: Assessment, shelf: Shelf) -> dict[str, Any] | None:
         "cap_holder": again.cap_holder,
         "reasons": to_builtins(again.reasons),
     }
-
-
-def answer(status: int, content: Any) -> Answer:
-    """Return an answer as it is stored and sent."""
-    return Answer(status, msgspec.json.encode(content))

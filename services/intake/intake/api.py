@@ -21,16 +21,12 @@ from intake.schemas import ChangedDraft, NewApplication, NewClaim, Withdrawal
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import TRACEPARENT, page_of
-from kit.idempotency import Answer, Key, request_hash
+from kit.writes import IdempotencyKey, key_of, response_of
 
 # Until callers are told apart by their tokens there is one client.
 _CLIENT = "portal"
 
 Limit = Annotated[int, Query(ge=1, le=200, description="at most so many items")]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(min_length=1, max_length=200, description="same key and body: same answer, for at least 7 days"),
-]
 IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 when it is stale")]
 
 
@@ -80,11 +76,11 @@ def _add_writes(routes: APIRouter, parts: Parts) -> None:
     async def create_application(
         request: Request, body: NewApplication, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        key = await _required_key(request, idempotency_key)
+        key = await key_of(request, _CLIENT, idempotency_key)
         sent = body.model_dump(mode="json")
         scheme, submit = sent.pop("scheme"), sent.pop("submit")
         command = CreateApplication(key=key, traceparent=TRACEPARENT.get(), scheme=scheme, body=sent, submit=submit)
-        return _response(await parts.writer.submit(command))
+        return response_of(await parts.writer.submit(command))
 
     @routes.patch("/applications/{application_id}", tags=["applications"], summary="Change a draft")
     async def change_draft(application_id: UUID, body: ChangedDraft, if_match: IfMatch = None) -> Response:
@@ -95,26 +91,26 @@ def _add_writes(routes: APIRouter, parts: Parts) -> None:
             parts=body.model_dump(mode="json", exclude_none=True),
             version=_version(if_match),
         )
-        return _response(await parts.writer.submit(command))
+        return response_of(await parts.writer.submit(command))
 
     @routes.post("/applications/{application_id}/submission", tags=["applications"], summary="Submit a draft")
     async def submit_application(
         request: Request, application_id: UUID, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        key = await _key(request, idempotency_key)
+        key = await key_of(request, _CLIENT, idempotency_key, required=False)
         command = SubmitApplication(key=key, traceparent=TRACEPARENT.get(), application_id=application_id)
-        return _response(await parts.writer.submit(command))
+        return response_of(await parts.writer.submit(command))
 
     @routes.post("/applications/{application_id}/withdrawal", tags=["applications"], summary="Withdraw")
     async def withdraw_application(
         request: Request, application_id: UUID, body: Withdrawal | None = None, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        key = await _key(request, idempotency_key)
+        key = await key_of(request, _CLIENT, idempotency_key, required=False)
         reason = body.reason if body else ""
         command = WithdrawApplication(
             key=key, traceparent=TRACEPARENT.get(), application_id=application_id, reason=reason
         )
-        return _response(await parts.writer.submit(command))
+        return response_of(await parts.writer.submit(command))
 
 
 def _add_claims(routes: APIRouter, parts: Parts) -> None:
@@ -122,10 +118,10 @@ def _add_claims(routes: APIRouter, parts: Parts) -> None:
     async def create_claim(
         request: Request, award_id: UUID, body: NewClaim, idempotency_key: IdempotencyKey = None
     ) -> Response:
-        key = await _required_key(request, idempotency_key)
+        key = await key_of(request, _CLIENT, idempotency_key)
         sent = body.model_dump(mode="json")
         command = CreateClaim(key=key, traceparent=TRACEPARENT.get(), award_id=award_id, body=sent)
-        return _response(await parts.writer.submit(command))
+        return response_of(await parts.writer.submit(command))
 
     @routes.get("/claims/{claim_id}", tags=["claims"], summary="One claim")
     async def get_claim(claim_id: UUID) -> Response:
@@ -185,24 +181,6 @@ def _add_reads(routes: APIRouter, parts: Parts) -> None:
 # --- headers and bytes ------------------------------------------------------------------------------------
 
 
-async def _key(request: Request, key: str | None) -> Key | None:
-    if key is None:
-        return None
-    return Key(_CLIENT, key, request_hash(request.method, request.url.path, await request.body()))
-
-
-async def _required_key(request: Request, key: str | None) -> Key | None:
-    if key is None:
-        raise Refusal(
-            "idempotency_key_missing",
-            "缺少 Idempotency-Key 请求头。请为每个新请求生成一个唯一值（如 UUID），重试时用同一值。",
-            "The header Idempotency-Key is missing. Send a new unique value (a UUID) with each new request, "
-            "and the same value when you try again.",
-            status=400,
-        )
-    return await _key(request, key)
-
-
 def _version(if_match: str | None) -> int | None:
     if if_match is None or if_match == "*":
         return None
@@ -210,10 +188,6 @@ def _version(if_match: str | None) -> int | None:
     if not digits.isdigit():
         raise Refusal("stale", "If-Match 不是本资源的 ETag。", "If-Match is not an ETag of this resource.", status=412)
     return int(digits)
-
-
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, answer.headers, "application/json")
 
 
 def _json(content: Any) -> Response:

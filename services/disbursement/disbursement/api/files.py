@@ -12,11 +12,11 @@ from disbursement import bank_files, queries
 from disbursement.api.parts import Parts
 from disbursement.api.reads import Limit, Page
 from disbursement.api.schemas import WhichPools
-from disbursement.api.writes import IdempotencyKey, key_of, response_of
 from disbursement.iso20022.refusals import FileRefusedError
 from disbursement.payment_files import MakePaymentFile
 from kit.access import Principal
 from kit.http import TRACEPARENT, page_of, problem
+from kit.writes import IdempotencyKey, key_of, response_of
 
 XML: Final = "application/xml"
 BODY_LIMITS: Final = {"/v1/bank-files": 16 * 1024 * 1024}
@@ -38,7 +38,7 @@ def _add_payment_files(routes: APIRouter, parts: Parts) -> None:
         body: WhichPools | None = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, officer, idempotency_key)
+        key = await key_of(request, officer.subject, idempotency_key)
         pools = frozenset(body.pools) if body and body.pools else None
         return response_of(await parts.files.submit(MakePaymentFile(key=key, by=officer.subject, pools=pools)))
 

@@ -4,20 +4,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Header, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 
-from contracts.refusal import Refusal
 from disbursement.api.parts import Parts
 from disbursement.api.schemas import Again, NewOrder, Reasoned, Reported, subject
 from disbursement.commands import Decide, Propose, Report
 from kit.access import Principal
 from kit.http import TRACEPARENT
-from kit.idempotency import Answer, Key, request_hash
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(min_length=1, max_length=200, description="same key and body: same answer, for at least 7 days"),
-]
+from kit.idempotency import Key
+from kit.writes import IdempotencyKey, key_of, response_of
 
 
 def add(routes: APIRouter, parts: Parts) -> None:
@@ -36,7 +31,7 @@ def _add_orders(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, officer, idempotency_key)
+        key = await key_of(request, officer.subject, idempotency_key)
         return await _propose(parts, officer, key, subject(body), body.reason)
 
     @routes.post("/orders/{order_id}/approval", tags=["orders"], summary="Approve another person's order: it is done")
@@ -46,7 +41,7 @@ def _add_orders(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, officer, idempotency_key, required=False)
+        key = await key_of(request, officer.subject, idempotency_key, required=False)
         return await _decide(parts, officer, key, order_id, approve=True)
 
     @routes.post("/orders/{order_id}/rejection", tags=["orders"], summary="End an order without doing it")
@@ -57,7 +52,7 @@ def _add_orders(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, officer, idempotency_key, required=False)
+        key = await key_of(request, officer.subject, idempotency_key, required=False)
         return await _decide(parts, officer, key, order_id, approve=False, reason=body.reason)
 
 
@@ -72,7 +67,7 @@ def _add_payments(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, officer, idempotency_key)
+        key = await key_of(request, officer.subject, idempotency_key)
         event = body.event(payment_id, datetime.now(UTC))
         return response_of(await parts.writer.submit(Report(key=key, traceparent=TRACEPARENT.get(), event=event)))
 
@@ -84,7 +79,7 @@ def _add_payments(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, officer, idempotency_key)
+        key = await key_of(request, officer.subject, idempotency_key)
         wanted = subject(body, kind="payment.instruct", payment_id=str(payment_id))
         return await _propose(parts, officer, key, wanted, body.reason)
 
@@ -96,7 +91,7 @@ def _add_payments(routes: APIRouter, parts: Parts) -> None:
         officer: Annotated[Principal, finance],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, officer, idempotency_key)
+        key = await key_of(request, officer.subject, idempotency_key)
         wanted = subject(body, kind="payment.cancel", payment_id=str(payment_id))
         return await _propose(parts, officer, key, wanted, body.reason)
 
@@ -118,22 +113,3 @@ async def _decide(
         reason=reason,
     )
     return response_of(await parts.writer.submit(command))
-
-
-async def key_of(request: Request, officer: Principal, given: str | None, *, required: bool = True) -> Key | None:
-    """Return the key under which this person may ask again; keys of different persons never meet."""
-    if given is None:
-        if required:
-            raise Refusal(
-                "idempotency_key_missing",
-                "缺少 Idempotency-Key 请求头。重试时请使用同一个值。",
-                "The header Idempotency-Key is missing. Send the same value when you try again.",
-                status=400,
-            )
-        return None
-    return Key(officer.subject, given, request_hash(request.method, request.url.path, await request.body()))
-
-
-def response_of(answer: Answer) -> Response:
-    """Return an answer as it goes over the wire."""
-    return Response(answer.body, answer.status, answer.headers, "application/json")

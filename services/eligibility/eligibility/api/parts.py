@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 
-from fastapi import Request, Response
+from fastapi import Response
 
-from contracts.refusal import Refusal
 from eligibility.commands import Command
 from eligibility.shelf import Shelf
-from kit.access import Access, Principal
+from kit.access import Access
 from kit.database import Database
 from kit.groups import GroupedWriter
-from kit.idempotency import Key, request_hash
+from kit.writes import response_of
 
 
 class Parts:
@@ -40,18 +39,4 @@ class Parts:
         assert self._writer is not None, "described, not called"
         given = await self._writer.submit(command)
         self.wake()
-        return Response(given.body, given.status, given.headers, "application/json")
-
-
-async def key_of(request: Request, person: Principal, given: str | None, *, required: bool = True) -> Key | None:
-    """Return the key under which this person may ask again; keys of different persons never meet."""
-    if given is not None:
-        return Key(person.subject, given, request_hash(request.method, request.url.path, await request.body()))
-    if not required:
-        return None
-    raise Refusal(
-        "idempotency_key_missing",
-        "缺少 Idempotency-Key 请求头。重试时请使用同一个值。",
-        "The header Idempotency-Key is missing. Send the same value when you try again.",
-        status=400,
-    )
+        return response_of(given)

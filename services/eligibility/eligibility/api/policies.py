@@ -10,14 +10,15 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from eligibility import past
-from eligibility.api.parts import Parts, key_of
-from eligibility.api.schemas import IdempotencyKey, PublishedOut, ReplayLineOut, SimulationOut
+from eligibility.api.parts import Parts
+from eligibility.api.schemas import PublishedOut, ReplayLineOut, SimulationOut
 from eligibility.commands import PublishPolicy
 from eligibility.policies import parse_document
 from eligibility.refusals import policy_invalid
 from kit.access import Principal
 from kit.errors import SetupError
 from kit.http import TRACEPARENT
+from kit.writes import IdempotencyKey, key_of
 
 _YAML = {"requestBody": {"content": {"application/yaml": {"schema": {"type": "string"}}}, "required": True}}
 
@@ -41,7 +42,7 @@ def add(routes: APIRouter, parts: Parts) -> None:
     async def publish_policy(
         request: Request, person: Annotated[Principal, editor], idempotency_key: IdempotencyKey = None
     ) -> Response:
-        key = await key_of(request, person, idempotency_key)
+        key = await key_of(request, person.subject, idempotency_key)
         document = _parsed(await request.body())
         command = PublishPolicy(key=key, traceparent=TRACEPARENT.get(), by=person.subject, document=document)
         return await parts.carry_out(command)

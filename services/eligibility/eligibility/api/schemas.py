@@ -1,20 +1,14 @@
 """The bodies of officers' calls and what they are shown: shapes and limits, with the sentence that a caller needs."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.common import Text
 from contracts.money import LARGEST_EXACT_INTEGER
 from eligibility.views import ReasonOut, TextOut
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(min_length=1, max_length=200, description="same key and body: same answer, for at least 7 days"),
-]
 
 
 class Strict(BaseModel):

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from eligibility import looks
 from eligibility.api import schemas
-from eligibility.api.parts import Parts, key_of
-from eligibility.api.schemas import IdempotencyKey
+from eligibility.api.parts import Parts
 from eligibility.commands import Decide, DeclareInterest, HoldTask
 from eligibility.refusals import interested, not_found
 from eligibility.store import tasks
 from kit.access import Principal
 from kit.http import TRACEPARENT, page_of
+from kit.writes import IdempotencyKey, key_of
 
 Limit = Annotated[int, Query(ge=1, le=500, description="at most so many items")]
 
@@ -22,6 +22,7 @@ def add(routes: APIRouter, parts: Parts) -> None:
     """Add the calls of persons who decide."""
     _add_reads(routes, parts)
     _add_decisions(routes, parts)
+    _add_interests(routes, parts)
     _add_audit(routes, parts)
 
 
@@ -64,7 +65,7 @@ def _add_decisions(routes: APIRouter, parts: Parts) -> None:
     officer: Any = parts.access.principal("officer")
 
     async def hold(request: Request, person: Principal, task_id: UUID, key: str | None, *, take: bool) -> Response:
-        given = await key_of(request, person, key, required=False)
+        given = await key_of(request, person.subject, key, required=False)
         return await parts.carry_out(
             HoldTask(key=given, traceparent=TRACEPARENT.get(), by=person.subject, task_id=task_id, hold=take)
         )
@@ -100,7 +101,7 @@ def _add_decisions(routes: APIRouter, parts: Parts) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         command = Decide(
-            key=await key_of(request, person, idempotency_key),
+            key=await key_of(request, person.subject, idempotency_key),
             traceparent=TRACEPARENT.get(),
             by=person.subject,
             task_id=task_id,
@@ -109,6 +110,10 @@ def _add_decisions(routes: APIRouter, parts: Parts) -> None:
             reasons=body.reasons.text(),
         )
         return await parts.carry_out(command)
+
+
+def _add_interests(routes: APIRouter, parts: Parts) -> None:
+    officer: Any = parts.access.principal("officer")
 
     @routes.post(
         "/interests",
@@ -124,7 +129,7 @@ def _add_decisions(routes: APIRouter, parts: Parts) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         command = DeclareInterest(
-            key=await key_of(request, person, idempotency_key),
+            key=await key_of(request, person.subject, idempotency_key),
             traceparent=TRACEPARENT.get(),
             by=person.subject,
             applicant=body.applicant,

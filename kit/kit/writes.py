@@ -1,0 +1,36 @@
+"""HTTP writes that may be sent again: the Idempotency-Key header to a key, a stored answer to a response."""
+
+from typing import Annotated
+
+from fastapi import Header, Request, Response
+
+from contracts.refusal import Refusal
+from kit.idempotency import Answer, Key, request_hash
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(min_length=1, max_length=200, description="same key and body: same answer, for at least 7 days"),
+]
+
+
+async def key_of(request: Request, client: str, given: str | None, *, required: bool = True) -> Key | None:
+    """Return the key under which this client may ask again; keys of different clients never meet.
+
+    Raises the Refusal 400 `idempotency_key_missing` where one is required and none was given.
+    """
+    if given is not None:
+        return Key(client, given, request_hash(request.method, request.url.path, await request.body()))
+    if not required:
+        return None
+    raise Refusal(
+        "idempotency_key_missing",
+        "缺少 Idempotency-Key 请求头。请为每个新请求生成一个唯一值（如 UUID），重试时用同一值。",
+        "The header Idempotency-Key is missing. Send a new unique value (a UUID) with each new request, "
+        "and the same value when you try again.",
+        status=400,
+    )
+
+
+def response_of(answer: Answer) -> Response:
+    """Return an answer as it goes over the wire, to the byte."""
+    return Response(answer.body, answer.status, answer.headers, "application/json")
