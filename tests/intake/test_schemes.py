@@ -83,12 +83,32 @@ async def test_money_is_asked_for_where_there_is_a_pool(portal: Portal) -> None:
     assert event.request.money == Money(0)
 
 
+async def test_a_draft_without_money_is_changed_and_submitted(portal: Portal) -> None:
+    await publish(portal, scheme="test-community", pool=None, kind="accreditation")
+    body = asked(**{"scheme": "test-community", "request.money": None, "submit": False})
+    path = f"/v1/applications/{(await portal.apply(**body)).json()['application_id']}"
+    request = {"money": None, "contract": None, "details": DETAILS | {"area_m2": 20_000}}
+    changed = await portal.client.patch(path, json={"request": request})
+    assert changed.status_code == 200, changed.text
+    assert (await portal.client.post(f"{path}/submission")).status_code == 200
+    [event] = await portal.told()
+    assert isinstance(event, ApplicationSubmitted)
+    assert (event.request.money, event.request.details["area_m2"]) == (Money(0), 20_000)
+
+
 async def test_a_scheme_shows_what_it_asks_for(portal: Portal) -> None:
     await publish(portal, claims=ClaimRules(basis="parts", parts=(START, RENT), seller_is_provider=False))
     shown = (await portal.client.get("/v1/schemes/test-grant")).json()
     assert (shown["contract"], shown["form"]) == ("none", FORM)
     assert [part["id"] for part in shown["claims"]["parts"]] == ["start", "rent"]
     assert shown["review"]["route"] == "automatic"
+
+
+async def test_milestones_that_are_no_list_name_none(portal: Portal) -> None:
+    await publish(portal, form={}, claims=ClaimRules(seller_is_provider=False, basis="milestones"))
+    _, award = await portal.awarded(**asked(**{"request.details": {"milestones": 5}}))
+    refused = await portal.claim(award.award_id, invoices=[], milestone="m1")
+    assert (refused.status_code, refused.json()["pointer"]) == (422, "/milestone")
 
 
 BASES: list[tuple[dict[str, Any], dict[str, Any], str | None]] = [

@@ -12,11 +12,10 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.common import Company, Invoice, Request, Usage
+from contracts.common import Invoice, Usage
 from contracts.events import ApplicationSubmitted, ApplicationWithdrawn, ClaimSubmitted
-from contracts.policy import Policy
 from contracts.refusal import Refusal
-from intake import forms, rules, views, waits
+from intake import rules, submission, views, waits
 from intake.desk import Desk
 from intake.records import Application, Claim
 from kit.groups import Outcome
@@ -113,7 +112,7 @@ def create_application(desk: Desk, command: CreateApplication) -> Answer:
     policy = desk.current_policy(command.scheme)
     _check_documents(command.body["documents"])
     if command.submit:
-        _check_submittable(policy, command.body, desk.now)
+        submission.check(policy, command.body, desk.now)
     year = rules.local_date(desk.now, policy).year
     application = Application(
         application_id=uuid7(),
@@ -164,46 +163,17 @@ def submit_application(desk: Desk, command: SubmitApplication) -> Answer:
     if application.status != "draft":
         raise rules.wrong_state(application, "提交", "submitted", ["draft"])
     policy = desk.current_policy(application.scheme)
-    _check_submittable(policy, application.body, desk.now)
+    submission.check(policy, application.body, desk.now)
     application.policy_version, application.provisional = policy.version, policy.provisional
     _submit(desk, application)
     return _answer(desk, application, 200)
-
-
-def _check_submittable(policy: Policy, body: dict[str, Any], now: datetime) -> None:
-    rules.check_submittable(policy, body, now)
-    forms.check(policy, body["request"]["details"])
 
 
 def _submit(desk: Desk, application: Application) -> None:
     application.submitted_at = desk.now
     desk.change(application)
     desk.note(application, ApplicationSubmitted.TYPE, desk.now)
-    applicant = application.body["applicant"]
-    account = applicant["account"]
-    company = {
-        name: applicant[name] for name in ("uscc", "name", "district", "registered_on", "chain", "headcount", "opc")
-    } | {"account": {"name": account["name"], "account": account["number"], "bank_code": account["bank_code"]}}
-    desk.say(
-        ApplicationSubmitted(
-            occurred_at=desk.now,
-            application_id=application.application_id,
-            scheme=application.scheme,
-            applicant=application.applicant,
-            number=application.number,
-            district=application.district,
-            policy_version=application.policy_version,
-            company=msgspec.convert(company, Company),
-            request=_request(application.body["request"]),
-            submitted_at=desk.now,
-        )
-    )
-
-
-def _request(sent: dict[str, Any]) -> Request:
-    """Return the request as others are told. Where no money is asked for, it is an amount of zero."""
-    money = sent["money"] or {"amount": 0, "currency": "CNY"}
-    return msgspec.convert({**sent, "money": money}, Request)
+    desk.say(submission.told(application, desk.now))
 
 
 def withdraw_application(desk: Desk, command: WithdrawApplication) -> Answer:

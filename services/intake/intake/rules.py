@@ -129,7 +129,7 @@ def _check_counted(application: Application, policy: Policy, body: dict[str, Any
                 raise _invalid("/invoices", "invoices_missing", "须至少有一张发票", "at least one invoice is needed")
         case "milestones":
             stated = application.body["request"]["details"].get("milestones")
-            ids = [str(one.get("id")) for one in stated or [] if isinstance(one, dict)]
+            ids = [str(one.get("id")) for one in stated if isinstance(one, dict)] if isinstance(stated, list) else []
             _check_named(named, ids)
         case "parts":
             _check_named(named, [part.id for part in claims.parts])
