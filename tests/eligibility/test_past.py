@@ -130,6 +130,12 @@ def test_a_fact_that_was_not_asked_for_is_told_and_never_guessed() -> None:
     assert found["total"]["draft"] == found["total"]["past"]
 
 
+def test_what_can_not_be_told_uses_up_the_envelope_all_the_same() -> None:
+    facts = {name: fact for name, fact in FACTS.items() if name != "credit_record"}
+    found = compare(decided(1, facts=facts), decided(2), envelope=Money(60_000 * FEN))
+    assert found["total"]["draft"] == {"supported": 1, "amount": 60_000 * FEN}
+
+
 def test_a_cap_is_shared_by_the_group_and_an_envelope_ends() -> None:
     both = [decided(number, yuan=1_000_000, cap_holder="group") for number in (1, 2)]
     capped = compare(*both, cap=Money(700_000 * FEN))

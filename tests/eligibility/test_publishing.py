@@ -9,7 +9,10 @@ from sqlalchemy import text
 
 from contracts.codec import decode
 from contracts.events import PolicyPublished
+from eligibility.policies import parse_document
+from eligibility.publication import publish
 from kit.database import Database
+from kit.errors import SetupError
 from tests.eligibility.persons import Persons, process
 from tests.eligibility.scenes import POLICIES
 
@@ -74,6 +77,17 @@ async def test_a_correction_names_what_it_replaces(editor: Persons, database: Da
     right = document(scheme, later, ('"2026.1"', '"2026.2"\nreplaces: "2026.1"'))
     assert (await editor.post("/v1/policies", right, scope="policy-editor")).status_code == 201
     assert await announced(database, scheme) == ["2026.1", "2026.2"]
+
+
+async def test_a_start_refuses_what_overlaps_a_version_that_was_published_meanwhile(
+    editor: Persons, database: Database
+) -> None:
+    scheme = f"test-{uuid4().hex[:8]}"
+    await editor.post("/v1/policies", document(scheme), scope="policy-editor")
+    other = parse_document("other.yaml", document(scheme, ('"2026.1"', '"2026.2"')))
+    with pytest.raises(SetupError, match=r"other\.yaml: .* version 2026\.1 of .* which overlaps"):
+        await publish(database, [other])
+    assert await announced(database, scheme) == ["2026.1"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import PolicyPublished
 from contracts.policy import Policy
+from contracts.refusal import Refusal
 from eligibility import refusals
 from eligibility.policies import Document, overlap
 from eligibility.store import assessments, policies
@@ -23,7 +24,7 @@ log = get_logger(__name__)
 async def publish(database: Database, documents: Iterable[Document]) -> None:
     """Record and announce each published version that is new; a draft is recorded nowhere.
 
-    Raises SetupError when a version that was published before says something else now; then nothing is recorded.
+    Raises SetupError when one of them can't be published (``publish_one``); then nothing is recorded.
     """
     announcements = Announcements()
     async with database.transaction() as connection:
@@ -32,20 +33,18 @@ async def publish(database: Database, documents: Iterable[Document]) -> None:
             policy = document.policy
             if policy.status != "published":
                 continue
-            recorded_hash = await policies.add(connection, policy, document.content_hash)
-            if recorded_hash is None:
-                announcements.say(_published(policy, now))
-            elif recorded_hash != document.content_hash:
-                raise SetupError(
-                    f"{document.name}: {policy.scheme} {policy.version} was published with another text; "
-                    "a published version never changes, so give the change a new version"
-                )
+            try:
+                event = await publish_one(connection, document, now)
+            except Refusal as refusal:
+                raise SetupError(f"{document.name}: {refusal.text.en}") from refusal
+            if event is not None:
+                announcements.say(event)
         await outbox.add(connection, announcements)
     log.info("policies_published", new=len(announcements))
 
 
 async def publish_one(connection: AsyncConnection, document: Document, now: datetime) -> PolicyPublished | None:
-    """Record one version while the system runs; return what to announce, None when it was published before.
+    """Record one version; return what to announce, None when it was published before.
 
     Raises a Refusal when that version has another text, or is in force at the same time as another one.
     """
@@ -57,11 +56,7 @@ async def publish_one(connection: AsyncConnection, document: Document, now: date
         raise refusals.policy_invalid(said)
     recorded_hash = await policies.add(connection, policy, document.content_hash)
     if recorded_hash is None:
-        return _published(policy, now)
+        return PolicyPublished(occurred_at=now, scheme=policy.scheme, policy_version=policy.version, policy=policy)
     if recorded_hash != document.content_hash:
         raise refusals.changed_text(policy.scheme, policy.version)
     return None
-
-
-def _published(policy: Policy, now: datetime) -> PolicyPublished:
-    return PolicyPublished(occurred_at=now, scheme=policy.scheme, policy_version=policy.version, policy=policy)

@@ -3,7 +3,6 @@
 Everything is checked before anything is written, so that a refusal undoes nothing.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,8 +20,7 @@ from eligibility.records import Assessment, Task
 from eligibility.review import Standing, Vote
 from eligibility.shelf import Shelf
 from eligibility.store import assessments, claims, policies, tasks
-from eligibility.views import answer
-from kit.idempotency import Answer
+from kit.idempotency import Answer, answer
 from kit.outbox import Announcements
 
 
@@ -53,23 +51,21 @@ async def decide(
         raise refusals.not_to_decide()
     await policies.stock(connection, shelf, [held.version])
     standing = await _standing(shelf, connection, held, now)
+    if standing is None or standing.outcome != "open":
+        raise refusals.not_to_decide()
     _check_vote(standing, command)
     vote = _vote(command, rules.seen_by_persons(held.facts or {}), now)
     await _cast(connection, task, vote, command)
     await tasks.wake(connection, task.application_id)
-    counted = [*standing.counted, vote]
-    return answer(200, _told(task, counted, standing))
+    return answer(200, _told(task, await _standing(shelf, connection, held, now) or standing))
 
 
-async def _standing(shelf: Shelf, connection: AsyncConnection, held: Assessment, now: datetime) -> Standing:
+async def _standing(shelf: Shelf, connection: AsyncConnection, held: Assessment, now: datetime) -> Standing | None:
     """Return where the review stands on the facts as last found, with the votes as they are now."""
     votes = await tasks.votes_on(connection, held.application_id, held.submitted.applicant)
     facts = {**(held.facts or {}), review.FACT: {"votes": to_builtins(votes)}}
     book = shelf.find(*held.version, held.submitted.submitted_at)
-    standing = rules.decide(book, held.submitted, facts, now).standing
-    if standing is None or standing.outcome != "open":
-        raise refusals.not_to_decide()
-    return standing
+    return rules.decide(book, held.submitted, facts, now).standing
 
 
 async def _accept(
@@ -93,7 +89,7 @@ async def _accept(
     await _cast(connection, task, vote, command)
     standing = review.standing(asked, claim.eligible.amount, [*votes, vote], seen, now)
     if standing.outcome == "open":
-        return answer(200, _told(task, standing.counted, standing))
+        return answer(200, _told(task, standing))
     accepted = standing.outcome == "approved"
     claim.status = "verified" if accepted else "rejected"
     words = Reason("acceptance", "claims.accepted_by", "met" if accepted else "not_met", vote.reasons)
@@ -105,7 +101,7 @@ async def _accept(
     await tasks.close_all(connection, {claim.claim_id: standing.outcome})
     tell = handlers.verified if accepted else handlers.rejected
     said.say(tell(claim.submitted, result, now))
-    return answer(200, _told(task, standing.counted, standing))
+    return answer(200, _told(task, standing))
 
 
 async def _locked(connection: AsyncConnection, task_id: UUID) -> Task:
@@ -157,5 +153,5 @@ async def _cast(connection: AsyncConnection, task: Task, vote: Vote, command: De
     await tasks.note(connection, vote.at, command.by, "task.decided", task, vote.facts, data)
 
 
-def _told(task: Task, counted: Sequence[Vote], standing: Standing) -> dict[str, Any]:
-    return {"task_id": task.task_id, "votes": len(counted), "needed": standing.needed}
+def _told(task: Task, standing: Standing) -> dict[str, Any]:
+    return {"task_id": task.task_id, "votes": len(standing.counted), "needed": standing.needed}

@@ -75,9 +75,13 @@ class Limits:
             if amount > left:
                 self.exhausted_on.setdefault(day.year, day)
                 amount = left if policy.waitlist == "partial" else 0
+        self.take(group, day, amount)
+        return amount
+
+    def take(self, group: str, day: date, amount: int) -> None:
+        """Count a sum against the group's cap and the year's envelope."""
         self._caps[day.year, group] += amount
         self._years[day.year] += amount
-        return amount
 
 
 class WhatIf:
@@ -106,7 +110,8 @@ class WhatIf:
         approved, because = self._decide(submitted, past.facts, past.decided_at)
         if approved is None:
             self.unknown.update(because)
-            after = before  # never a guess: what can't be told counts as it was
+            after = before  # never a guess: what can't be told counts as it was, and uses up what it used up
+            self._limits["draft"].take(group, day, before)
         else:
             after = self._limits["draft"].award(self._draft.policy, group, day, approved)
         self._count(submitted, day, before, after)

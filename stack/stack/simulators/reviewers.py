@@ -59,7 +59,7 @@ class Reviewers:
                     await self._look(person)
                 except OutsiderError as error:
                     logger.warning("%s can't work: %s", person, error)
-            await asyncio.sleep(_EVERY_SECONDS)
+            await asyncio.sleep(_EVERY_SECONDS)  # a person has nothing to await: they look again
 
     async def _look(self, person: str) -> None:
         auth = Bearer(self._tokens, person)

@@ -30,14 +30,14 @@ _CLOSE: Final = text(
     """
     UPDATE tasks SET closed_at = now(), outcome = u.outcome
     FROM unnest(CAST(:ids AS uuid[]), CAST(:outcomes AS text[])) AS u(id, outcome)
-    WHERE closed_at IS NULL AND (claim_id = u.id OR (claim_id IS NULL AND application_id = u.id))
+    WHERE closed_at IS NULL AND coalesce(claim_id, application_id) = u.id
     """
 )
 _CLOSE_OTHERS: Final = text(
     """
     UPDATE tasks SET closed_at = now(), outcome = u.outcome
     FROM unnest(CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:kinds AS text[])) AS u(id, outcome, kind)
-    WHERE closed_at IS NULL AND claim_id IS NULL AND application_id = u.id AND tasks.kind IS DISTINCT FROM u.kind
+    WHERE closed_at IS NULL AND coalesce(claim_id, application_id) = u.id AND tasks.kind IS DISTINCT FROM u.kind
     """
 )
 _FIND: Final = text(f"SELECT {_COLUMNS} FROM tasks WHERE task_id = :id")  # noqa: S608  # the columns are a constant
