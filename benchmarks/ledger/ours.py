@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from benchmarks.ledger.side import Side
+from benchmarks.ledger.side import BATCH, Side
 from benchmarks.ledger.traffic import Told
 from contracts.topics import TOPICS, event_type, topics_with
 from disbursement.handlers import SUBSCRIPTIONS, handle
@@ -40,7 +40,7 @@ class Ours(Side):
                 ours._next[place], ours._epochs[place] = next_offset, epoch
         return ours
 
-    async def handle(self, told: Sequence[Told], batch_size: int = 500) -> None:
+    async def handle(self, told: Sequence[Told], batch_size: int = BATCH) -> None:
         """Handle events in batches; each is one transaction, the outbox and the offsets in it."""
         for at in range(0, len(told), batch_size):
             handled = await self._batches.transact(self._fetched(told[at : at + batch_size]), self._epochs)

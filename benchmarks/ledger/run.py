@@ -20,6 +20,7 @@ from benchmarks.harness.rounds import Run, Side, alternate, figure, median_rate,
 from benchmarks.ledger import databases, pgbench, scene
 from benchmarks.ledger.floor import Floor, Way
 from benchmarks.ledger.ours import Ours
+from benchmarks.ledger.side import BATCH
 from benchmarks.ledger.theirs import Theirs
 from benchmarks.ledger.turns import FloorTurn, Turn
 from stack import postgres as cluster
@@ -45,7 +46,7 @@ class Plan(msgspec.Struct, frozen=True):
     few_rounds: int = 3
     seconds: float = 2.0
     open_loop_seconds: float = 10.0
-    batch_sizes: tuple[int, ...] = (1, 10, 100, 500, 2000)
+    batch_sizes: tuple[int, ...] = (1, 10, 100, 500, 1000, 2000)
     past: int = 10_000
     long_past: int = 2_000_000
 
@@ -195,7 +196,7 @@ class Benchmark:
         *,
         kind: str = "approvals",
         pools: tuple[str, ...] = HOT,
-        batch_size: int = 500,
+        batch_size: int = BATCH,
         seconds: float | None = None,
         prepared: Iterable[Remote] = (),
     ) -> Turn:

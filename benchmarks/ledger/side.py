@@ -5,23 +5,27 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.harness.openloop import Latencies, open_loop
 from benchmarks.ledger import traffic
 from benchmarks.ledger.traffic import Told
+from kit.settings import ServiceSettings
+
+BATCH: Final[int] = ServiceSettings.model_fields["consumer_max_batch_events"].default  # as the services take them
 
 
 class Side:
-    """What ours and the peer's have in common. ``workers`` and ``most`` say how it takes what arrives."""
+    """What ours and the peer's have in common. How it takes what arrives: so many ``workers``, each ``most`` events."""
 
     workers = 1
+    most = BATCH
 
     def __init__(self, number: int) -> None:
         self._random = Random(number)
         self._ready: list[Told] = []
 
-    async def handle(self, told: Sequence[Told], batch_size: int = 500) -> None:
+    async def handle(self, told: Sequence[Told], batch_size: int = BATCH) -> None:
         """Handle events, in order, and have them committed."""
         raise NotImplementedError
 
@@ -36,17 +40,17 @@ class Side:
             self._ready = traffic.approvals(count, pools, self._random)
         return len(self._ready)
 
-    async def run(self, batch_size: int = 500) -> float:
+    async def run(self, batch_size: int = BATCH) -> float:
         """Handle what is ready; return the seconds that it took."""
         with _out_of_sight_of_the_collector():
             began = time.perf_counter()
             await self.handle(self._ready, batch_size)
             return time.perf_counter() - began
 
-    async def open_loop(self, rate: float, batch_size: int = 500) -> Latencies:
+    async def open_loop(self, rate: float) -> Latencies:
         """Handle what is ready as it arrives, ``rate`` events a second."""
         with _out_of_sight_of_the_collector():
-            return await open_loop(self._ready, rate, self.handle, workers=self.workers, most=batch_size)
+            return await open_loop(self._ready, rate, self.handle, workers=self.workers, most=self.most)
 
     async def lives(self, count: int, pools: Sequence[str]) -> None:
         await traffic.lives(self, count, pools, self._random)

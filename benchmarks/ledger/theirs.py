@@ -20,6 +20,7 @@ class Theirs(Side):
     """One process with as many workers as connections; each takes the next event and commits it."""
 
     workers = CONNECTIONS
+    most = 1  # more would ask for more connections than there are, as soon as events have to wait
 
     def __init__(self, ledger: RowLock, connections: list[asyncpg.Connection]) -> None:
         super().__init__(0)

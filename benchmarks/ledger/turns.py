@@ -8,6 +8,7 @@ from typing import Final
 from benchmarks.harness.cpu import Watch
 from benchmarks.harness.remote import Remote
 from benchmarks.harness.rounds import Run
+from benchmarks.ledger.side import BATCH
 
 _WARM_UP: Final = 300  # events
 
@@ -26,7 +27,7 @@ class Turn:
         kind: str,
         pools: Sequence[str],
         seconds: float,
-        batch_size: int = 500,
+        batch_size: int = BATCH,
         prepared: Iterable[Callable[[], Awaitable[object]]] = (),
     ) -> None:
         self._processes = processes

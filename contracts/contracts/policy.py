@@ -161,6 +161,8 @@ class Clocks(msgspec.Struct, frozen=True, kw_only=True):
     decision: Deadline = Deadline(timedelta(days=10), "remind")  # eligibility says anything about it
     registers: Deadline = Deadline(timedelta(hours=24), "escalate")  # the outside registers answer
     officer: Deadline = Deadline(timedelta(days=5), "remind")  # an officer decides
+    clarification: Deadline = Deadline(timedelta(days=15), "lapse")  # the applicant answers what an officer asked
+    appeal: Deadline = Deadline(timedelta(days=30), "remind")  # somebody else decides an appeal
     award: Deadline = Deadline(timedelta(hours=24), "remind")  # an approval becomes an award, or gets in line
     verification: Deadline = Deadline(timedelta(hours=24), "remind")  # a claim is verified
     instruction: Deadline = Deadline(timedelta(hours=24), "remind")  # a verified claim is instructed for payment
@@ -175,6 +177,7 @@ class Clocks(msgspec.Struct, frozen=True, kw_only=True):
 POSSIBLE_STEPS: Final[dict[str, frozenset[Step]]] = {
     **{clock: frozenset({"remind"}) for clock in Clocks.__struct_fields__},
     "draft": frozenset({"remind", "lapse"}),
+    "clarification": frozenset({"remind", "lapse"}),
     "registers": frozenset({"remind", "escalate"}),
     "payment": frozenset({"remind", "ask_finance"}),
     "account_check": frozenset({"remind", "ask_finance"}),
@@ -194,6 +197,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     An award can be claimed on until its ``validity_months`` are over. ``expiry_notice_days`` before that the company
     is told; ``expiry_grace_days`` after it, when what was claimed in time is decided, its rest is given back.
+    A rejection can be appealed against for ``appeal_days`` (60: Administrative Reconsideration Law, article 20).
     """
 
     scheme: Slug
@@ -222,6 +226,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     validity_months: int
     expiry_notice_days: Days = 30
     expiry_grace_days: Days = 30
+    appeal_days: Days = 60
     criteria: tuple[Criterion, ...]
     review: Review = Review()
     ranking: Ranking | None = None

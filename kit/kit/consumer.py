@@ -68,7 +68,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         group: str,
         events: Iterable[type[Event]],
         handle: Handler,
-        max_batch_events: int = 500,
+        max_batch_events: int = 1000,
         committed: Callable[[], None] = lambda: None,
         progressed: Callable[[], None] = lambda: None,
         dead_letters: str | None = None,

@@ -50,7 +50,7 @@ class ServiceSettings(BaseSettings):
         default=3.0, gt=0, description="PostgreSQL cancels a statement of an HTTP read that takes longer"
     )
     consumer_max_batch_events: int = Field(
-        default=500, ge=1, le=5000, description="most events that one transaction handles"
+        default=1000, ge=1, le=5000, description="most events that one transaction handles"
     )
     relay_poll_seconds: float = Field(
         default=0.02, gt=0, le=5, description="how often the relay looks for new events in the outbox"

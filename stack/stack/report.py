@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -13,6 +13,8 @@ from stack.checks import Result
 from stack.simulators.auditor import Evidence
 from stack.simulators.portal import Told
 from stack.simulators.views import ApplicationView, ClaimInApplication, ReasonView
+
+_APPEALS: Final = {True: "upheld", False: "dismissed", None: "open"}
 
 Outcomes = Counter[tuple[str, str, str]]
 
@@ -109,6 +111,10 @@ def outcomes(states: Iterable[ApplicationView], told: Told) -> Outcomes:
         counts["claim", "refused at once", code] += count
     for state in states:
         counts["application", state.status, _reason(state)] += 1
+        if state.clarification is not None:
+            counts["question", "answered" if state.clarification.answered_at else "open", ""] += 1
+        if state.appeal is not None:
+            counts["appeal", _APPEALS[state.appeal.upheld], ""] += 1
         for claim in state.claims:
             counts["claim", *_claim_outcome(claim)] += 1
     return counts

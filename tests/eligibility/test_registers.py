@@ -147,3 +147,19 @@ def test_the_breaker_opens_pauses_and_lets_one_through() -> None:
     assert breaker.allows()
     breaker.succeeded()
     assert [breaker.allows(), breaker.allows()] == [True, True]
+
+
+async def test_a_register_with_a_limit_is_asked_no_more_often(settings: Settings, registers: FakeRegisters) -> None:
+    once = Registers(changed(settings, register_requests_per_second={"credit_record": 1 / 3600}))
+    try:
+        assert set(await once.ask(ALL)) == set(REGISTERS)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(once.ask(ALL), 0.5)  # an hour has not passed; the others were asked meanwhile
+    finally:
+        await once.close()
+    assert {name: registers.asked[name] for name in REGISTERS} == {
+        "business_registration": 2,
+        "credit_record": 1,
+        "related_companies": 2,
+        "provider": 2,
+    }

@@ -31,6 +31,26 @@ class Decide(msgspec.Struct, frozen=True, kw_only=True):
     reasons: Text
 
 
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the applicant something, on a task that one holds."""
+
+    key: Key | None
+    traceparent: str | None
+    by: str
+    task_id: UUID
+    question: Text
+
+
+class Object(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep an objection to an approval that is shown in public."""
+
+    key: Key | None
+    traceparent: str | None
+    by: str
+    application_id: UUID
+    grounds: str
+
+
 class DeclareInterest(msgspec.Struct, frozen=True, kw_only=True):
     """Say that one has an interest in a company: its applications are out of reach from now on."""
 
@@ -71,4 +91,4 @@ class Rank(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-Command = HoldTask | Decide | DeclareInterest | PublishPolicy | Score | Rank
+Command = HoldTask | Decide | Ask | Object | DeclareInterest | PublishPolicy | Score | Rank

@@ -12,11 +12,11 @@ from contracts.codec import to_builtins
 from contracts.common import Text
 from contracts.events import ApplicationApproved, ApplicationRejected, ReviewOpened
 from contracts.policy import Policy
-from eligibility import ranking, review, rules, support, texts, waits
+from eligibility import appeals, hearing, ranking, review, rules, support, texts, waits
 from eligibility.records import Assessment, Task
 from eligibility.rules import Decision, Rulebook
 from eligibility.shelf import Shelf
-from eligibility.store import assessments, calls, contracts, tasks
+from eligibility.store import assessments, calls, contracts, hearings, tasks
 from kit.backoff import Backoff
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
@@ -71,14 +71,17 @@ def _came_to(assessment: Assessment) -> str:
 async def _own_facts(
     connection: AsyncConnection, shelf: Shelf, held: Iterable[Assessment]
 ) -> dict[UUID, dict[str, Any]]:
-    """Return what is known here and nowhere else: who voted, and whether a community is accredited."""
+    """Return what is known here and nowhere else: who voted, what was said, whether a community is accredited."""
     facts: dict[UUID, dict[str, Any]] = {}
     voted: list[UUID] = []
     named: dict[UUID, str] = {}
     ranked: list[UUID] = []
+    heard: list[UUID] = []
     for one in held:
         policy = shelf.find(*one.version, one.submitted.submitted_at).policy
         facts[one.application_id] = {}
+        if one.waits_for is not None:  # nobody has said anything of one that was not looked at yet
+            heard.append(one.application_id)
         if policy.review.route == "persons":
             voted.append(one.application_id)
         if policy.ranking is not None:
@@ -91,6 +94,10 @@ async def _own_facts(
     votes = await tasks.votes_of(connection, voted) if voted else {}
     for key in voted:
         facts[key][review.FACT] = {"votes": to_builtins(votes.get(key, []))}
+    for key, said in (await hearings.statements_of(connection, heard) if heard else {}).items():
+        facts[key][hearing.FACT] = hearing.fact_of(said)
+    for key, upheld in (await hearings.upheld_of(connection, heard) if heard else {}).items():
+        facts[key][appeals.FACT] = appeals.fact_of(upheld)
     accredited = await assessments.accredited(connection, named.values()) if named else set()
     for key, uscc in named.items():
         facts[key][rules.COMMUNITY] = {"uscc": uscc, "accredited": uscc in accredited}
@@ -174,6 +181,8 @@ def _wait(trial: Trial, now: datetime, retry: Backoff, announcements: Announceme
 
 def _holder(trial: Trial, missing: list[str]) -> str:
     standing = trial.decision.standing
+    if hearing.open_question(trial.facts) is not None:
+        return waits.APPLICANT
     if standing is not None:
         return waits.PUBLIC_NOTICE if standing.outcome == "public_notice" else "officer"
     if _waits_for_panel(trial):
@@ -208,7 +217,7 @@ def _task(trial: Trial, now: datetime) -> Task | None:
         scheme=submitted.scheme,
         applicant=submitted.applicant,
         opened_at=now,
-        due_at=now + trial.rulebook.policy.clocks.officer.within,
+        due_at=assessment.due_at or now + trial.rulebook.policy.clocks.officer.within,
     )
 
 

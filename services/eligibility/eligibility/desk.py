@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
-from eligibility import calls, refusals, voting
-from eligibility.commands import Command, Decide, DeclareInterest, HoldTask, PublishPolicy, Rank, Score
+from eligibility import calls, questions, refusals, voting
+from eligibility.commands import Ask, Command, Decide, DeclareInterest, HoldTask, Object, PublishPolicy, Rank, Score
 from eligibility.publication import publish_one
 from eligibility.shelf import Shelf
 from eligibility.store import calls as store
@@ -44,6 +44,10 @@ async def _carry_out(
             return await voting.hold(connection, command, now)
         case Decide():
             return await voting.decide(shelf, connection, command, now, said)
+        case Ask():
+            return await questions.ask(connection, command, now, said)
+        case Object():
+            return await questions.object_to(connection, command, now)
         case DeclareInterest():
             await tasks.declare(connection, command.by, command.applicant, command.why, now)
             data = {"applicant": command.applicant, "why": command.why}

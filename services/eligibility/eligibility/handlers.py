@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import (
+    AppealLodged,
     ApplicationLapsed,
     ApplicationSubmitted,
     ApplicationWithdrawn,
@@ -20,14 +21,17 @@ from contracts.events import (
     ClaimSubmitted,
     ClaimVerified,
     ClaimWithdrawn,
+    ClarificationAnswered,
     Event,
 )
 from contracts.policy import Policy
 from eligibility import claim_rules, waits
+from eligibility.appeals import Lodged
 from eligibility.claim_rules import Support, Verification, counted_keys
+from eligibility.hearing import Statement
 from eligibility.records import Assessment, Claim, Task, WorkingSet
 from eligibility.shelf import Shelf
-from eligibility.store import assessments, claims, contracts, policies, tasks
+from eligibility.store import assessments, claims, contracts, hearings, policies, tasks
 from kit.identifiers import uuid7
 from kit.logging import get_logger
 from kit.messages import Message
@@ -80,6 +84,36 @@ def on_application_ended(event: ApplicationWithdrawn | ApplicationLapsed, work: 
     assessment.status = "withdrawn"
     assessment.due_at = None
     work.withdrawn.add(event.application_id)
+
+
+def on_clarification_answered(event: ClarificationAnswered, work: WorkingSet) -> None:
+    """Keep the answer, and look at the application at once: the officers' clock goes on."""
+    if event.application_id not in work.assessments:
+        log.warning("answer_to_nothing", application_id=str(event.application_id))
+        return
+    statement = Statement(kind="answer", by=event.applicant, words=event.answer, at=event.occurred_at)
+    work.statements.append((event.application_id, statement))
+
+
+def on_appeal_lodged(event: AppealLodged, work: WorkingSet) -> None:
+    """Have persons decide the appeal who had no part in the rejection."""
+    assessment = work.assessments.get(event.application_id)
+    if assessment is None or assessment.outcome != "rejected":
+        log.warning("appeal_against_nothing", application_id=str(event.application_id))
+        return
+    work.appeals[event.application_id] = Lodged(grounds=event.grounds, lodged_at=event.occurred_at)
+    policy = work.shelf.find(*assessment.version, assessment.submitted.submitted_at).policy
+    work.tasks.append(
+        Task(
+            task_id=uuid7(),
+            kind="appeal",
+            application_id=event.application_id,
+            scheme=event.scheme,
+            applicant=event.applicant,
+            opened_at=work.now,
+            due_at=work.now + policy.clocks.appeal.within,
+        )
+    )
 
 
 # --- claims ------------------------------------------------------------------------------------------------
@@ -222,6 +256,10 @@ async def _store(connection: AsyncConnection, work: WorkingSet) -> None:
     await claims.save(connection, [work.claims[one] for one in sorted(work.changed_claims)])
     await claims.hold_invoices(connection, work.holders)
     await claims.free(connection, work.freed_claims)
+    await hearings.say(connection, work.statements)
+    await hearings.lodge(connection, work.appeals)
+    for application_id, _ in work.statements:
+        await tasks.wake(connection, application_id)
     await tasks.open_all(connection, work.tasks)
     await tasks.close_all(connection, dict.fromkeys([*work.withdrawn, *work.freed_claims], "withdrawn"))
 
@@ -230,6 +268,8 @@ SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Any, WorkingSet], None]]] = {
     ApplicationSubmitted: on_application_submitted,
     ApplicationWithdrawn: on_application_ended,
     ApplicationLapsed: on_application_ended,
+    ClarificationAnswered: on_clarification_answered,
+    AppealLodged: on_appeal_lodged,
     ClaimSubmitted: on_claim_submitted,
     ClaimWithdrawn: on_claim_withdrawn,
 }

@@ -6,10 +6,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.codec import to_builtins
-from eligibility import review, rules
+from eligibility import appeals, review, rules
 from eligibility.records import Assessment, Task
 from eligibility.shelf import Shelf
-from eligibility.store import assessments, claims, policies, tasks
+from eligibility.store import assessments, claims, hearings, policies, tasks
 
 
 def task(record: Task) -> dict[str, Any]:
@@ -23,8 +23,11 @@ async def detail(connection: AsyncConnection, shelf: Shelf, record: Task) -> dic
     assert held is not None, "a task is about an application that was taken in"
     await policies.stock(connection, shelf, [held.version])
     common = task(record) | {"submitted": to_builtins(held.submitted), "claim": None, "facts": held.facts or {}}
+    common |= {"grounds": None}
     if record.claim_id is not None:
         return common | await _of_claim(connection, shelf, record, held)
+    if record.kind == "appeal":
+        return common | await _of_appeal(connection, shelf, record, held)
     return common | await _of_application(connection, shelf, record, held)
 
 
@@ -40,6 +43,26 @@ async def _of_application(connection: AsyncConnection, shelf: Shelf, record: Tas
         "computed": standing.amount if standing else None,
         "needed": standing.needed if standing else None,
         "votes": to_builtins(standing.counted if standing else ()),
+    }
+
+
+async def _of_appeal(connection: AsyncConnection, shelf: Shelf, record: Task, held: Assessment) -> dict[str, Any]:
+    """Return the grounds, the decision that is appealed against, and where the votes on the appeal stand."""
+    lodged = await hearings.appeal(connection, record.application_id)
+    assert lodged is not None, "its task was opened with it"
+    votes = await tasks.votes_on(connection, record.subject, record.applicant)
+    book = shelf.find(*held.version, held.submitted.submitted_at)
+    facts = held.facts or {}
+    computed = rules.computed(book, held.submitted, facts).amount
+    seen = review.hash_of(appeals.seen(facts, lodged))
+    now = await assessments.now(connection)
+    standing = review.standing(appeals.review_of(book.policy.review), computed, votes, seen, now)
+    return {
+        "grounds": lodged.grounds,
+        "reasons": to_builtins(held.reasons or ()),
+        "computed": standing.amount,
+        "needed": standing.needed,
+        "votes": to_builtins(standing.counted),
     }
 
 

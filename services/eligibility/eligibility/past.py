@@ -13,7 +13,7 @@ from eligibility.decisions import replay
 from eligibility.expressions import compile_policy
 from eligibility.records import Assessment
 from eligibility.shelf import Shelf
-from eligibility.store import assessments, policies
+from eligibility.store import assessments, hearings, policies
 from eligibility.whatif import WhatIf
 from kit.database import Database
 
@@ -22,11 +22,16 @@ _PAGE: Final = 500
 
 
 async def replays(database: Database, shelf: Shelf, scheme: str | None, since: datetime) -> AsyncIterator[bytes]:
-    """Yield a line of JSON for every decision that comes out otherwise, and one that counts them all at the end."""
+    """Yield a line of JSON for every decision that comes out otherwise, and one that counts them all at the end.
+
+    The decisions that a correction has replaced are run again, too.
+    """
     count = differ = 0
     async for page in _pages(database, shelf, scheme, since):
-        lines = await asyncio.to_thread(_replayed, shelf, page)
-        count, differ = count + len(page), differ + len(lines)
+        async with database.reading() as connection:
+            earlier = [one.decided for one in await hearings.earlier_of(connection, page)]
+        lines = await asyncio.to_thread(_replayed, shelf, [*page, *earlier])
+        count, differ = count + len(page) + len(earlier), differ + len(lines)
         for line in lines:
             yield msgspec.json.encode(line) + b"\n"
     yield msgspec.json.encode({"decisions": count, "identical": count - differ}) + b"\n"

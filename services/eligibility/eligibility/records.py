@@ -12,7 +12,9 @@ import msgspec
 from contracts.common import Reason
 from contracts.events import ApplicationSubmitted, ClaimSubmitted
 from contracts.money import Money
+from eligibility.appeals import Lodged
 from eligibility.claim_rules import InvoiceKey
+from eligibility.hearing import Statement
 from eligibility.shelf import Shelf, VersionKey
 from kit.outbox import Announcements
 
@@ -20,7 +22,8 @@ from kit.outbox import Announcements
 class Assessment(msgspec.Struct, kw_only=True):
     """One application under assessment, or assessed. ``policy_version`` is the one that decides.
 
-    ``next_try_at`` is when the registers are asked again, ``due_at`` until when it may wait at most (``waits``).
+    ``next_try_at`` is when the registers are asked again, ``due_at`` until when it may wait at most (``waits``);
+    ``left_seconds`` is what an officer's clock has left while it stands still.
     """
 
     application_id: UUID
@@ -39,6 +42,7 @@ class Assessment(msgspec.Struct, kw_only=True):
     attempts: int = 0
     due_at: datetime | None = None
     missed_at: datetime | None = None
+    left_seconds: float | None = None
 
     @property
     def version(self) -> VersionKey:
@@ -60,7 +64,7 @@ class Task(msgspec.Struct, kw_only=True):
     """Something that waits for a person, until ``due_at``. ``holder`` is who works on it; nobody else decides then."""
 
     task_id: UUID
-    kind: Literal["review", "facts", "acceptance"]
+    kind: Literal["review", "facts", "acceptance", "appeal"]
     application_id: UUID
     claim_id: UUID | None = None
     scheme: str
@@ -96,3 +100,5 @@ class WorkingSet(msgspec.Struct, kw_only=True):
     changed_claims: set[UUID] = set()
     freed_claims: set[UUID] = set()
     tasks: list[Task] = []
+    statements: list[tuple[UUID, Statement]] = []
+    appeals: dict[UUID, Lodged] = {}

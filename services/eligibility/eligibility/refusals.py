@@ -61,6 +61,42 @@ def not_to_decide() -> Refusal:
     )
 
 
+def decided_before() -> Refusal:
+    return Refusal(
+        "decided_before",
+        "您参与了原决定，该申诉须由其他工作人员办理。",
+        "You had a part in the decision. Its appeal has to be decided by somebody else.",
+        status=403,
+    )
+
+
+def not_to_waive(codes: list[str]) -> Refusal:
+    names = ", ".join(codes)
+    return Refusal(
+        "appeal_cannot_be_upheld",
+        f"以下条件不能由人工豁免：{names}。",
+        f"No person can waive {names}: the appeal can only be dismissed, with the reason.",
+        status=409,
+        pointer="/outcome",
+    )
+
+
+def not_to_ask() -> Refusal:
+    return Refusal(
+        "nothing_to_ask",
+        "该任务不能向申请人提问（仅限审核中的申请）。",
+        "The applicant can be asked while the application is being reviewed, and not on this task.",
+    )
+
+
+def not_on_notice() -> Refusal:
+    return Refusal(
+        "not_on_public_notice",
+        "该申请不在公示期内。",
+        "The application is not shown in public now: an objection is lodged during its public notice.",
+    )
+
+
 def amount_too_large(computed: int) -> Refusal:
     return Refusal(
         "amount_too_large",

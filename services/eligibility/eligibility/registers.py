@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 import msgspec
+from aiolimiter import AsyncLimiter
 
 from eligibility import meters
 from eligibility.breaker import Breaker
@@ -90,6 +91,8 @@ class Registers:
         self._breakers = {name: _breaker(settings) for name in REGISTERS}
         self._answers: OrderedDict[tuple[str, str], tuple[float, Answer]] = OrderedDict()
         self._clients = {name: _client(settings) for name in REGISTERS}
+        limited = settings.register_requests_per_second
+        self._limits: dict[str, AsyncLimiter] = {name: _limit(rate) for name, rate in limited.items()}
 
     async def close(self) -> None:
         for client in self._clients.values():
@@ -142,7 +145,9 @@ class Registers:
             await asyncio.sleep(backoff.next_seconds())
 
     async def _get(self, name: str, code: str) -> Answer:
-        register = _PLACES[name]
+        register, limit = _PLACES[name], self._limits.get(name)
+        if limit is not None:
+            await limit.acquire()
         try:
             response = await self._clients[name].get(register.path.format(quote(code, safe="")))
         except httpx.HTTPError as error:
@@ -175,6 +180,12 @@ def _client(settings: Settings) -> httpx.AsyncClient:
         ),
         trust_env=False,
     )
+
+
+def _limit(rate: float) -> AsyncLimiter:
+    """Return a limit of so many requests a second, of which a second's worth may come at once."""
+    at_once = max(1.0, rate)
+    return AsyncLimiter(at_once, at_once / rate)
 
 
 def _breaker(settings: Settings) -> Breaker:

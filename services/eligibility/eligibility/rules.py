@@ -14,7 +14,7 @@ from contracts.common import Outcome, Reason, Text
 from contracts.events import ApplicationSubmitted
 from contracts.money import Money, share
 from contracts.policy import Criterion, Policy, Tier
-from eligibility import ranking, review, support, texts
+from eligibility import appeals, ranking, review, support, texts
 from eligibility.review import Standing
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -88,22 +88,26 @@ def decide(rulebook: Rulebook, application: ApplicationSubmitted, facts: Facts, 
     One condition that is not met rejects, whatever else is still unknown; only with every condition met does it
     approve. Anything else stays undecided: never a guess.
     """
-    policy = rulebook.policy
+    policy, upheld = rulebook.policy, appeals.upheld_in(facts)
     holds = rulebook.evaluate(variables(policy, application, facts))
     level = _level(policy, holds, facts)
     approved = _approved(level, application)
-    reasons = (
+    conditions = (
         *_frame(policy, application, approved),
         *_criteria(policy, holds, facts),
         *([level.reason] if level.reason else []),
         *_support(application, facts),
     )
+    reasons = appeals.apply(conditions, upheld)
     if policy.ranking is not None and all(reason.outcome == "met" for reason in reasons):
         place = facts.get(ranking.FACT)
         reasons = (*reasons, ranking.reason(place))
         approved = Money(ranking.allocated(place), approved.currency) if place else approved
     standing = None
-    if policy.review.route == "persons" and all(reason.outcome == "met" for reason in reasons):
+    if upheld is not None:
+        reasons = (*reasons, appeals.reason(upheld.words, upheld=True))
+        approved = Money(min(approved.amount, upheld.amount), approved.currency)
+    elif policy.review.route == "persons" and all(reason.outcome == "met" for reason in reasons):
         standing = review.standing(policy.review, approved.amount, review.votes_in(facts), seen_by_persons(facts), now)
         reasons = (*reasons, *review.reasons(policy.review, standing))
         approved = Money(standing.amount, approved.currency)

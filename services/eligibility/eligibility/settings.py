@@ -1,11 +1,14 @@
 """What an operator of eligibility may set, beside what every service has. Units are in the names."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 from pydantic_settings import SettingsConfigDict
 
 from kit.settings import ServiceSettings
+
+RegisterName = Literal["business_registration", "credit_record", "related_companies", "provider"]
 
 
 class Settings(ServiceSettings):
@@ -22,6 +25,11 @@ class Settings(ServiceSettings):
     register_tries: int = Field(default=3, ge=1, le=10, description="how often a look-up is tried before it fails")
     register_companies_at_once: int = Field(
         default=8, ge=1, le=500, description="companies that the registers are asked about at the same time"
+    )
+    register_requests_per_second: dict[RegisterName, PositiveFloat] = Field(
+        default={},
+        description='most requests a second that each process sends to a register, such as {"credit_record": 50}; '
+        "a register that is not named has no limit",
     )
     register_failures_to_open: int = Field(
         default=5, ge=1, description="failed look-ups in a row after which a register is left alone"

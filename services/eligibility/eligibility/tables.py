@@ -8,6 +8,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -60,6 +61,7 @@ assessments: Final = Table(
     Column("lease_token", Uuid),
     Column("due_at", DateTime(timezone=True)),
     Column("missed_at", DateTime(timezone=True)),
+    Column("left_seconds", Double),
     CheckConstraint("status IN ('pending', 'waiting', 'decided', 'withdrawn')", name="status"),
     CheckConstraint("outcome IN ('approved', 'rejected')", name="outcome"),
     CheckConstraint("(status = 'decided') <= (outcome IS NOT NULL AND facts IS NOT NULL)", name="decided"),
@@ -100,7 +102,8 @@ counted_invoices: Final = Table(
     Column("claim_id", Uuid, nullable=False),
 )
 
-# What waits for a person. ``kind``: a review of an application, facts that can't be had, the acceptance of a claim.
+# What waits for a person. ``kind``: a review of an application, facts that can't be had, the acceptance of a claim, an
+# appeal against a rejection.
 tasks: Final = Table(
     "tasks",
     metadata,
@@ -116,7 +119,7 @@ tasks: Final = Table(
     Column("claimed_at", DateTime(timezone=True)),
     Column("closed_at", DateTime(timezone=True)),
     Column("outcome", Text),
-    CheckConstraint("kind IN ('review', 'facts', 'acceptance')", name="kind"),
+    CheckConstraint("kind IN ('review', 'facts', 'acceptance', 'appeal')", name="kind"),
     Index(
         "uq_tasks_open",
         text("coalesce(claim_id, application_id)"),
@@ -137,6 +140,37 @@ votes: Final = Table(
     Column("reasons", JSONB, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("facts", Text, primary_key=True),
+)
+
+# Questions, answers and objections, in order. Rows are only ever added.
+statements: Final = Table(
+    "statements",
+    metadata,
+    Column("application_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("document", JSONB, nullable=False),
+)
+
+# One per application, for good.
+appeals: Final = Table(
+    "appeals",
+    metadata,
+    Column("application_id", Uuid, primary_key=True),
+    Column("grounds", Text, nullable=False),
+    Column("lodged_at", DateTime(timezone=True), nullable=False),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("upheld", Boolean),
+    Column("outcome", JSONB),
+    CheckConstraint("(decided_at IS NULL) = (upheld IS NULL)", name="decided"),
+)
+
+# What was decided before a correction. Rows are only ever added.
+earlier_decisions: Final = Table(
+    "earlier_decisions",
+    metadata,
+    Column("application_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("document", JSONB, nullable=False),
 )
 
 interests: Final = Table(

@@ -1,5 +1,6 @@
 """What the API shows: response models, so that the OpenAPI document says what comes."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -10,6 +11,7 @@ from contracts.codec import to_builtins
 from eligibility.decisions import replay
 from eligibility.records import Assessment
 from eligibility.shelf import Shelf
+from eligibility.store.hearings import Earlier
 
 
 class TextOut(BaseModel):
@@ -40,7 +42,9 @@ class AssessmentOut(BaseModel):
     policy_version: str = Field(description="the version that decides")
     submitted_at: datetime
     decided_at: datetime | None
-    waits_for: str | None = Field(description="who has to act while it waits: registers or officer")
+    waits_for: str | None = Field(
+        description="who has to act while it waits: registers, officer, applicant, panel; or public_notice"
+    )
     due_at: datetime | None = Field(description="until when it may wait at most; null when nothing is waited for")
     overdue: bool = Field(description="whether that has passed")
     reasons: list[ReasonOut]
@@ -56,12 +60,25 @@ class ReplayOut(BaseModel):
     reasons: list[ReasonOut]
 
 
+class EarlierOut(BaseModel):
+    """A decision that was made before a correction, with its replay."""
+
+    because: str = Field(description="why it was opened again, such as `appeal`")
+    outcome: str
+    approved: MoneyOut | None
+    decided_at: datetime
+    reasons: list[ReasonOut]
+    facts: dict[str, dict[str, Any]]
+    replay: ReplayOut | None
+
+
 class AssessmentDetailOut(AssessmentOut):
     approved: MoneyOut | None
     cap_holder: str | None = Field(description="whose cap the award uses: the group of related companies")
     facts: dict[str, dict[str, Any]] | None = Field(description="what the registers said, with the time of each answer")
     attempts: int = Field(description="tries without a decision so far")
     replay: ReplayOut | None
+    earlier: list[EarlierOut] = Field(description="what was decided before, from the first on")
 
 
 class AssessmentsOut(BaseModel):
@@ -102,16 +119,30 @@ def summary(assessment: Assessment) -> dict[str, Any]:
     }
 
 
-def detail(assessment: Assessment, shelf: Shelf) -> AssessmentDetailOut:
-    """Return everything about an assessment, with its replay."""
+def detail(assessment: Assessment, earlier: Iterable[Earlier], shelf: Shelf) -> AssessmentDetailOut:
+    """Return everything about an assessment, with the decisions before it, and their replays."""
     more = {
         "approved": to_builtins(assessment.approved),
         "cap_holder": assessment.cap_holder,
         "facts": assessment.facts,
         "attempts": assessment.attempts,
         "replay": _replay(assessment, shelf),
+        "earlier": [_earlier(one, shelf) for one in earlier],
     }
     return AssessmentDetailOut.model_validate(summary(assessment) | more)
+
+
+def _earlier(one: Earlier, shelf: Shelf) -> dict[str, Any]:
+    decided = one.decided
+    return {
+        "because": one.because,
+        "outcome": decided.outcome,
+        "approved": to_builtins(decided.approved),
+        "decided_at": decided.decided_at,
+        "reasons": to_builtins(decided.reasons),
+        "facts": decided.facts,
+        "replay": _replay(decided, shelf),
+    }
 
 
 def _replay(assessment: Assessment, shelf: Shelf) -> dict[str, Any] | None:

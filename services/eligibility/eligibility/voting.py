@@ -1,11 +1,6 @@
-"""Tasks: a person holds one and decides on it. Locks: the application or the claim first, its task then.
-
-Everything is checked before anything is written, so that a refusal undoes nothing.
-"""
+"""Tasks: a person holds one and decides on it. Locks: the application or the claim first, its task then."""
 
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,11 +8,11 @@ from contracts.codec import to_builtins
 from contracts.common import Reason
 from contracts.money import Money
 from contracts.policy import Review
-from eligibility import handlers, refusals, review, rules
+from eligibility import appealing, ballot, handlers, refusals, review, rules
 from eligibility.claim_rules import Verification
 from eligibility.commands import Decide, HoldTask
 from eligibility.records import Assessment, Task
-from eligibility.review import Standing, Vote
+from eligibility.review import Standing
 from eligibility.shelf import Shelf
 from eligibility.store import assessments, claims, policies, tasks
 from kit.idempotency import Answer, answer
@@ -25,8 +20,8 @@ from kit.outbox import Announcements
 
 
 async def hold(connection: AsyncConnection, command: HoldTask, now: datetime) -> Answer:
-    task = await _locked(connection, command.task_id)
-    await _check_reach(connection, task, command.by)
+    task = await ballot.locked(connection, command.task_id)
+    await ballot.check_reach(connection, task, command.by)
     if task.holder not in (None, command.by):
         raise refusals.held_by_another(task)
     if not command.hold and task.holder is None:
@@ -43,21 +38,24 @@ async def decide(
     found = await tasks.find(connection, command.task_id)
     if found is None:
         raise refusals.not_found("task", str(command.task_id))
-    if found.kind == "acceptance":
-        return await _accept(shelf, connection, command, found, now, said)
+    match found.kind:
+        case "acceptance":
+            return await _accept(shelf, connection, command, found, now, said)
+        case "appeal":
+            return await appealing.decide(shelf, connection, command, found, now, said)
     held = (await assessments.lock(connection, [found.application_id])).get(found.application_id)
-    task = await _mine(connection, command)
+    task = await ballot.mine(connection, command)
     if task.kind == "facts" or held is None:
         raise refusals.not_to_decide()
     await policies.stock(connection, shelf, [held.version])
     standing = await _standing(shelf, connection, held, now)
     if standing is None or standing.outcome != "open":
         raise refusals.not_to_decide()
-    _check_vote(standing, command)
-    vote = _vote(command, rules.seen_by_persons(held.facts or {}), now)
-    await _cast(connection, task, vote, command)
+    ballot.check_vote(standing, command)
+    vote = ballot.vote(command, rules.seen_by_persons(held.facts or {}), now)
+    await ballot.cast(connection, task, vote, command)
     await tasks.wake(connection, task.application_id)
-    return answer(200, _told(task, await _standing(shelf, connection, held, now) or standing))
+    return answer(200, ballot.told(task, await _standing(shelf, connection, held, now) or standing))
 
 
 async def _standing(shelf: Shelf, connection: AsyncConnection, held: Assessment, now: datetime) -> Standing | None:
@@ -74,7 +72,7 @@ async def _accept(
     """Vote on a claim that persons have to accept; the vote that settles it is told at once."""
     assert found.claim_id is not None, "an acceptance is a claim's"
     claim = await claims.lock(connection, found.claim_id)
-    task = await _mine(connection, command)
+    task = await ballot.mine(connection, command)
     if claim is None or claim.status != "waiting" or claim.eligible is None:
         raise refusals.not_to_decide()
     held = await assessments.find(connection, task.application_id)
@@ -84,12 +82,12 @@ async def _accept(
     asked = Review(route="persons", votes=policy.claims.accepting_persons)
     seen = review.hash_of({"claim": {"claim_id": str(claim.claim_id), "eligible": claim.eligible.amount}})
     votes = await tasks.votes_on(connection, claim.claim_id, task.applicant)
-    _check_vote(review.standing(asked, claim.eligible.amount, votes, seen, now), command)
-    vote = _vote(command, seen, now)
-    await _cast(connection, task, vote, command)
+    ballot.check_vote(review.standing(asked, claim.eligible.amount, votes, seen, now), command)
+    vote = ballot.vote(command, seen, now)
+    await ballot.cast(connection, task, vote, command)
     standing = review.standing(asked, claim.eligible.amount, [*votes, vote], seen, now)
     if standing.outcome == "open":
-        return answer(200, _told(task, standing))
+        return answer(200, ballot.told(task, standing))
     accepted = standing.outcome == "approved"
     claim.status = "verified" if accepted else "rejected"
     words = Reason("acceptance", "claims.accepted_by", "met" if accepted else "not_met", vote.reasons)
@@ -101,57 +99,4 @@ async def _accept(
     await tasks.close_all(connection, {claim.claim_id: standing.outcome})
     tell = handlers.verified if accepted else handlers.rejected
     said.say(tell(claim.submitted, result, now))
-    return answer(200, _told(task, standing))
-
-
-async def _locked(connection: AsyncConnection, task_id: UUID) -> Task:
-    task = await tasks.lock(connection, task_id)
-    if task is None:
-        raise refusals.not_found("task", str(task_id))
-    if task.closed_at is not None:
-        raise refusals.closed(task)
-    return task
-
-
-async def _mine(connection: AsyncConnection, command: Decide) -> Task:
-    """Lock a task; refuse unless the person holds it, and may."""
-    task = await _locked(connection, command.task_id)
-    await _check_reach(connection, task, command.by)
-    if task.holder != command.by:
-        raise refusals.held_by_another(task) if task.holder else refusals.not_held()
-    return task
-
-
-async def _check_reach(connection: AsyncConnection, task: Task, officer: str) -> None:
-    if await tasks.has_interest(connection, officer, task.applicant):
-        raise refusals.interested(task.applicant)
-
-
-def _check_vote(standing: Standing, command: Decide) -> None:
-    """Nobody stands behind an approval twice, in whatever role; and nobody approves more than was computed."""
-    if any(vote.officer == command.by for vote in standing.counted):
-        raise refusals.voted_before()
-    if command.amount is not None and not 0 < command.amount <= standing.amount:
-        raise refusals.amount_too_large(standing.amount)
-
-
-def _vote(command: Decide, seen: str, now: datetime) -> Vote:
-    return Vote(
-        officer=command.by,
-        approve=command.approve,
-        amount=command.amount if command.approve else None,
-        reasons=command.reasons,
-        at=now,
-        facts=seen,
-    )
-
-
-async def _cast(connection: AsyncConnection, task: Task, vote: Vote, command: Decide) -> None:
-    await tasks.vote(connection, task.subject, vote)
-    await tasks.hold(connection, task.task_id, None, None)  # the next person takes it
-    data = {"approve": vote.approve, "amount": vote.amount, "reasons": to_builtins(vote.reasons)}
-    await tasks.note(connection, vote.at, command.by, "task.decided", task, vote.facts, data)
-
-
-def _told(task: Task, standing: Standing) -> dict[str, Any]:
-    return {"task_id": task.task_id, "votes": len(standing.counted), "needed": standing.needed}
+    return answer(200, ballot.told(task, standing))

@@ -17,7 +17,8 @@ from intake.commands import (
     SubmitApplication,
     WithdrawApplication,
 )
-from intake.schemas import ChangedDraft, NewApplication, NewClaim, Withdrawal
+from intake.hearing import AnswerClarification, LodgeAppeal
+from intake.schemas import Appeal, ChangedDraft, Clarification, NewApplication, NewClaim, Withdrawal
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import TRACEPARENT, page_of
@@ -53,6 +54,7 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(prefix="/v1")
     _add_schemes(routes, parts)
     _add_writes(routes, parts)
+    _add_hearing(routes, parts)
     _add_claims(routes, parts)
     _add_reads(routes, parts)
     return routes
@@ -110,6 +112,30 @@ def _add_writes(routes: APIRouter, parts: Parts) -> None:
         command = WithdrawApplication(
             key=key, traceparent=TRACEPARENT.get(), application_id=application_id, reason=reason
         )
+        return response_of(await parts.writer.submit(command))
+
+
+def _add_hearing(routes: APIRouter, parts: Parts) -> None:
+    @routes.post(
+        "/applications/{application_id}/clarification", tags=["applications"], summary="Answer what an officer asked"
+    )
+    async def answer_clarification(
+        request: Request, application_id: UUID, body: Clarification, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        key = await key_of(request, _CLIENT, idempotency_key)
+        sent = body.model_dump(mode="json")
+        command = AnswerClarification(key=key, traceparent=TRACEPARENT.get(), application_id=application_id, **sent)
+        return response_of(await parts.writer.submit(command))
+
+    @routes.post(
+        "/applications/{application_id}/appeal", tags=["applications"], summary="Appeal against a rejection, once"
+    )
+    async def lodge_appeal(
+        request: Request, application_id: UUID, body: Appeal, idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        key = await key_of(request, _CLIENT, idempotency_key)
+        sent = body.model_dump(mode="json")
+        command = LodgeAppeal(key=key, traceparent=TRACEPARENT.get(), application_id=application_id, **sent)
         return response_of(await parts.writer.submit(command))
 
 

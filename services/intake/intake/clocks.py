@@ -92,7 +92,16 @@ def _miss(desk: Desk, subject: Subject) -> str | None:
 
 
 def _lapse(desk: Desk, application: Application, **data: Any) -> None:
-    """End a draft that was never submitted: nobody else has heard of it."""
+    """End an application whose applicant did not answer, or a draft; of a draft nobody else has heard."""
     application.progress = {**application.progress, "lapsed_at": desk.now}
     desk.change(application)
     desk.note(application, ApplicationLapsed.TYPE, desk.now, **data)
+    if application.submitted_at is not None:
+        desk.say(
+            ApplicationLapsed(
+                occurred_at=desk.now,
+                application_id=application.application_id,
+                scheme=application.scheme,
+                applicant=application.applicant,
+            )
+        )

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.common import Invoice, Usage
 from contracts.events import ApplicationSubmitted, ApplicationWithdrawn, ClaimSubmitted
 from contracts.refusal import Refusal
-from intake import rules, submission, views, waits
+from intake import answers, documents, hearing, rules, submission, views, waits
 from intake.desk import Desk
+from intake.hearing import AnswerClarification, LodgeAppeal
 from intake.records import Application, Claim
 from kit.groups import Outcome
 from kit.idempotency import Answer, Key
@@ -70,7 +71,15 @@ class CreateClaim(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any]
 
 
-Command = CreateApplication | ChangeDraft | SubmitApplication | WithdrawApplication | CreateClaim
+Command = (
+    CreateApplication
+    | ChangeDraft
+    | SubmitApplication
+    | WithdrawApplication
+    | AnswerClarification
+    | LodgeAppeal
+    | CreateClaim
+)
 
 
 async def apply(
@@ -110,7 +119,7 @@ async def _load(connection: AsyncConnection, commands: Sequence[Command], now: d
 def create_application(desk: Desk, command: CreateApplication) -> Answer:
     """Take in an application; answer 201 with its state."""
     policy = desk.current_policy(command.scheme)
-    _check_documents(command.body["documents"])
+    documents.check(command.body["documents"])
     if command.submit:
         submission.check(policy, command.body, desk.now)
     year = rules.local_date(desk.now, policy).year
@@ -133,7 +142,7 @@ def create_application(desk: Desk, command: CreateApplication) -> Answer:
         _submit(desk, application)
     else:
         desk.note(application, "application.drafted", desk.now)
-    return _answer(desk, application, 201, location=f"/v1/applications/{application.application_id}")
+    return answers.whole(desk, application, 201, location=f"/v1/applications/{application.application_id}")
 
 
 def change_draft(desk: Desk, command: ChangeDraft) -> Answer:
@@ -148,13 +157,13 @@ def change_draft(desk: Desk, command: ChangeDraft) -> Answer:
         )
     if application.status != "draft":
         raise rules.wrong_state(application, "修改", "changed", ["draft"])
-    _check_documents(command.parts.get("documents", []))
+    documents.check(command.parts.get("documents", []))
     application.body = {**application.body, **command.parts}
     application.applicant = application.body["applicant"]["uscc"]
     application.district = application.body["applicant"]["district"]
     waits.begin_anew(application)
     desk.change(application)
-    return _answer(desk, application, 200)
+    return answers.whole(desk, application, 200)
 
 
 def submit_application(desk: Desk, command: SubmitApplication) -> Answer:
@@ -166,7 +175,7 @@ def submit_application(desk: Desk, command: SubmitApplication) -> Answer:
     submission.check(policy, application.body, desk.now)
     application.policy_version, application.provisional = policy.version, policy.provisional
     _submit(desk, application)
-    return _answer(desk, application, 200)
+    return answers.whole(desk, application, 200)
 
 
 def _submit(desk: Desk, application: Application) -> None:
@@ -194,7 +203,7 @@ def withdraw_application(desk: Desk, command: WithdrawApplication) -> Answer:
                 reason=command.reason,
             )
         )
-    return _answer(desk, application, 200)
+    return answers.whole(desk, application, 200)
 
 
 # --- claims -----------------------------------------------------------------------------------------------
@@ -211,7 +220,7 @@ def create_claim(desk: Desk, command: CreateClaim) -> Answer:
         if (invoice["seller"], invoice["number"]) in desk.invoices:
             raise rules.invoice_already_claimed(position, invoice["number"])
     usage = command.body["usage"]
-    _check_documents(command.body["documents"], usage["statement"] if usage else None)
+    documents.check(command.body["documents"], usage["statement"] if usage else None)
     claim = Claim(
         claim_id=uuid7(),
         application_id=application.application_id,
@@ -248,24 +257,12 @@ def _submitted_claim(application: Application, claim: Claim, now: datetime) -> C
     )
 
 
-def _check_documents(documents: list[Any], statement: Any = None) -> None:
-    """Refuse references to documents: none can be uploaded yet, so none can exist."""
-    if documents:
-        raise rules.unknown_document("/documents/0", documents[0])
-    if statement is not None:
-        raise rules.unknown_document("/usage/statement", statement)
-
-
-def _answer(desk: Desk, application: Application, status: int, *, location: str | None = None) -> Answer:
-    claims = [claim for claim in desk.claims.values() if claim.application_id == application.application_id]
-    headers = {"etag": f'"{application.version}"'} | ({"location": location} if location else {})
-    return Answer(status, msgspec.json.encode(views.application(application, claims)), headers)
-
-
 CARRIED_OUT_BY: Final[dict[type[Command], Callable[[Desk, Any], Answer]]] = {
     CreateApplication: create_application,
     ChangeDraft: change_draft,
     SubmitApplication: submit_application,
     WithdrawApplication: withdraw_application,
+    AnswerClarification: hearing.answer_clarification,
+    LodgeAppeal: hearing.lodge_appeal,
     CreateClaim: create_claim,
 }

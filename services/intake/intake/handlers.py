@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.codec import to_builtins
 from contracts.events import (
+    AppealDecided,
     ApplicationApproved,
     ApplicationEvent,
     ApplicationRejected,
@@ -33,13 +34,14 @@ from contracts.events import (
     ClaimRejected,
     ClaimUnpaid,
     ClaimVerified,
+    ClarificationRequested,
     Event,
     PolicyPublished,
     RecoveryClosed,
     RecoveryDemanded,
     ReviewOpened,
 )
-from intake import awards, claims
+from intake import awards, claims, hearing
 from intake.desk import Desk
 from intake.heard import application_of, changed
 from kit.messages import Message
@@ -120,6 +122,8 @@ SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Desk, Any], None]]] = {
     ApplicationApproved: on_application_approved,
     ApplicationRejected: on_application_rejected,
     ReviewOpened: on_review_opened,
+    ClarificationRequested: hearing.on_clarification_requested,
+    AppealDecided: hearing.on_appeal_decided,
     ApplicationWaitlisted: on_application_waitlisted,
     AwardRefused: on_award_refused,
     AwardIssued: awards.on_award_issued,

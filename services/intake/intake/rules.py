@@ -1,5 +1,6 @@
 """Pure decisions of intake: what may be submitted, withdrawn or claimed now, and which status the facts amount to."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -29,15 +30,26 @@ def status_of(application: Application) -> str:
         return "draft"
     if application.award is not None:
         return "awarded"
-    if "refused" in progress or (decision and decision["outcome"] == "rejected"):
+    if "refused" in progress:
         return "rejected"
+    if decision and decision["outcome"] == "rejected":
+        return "in_review" if is_open(progress.get("appeal"), "decided_at") else "rejected"
     if "waitlisted" in progress:
         return "waitlisted"
     if decision is not None:
         return "approved"
+    if "appeal" in progress:  # it was upheld
+        return "assessing"
+    if is_open(progress.get("clarification"), "answered_at"):
+        return "clarifying"
     if "review" in progress:
         return _REVIEWED_BY.get(progress["review"]["holder"], "in_review")
     return "submitted"
+
+
+def is_open(step: Mapping[str, Any] | None, end: str) -> bool:
+    """Return whether a step that takes two was begun, and its ``end`` has not come."""
+    return step is not None and end not in step
 
 
 def claim_status(before: str, heard: str) -> str:

@@ -156,6 +156,20 @@ class Withdrawal(Body):
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
 
 
+class Clarification(Body):
+    """The applicant's answer to what an officer asked."""
+
+    answer: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+    documents: Annotated[list[UUID], Field(max_length=100)] = []
+
+
+class Appeal(Body):
+    """Why a rejection should be looked at again. It is decided once, by somebody who had no part in it."""
+
+    grounds: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+    documents: Annotated[list[UUID], Field(max_length=100)] = []
+
+
 class Invoice(Body):
     """An invoice. Seller and number together count once in the whole programme."""
 

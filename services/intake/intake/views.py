@@ -29,7 +29,9 @@ def application(record: Application, claims: Iterable[Claim]) -> dict[str, Any]:
         "updated_at": record.updated_at,
         "version": record.version,
         "waiting_for": _waiting_for(record),
+        "clarification": record.progress.get("clarification"),
         "decision": _decision(record),
+        "appeal": _appeal(record),
         "award": award(record),
         "claims": [claim(found) for found in claims],
         "recoveries": [recovery(demand) for demand in recoveries.demanded(record)],
@@ -121,6 +123,10 @@ def _waiting_for(record: Application) -> dict[str, Any] | None:
         return None
     waiting = _wait(wait, record)
     match wait.kind:
+        case "clarification":
+            return waiting | {"what": record.progress["clarification"]["question"]}
+        case "registers" if "review" not in record.progress:  # an appeal was upheld of what never waited
+            return waiting
         case "registers" | "officer" | waits.PANEL | waits.PUBLIC_NOTICE:
             review = record.progress["review"]
             return waiting | {"who": review["holder"], "what": review["what"]}
@@ -150,4 +156,15 @@ def _decision(record: Application) -> dict[str, Any] | None:
     decision = decision or {"outcome": "approved", "approved": None, "reasons": []}
     if refused is not None:
         return {"outcome": "rejected", "approved": None, "reasons": [*decision["reasons"], *refused["reasons"]]}
+    return _shown(decision)
+
+
+def _appeal(record: Application) -> dict[str, Any] | None:
+    """Return the appeal; of one that was upheld, with the decision that it was lodged against."""
+    appeal = record.progress.get("appeal")
+    against = appeal.get("appealed_against") if appeal else None
+    return appeal | {"appealed_against": _shown(against)} if appeal and against else appeal
+
+
+def _shown(decision: dict[str, Any]) -> dict[str, Any]:
     return {**decision, "approved": money(decision["approved"])}

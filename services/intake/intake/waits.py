@@ -47,6 +47,9 @@ _OF_APPLICATIONS: Final = {
     "draft": Wait("draft", "applicant", Text("申请尚未提交", "The draft has not been submitted")),
     "submitted": Wait("decision", "eligibility", Text("等待审核", "Waits to be assessed")),
     "assessing": Wait("registers", "registers", Text("等待外部登记系统", "Waits for outside registers")),
+    "clarifying": Wait(
+        "clarification", "applicant", Text("请答复工作人员的问题", "Waits for the answer to an officer's question")
+    ),
     "in_review": Wait("officer", "officer", Text("人工审核中", "Waits for an officer")),
     "public_notice": Wait(
         PUBLIC_NOTICE,
@@ -66,6 +69,7 @@ _OF_APPLICATIONS: Final = {
 _PANEL: Final = Wait(
     PANEL, "panel", Text("等待专家评分和排序", "A panel scores and ranks the call after it has closed")
 )
+_APPEAL: Final = Wait("appeal", "officer", Text("申诉办理中，由其他工作人员决定", "Somebody else decides the appeal"))
 _ON_HOLD: Final = Wait(
     MONEY,
     "disbursement",
@@ -102,6 +106,8 @@ def of_application(application: Application) -> Wait | None:
     """Return what an application waits for, or None when it waits for nothing."""
     if application.status == "waitlisted" and application.progress.get("waitlisted", {}).get("on_hold"):
         return _ON_HOLD
+    if application.status == "in_review" and application.decision is not None:
+        return _APPEAL
     if application.status == "in_review" and application.progress.get("review", {}).get("holder") == PANEL:
         return _PANEL
     if application.status == "awarded" and (demands := recoveries.open_demands(application)):

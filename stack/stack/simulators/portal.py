@@ -100,6 +100,14 @@ class Portal:
         for plan in self._plan(application_id):
             await self._file(award_id, self.told.accepted[application_id], plan)
 
+    async def answer(self, state: ApplicationView) -> None:
+        """Answer what an officer asked. A second question has a key of its own."""
+        await self._step(state, "clarification", {"answer": "设备用于模型训练，合同与发票一致。"})
+
+    async def appeal(self, state: ApplicationView) -> None:
+        """Appeal against a rejection."""
+        await self._step(state, "appeal", {"grounds": "材料已补齐，请予复核。"})
+
     def claims_due(self, application_id: UUID) -> int:
         """Return how many claims that will be."""
         return len(self._plan(application_id))
@@ -149,6 +157,14 @@ class Portal:
             self.told.withdrawn.add(application_id)
         elif answer.status_code != httpx.codes.CONFLICT:
             self._surprise(answer, "a withdrawal was neither taken nor too late")
+
+    async def _step(self, state: ApplicationView, step: str, body: Any) -> None:
+        """Take a step that the state invites. It may have moved on meanwhile, which is a proper refusal."""
+        path = f"/v1/applications/{state.application_id}/{step}"
+        what = f"{step} {state.application_id} {state.version}"
+        answer = await self._write("POST", path, body, self.told.accepted[state.application_id], what)
+        if not answer.is_success and answer.status_code != httpx.codes.CONFLICT:
+            self._surprise(answer, f"{step}: neither taken nor too late")
 
     async def _file(self, award_id: UUID, ask: Ask, plan: ClaimPlan) -> None:
         path = f"/v1/awards/{award_id}/claims"

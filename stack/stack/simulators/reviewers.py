@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -22,10 +22,20 @@ from stack.simulators.views import Task
 PERSONS: Final = tuple(f"officer-{number}" for number in range(1, 7))
 _REJECTS: Final = 0.06
 _DECLARES: Final = 0.05
+_ASKS: Final = 0.04
 _EVERY_SECONDS: Final = 0.5
 _TIMEOUT_SECONDS: Final = 10.0
 _PROPER: Final = frozenset(
-    {"task_held", "task_closed", "task_not_held", "voted_before", "interest_declared", "nothing_to_decide"}
+    {
+        "task_held",
+        "task_closed",
+        "task_not_held",
+        "voted_before",
+        "decided_before",
+        "interest_declared",
+        "nothing_to_decide",
+        "nothing_to_ask",
+    }
 )
 
 logger = logging.getLogger(__name__)
@@ -41,6 +51,7 @@ class Reviewers:
         self._url = url
         self._tokens = tokens
         self._seed = seed
+        self._asked: set[UUID] = set()
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -78,6 +89,12 @@ class Reviewers:
             return
         path = f"/v1/tasks/{task.task_id}"
         if not await self._write(caller, f"{path}/claim", {}, "claimed"):
+            return
+        if task.kind == "review" and draw.random() < _ASKS and task.application_id not in self._asked:
+            self._asked.add(task.application_id)
+            question = {"question": {"zh-CN": "请说明资金用途。", "en": "What will the money be used for?"}}
+            if not await self._write(caller, f"{path}/question", question, "asked"):
+                await self._write(caller, f"{path}/release", {}, "released")
             return
         approves = draw.random() >= _REJECTS
         words = {"zh-CN": "材料齐全，同意。", "en": "All is there."}

@@ -58,6 +58,7 @@ class Season:
         self._progress = progress
         self._concurrency = concurrency
         self._claimed: set[UUID] = set()
+        self._appealed: set[UUID] = set()
         self._planned = 0
         self._pause_seconds = _SHORTEST_PAUSE_SECONDS
 
@@ -83,10 +84,12 @@ class Season:
         all_sent = sending.done()
         states = await self._look()
         filed = await self._claim(states.values())
+        answered = await self._respond(states.values())
         self._progress(self._tally(states.values()))
         moving = [words for state in states.values() if (words := movement(state))]
         moving += [f"{each} is not in intake's list" for each in self._portal.told.accepted.keys() - states.keys()]
         moving += [f"claims were filed on {filed} awards"] if filed else []
+        moving += [f"{answered} applicants answered or appealed"] if answered else []
         return moving if all_sent else ["applications are being sent", *moving]
 
     async def _look(self) -> dict[UUID, ApplicationView]:
@@ -115,6 +118,15 @@ class Season:
         await spread(fresh.items(), claim, self._concurrency)
         self._claimed |= fresh.keys()
         return len(fresh)
+
+    async def _respond(self, states: Iterable[ApplicationView]) -> int:
+        """Answer what officers asked, and appeal against what persons rejected, once; return how many did."""
+        asked = [state for state in states if state.status == "clarifying"]
+        refused = [state for state in states if may_appeal(state) and state.application_id not in self._appealed]
+        await spread(asked, self._portal.answer, self._concurrency)
+        await spread(refused, self._portal.appeal, self._concurrency)
+        self._appealed |= {state.application_id for state in refused}
+        return len(asked) + len(refused)
 
     def _tally(self, states: Iterable[ApplicationView]) -> Tally:
         told = self._portal.told
@@ -150,7 +162,7 @@ def tally(states: Iterable[ApplicationView]) -> Tally:
     seen = list(states)
     claims = [claim for state in seen for claim in state.claims]
     return Tally(
-        decided=sum(state.status not in {"submitted", "assessing"} for state in seen),
+        decided=sum(state.status not in {"submitted", "assessing", "clarifying"} for state in seen),
         approved=sum(state.status in {"approved", "awarded"} for state in seen),
         awarded=sum(state.status == "awarded" for state in seen),
         claims_filed=len(claims),
@@ -163,7 +175,7 @@ def tally(states: Iterable[ApplicationView]) -> Tally:
 def movement(state: ApplicationView) -> str | None:
     """Return what is still under way with this application, or None when it is at rest."""
     who = (state.waiting_for or {}).get("who")
-    if state.status in {"submitted", "assessing", "in_review", "approved"} and who != "panel":
+    if state.status in {"submitted", "assessing", "clarifying", "in_review", "approved"} and who != "panel":
         return f"{state.application_id} is {state.status}"
     for claim in state.claims:
         if claim.status in {"submitted", "verifying"}:
@@ -171,6 +183,13 @@ def movement(state: ApplicationView) -> str | None:
         if claim.status == "payable":
             return f"claim {claim.claim_id} is payable, its payment {claim.payment and claim.payment.status}"
     return None
+
+
+def may_appeal(state: ApplicationView) -> bool:
+    """Return whether persons rejected it; what the rules say of facts is not appealed against here."""
+    if state.status != "rejected" or state.appeal is not None or state.decision is None:
+        return False
+    return any(reason.code == "review" and reason.outcome == "not_met" for reason in state.decision.reasons)
 
 
 def is_over(claim: ClaimInApplication) -> bool:

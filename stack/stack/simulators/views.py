@@ -69,15 +69,26 @@ class ClaimInApplication(msgspec.Struct, frozen=True):
     reasons: list[ReasonView] = []
 
 
+class AppealView(msgspec.Struct, frozen=True):
+    upheld: bool | None = None
+
+
+class ClarificationView(msgspec.Struct, frozen=True):
+    answered_at: datetime | None = None
+
+
 class ApplicationView(msgspec.Struct, frozen=True):
     """``GET /v1/applications/{id}`` of intake: the whole state."""
 
     application_id: UUID
     status: str
     scheme: str = ""
+    version: int = 0
     number: str | None = None
     waiting_for: dict[str, Any] | None = None
+    clarification: ClarificationView | None = None
     decision: DecisionView | None = None
+    appeal: AppealView | None = None
     award: AwardInApplication | None = None
     claims: list[ClaimInApplication] = []
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from eligibility import views
 from eligibility.api.parts import Parts
 from eligibility.refusals import not_found
-from eligibility.store import assessments, policies
+from eligibility.store import assessments, hearings, policies
 from kit.http import page_of
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")]
@@ -36,7 +36,8 @@ def add(routes: APIRouter, parts: Parts) -> None:
             if found is None:
                 raise not_found("assessment", str(application_id))
             await policies.stock(connection, parts.shelf, [found.version])
-        return views.detail(found, parts.shelf)
+            earlier = await hearings.earlier_of(connection, [found])
+        return views.detail(found, earlier, parts.shelf)
 
     @routes.get("/policies", tags=["policies"], summary="All published policy documents")
     async def list_policies() -> views.PoliciesOut:

@@ -41,6 +41,18 @@ class DecisionIn(Strict):
     reasons: TextIn
 
 
+class QuestionIn(Strict):
+    """What the applicant is asked, in both languages; the portal shows it, and they answer there."""
+
+    question: TextIn
+
+
+class ObjectionIn(Strict):
+    """What somebody holds against an approval. It is kept for good and shown to officers: leave out who said it."""
+
+    grounds: str = Field(min_length=3, max_length=4000)
+
+
 class InterestIn(Strict):
     """An interest in a company: from then on its applications are out of the person's reach, for good."""
 
@@ -52,8 +64,8 @@ class TaskOut(BaseModel):
     """Something that waits for a person."""
 
     task_id: UUID
-    kind: Literal["review", "facts", "acceptance"] = Field(
-        description="an application's review; facts that can't be had right now; a claim's acceptance"
+    kind: Literal["review", "facts", "acceptance", "appeal"] = Field(
+        description="an application's review; facts that can't be had right now; a claim's acceptance; an appeal"
     )
     application_id: UUID
     claim_id: UUID | None
@@ -85,7 +97,8 @@ class TaskDetailOut(TaskOut):
 
     submitted: dict[str, Any]
     claim: dict[str, Any] | None
-    facts: dict[str, Any]
+    grounds: str | None = Field(description="an appeal's")
+    facts: dict[str, Any] = Field(description="what the registers said, and under `statements` what was said since")
     reasons: list[ReasonOut]
     computed: int | None = Field(description="whole fen: what the policy gives; null while that is not known")
     needed: int | None = Field(description="how many different persons have to decide")
@@ -98,6 +111,16 @@ class VotedOut(BaseModel):
     task_id: UUID
     votes: int
     needed: int
+
+
+class AskedOut(BaseModel):
+    application_id: UUID
+    waits_for: str = Field(description="who acts next: the applicant")
+
+
+class ObjectionOut(BaseModel):
+    application_id: UUID
+    lodged_at: datetime
 
 
 class InterestOut(BaseModel):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from eligibility import looks
 from eligibility.api import schemas
 from eligibility.api.parts import Parts
-from eligibility.commands import Decide, DeclareInterest, HoldTask
+from eligibility.commands import Ask, Decide, DeclareInterest, HoldTask, Object
 from eligibility.refusals import interested, not_found
 from eligibility.store import tasks
 from kit.access import Principal
@@ -22,6 +22,7 @@ def add(routes: APIRouter, parts: Parts) -> None:
     """Add the calls of persons who decide."""
     _add_reads(routes, parts)
     _add_decisions(routes, parts)
+    _add_statements(routes, parts)
     _add_interests(routes, parts)
     _add_audit(routes, parts)
 
@@ -108,6 +109,55 @@ def _add_decisions(routes: APIRouter, parts: Parts) -> None:
             approve=body.outcome == "approve",
             amount=body.amount,
             reasons=body.reasons.text(),
+        )
+        return await parts.carry_out(command)
+
+
+def _add_statements(routes: APIRouter, parts: Parts) -> None:
+    officer: Any = parts.access.principal("officer")
+
+    @routes.post(
+        "/tasks/{task_id}/question",
+        tags=["tasks"],
+        response_model=schemas.AskedOut,
+        summary="Ask the applicant: the officers' clock stands still until they have answered",
+    )
+    async def ask_applicant(
+        request: Request,
+        task_id: UUID,
+        body: schemas.QuestionIn,
+        person: Annotated[Principal, officer],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        command = Ask(
+            key=await key_of(request, person.subject, idempotency_key),
+            traceparent=TRACEPARENT.get(),
+            by=person.subject,
+            task_id=task_id,
+            question=body.question.text(),
+        )
+        return await parts.carry_out(command)
+
+    @routes.post(
+        "/assessments/{application_id}/objections",
+        tags=["assessments"],
+        status_code=201,
+        response_model=schemas.ObjectionOut,
+        summary="Keep an objection to an approval that is shown in public: persons look at it again",
+    )
+    async def lodge_objection(
+        request: Request,
+        application_id: UUID,
+        body: schemas.ObjectionIn,
+        person: Annotated[Principal, officer],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        command = Object(
+            key=await key_of(request, person.subject, idempotency_key),
+            traceparent=TRACEPARENT.get(),
+            by=person.subject,
+            application_id=application_id,
+            grounds=body.grounds,
         )
         return await parts.carry_out(command)
 

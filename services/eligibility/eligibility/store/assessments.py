@@ -18,7 +18,7 @@ from kit.database import to_json
 
 _COLUMNS: Final = """
     application_id, policy_version, submitted, status, traceparent, facts, outcome, reasons, approved, cap_holder,
-    decided_at, waits_for, next_try_at, attempts, due_at, missed_at
+    decided_at, waits_for, next_try_at, attempts, due_at, missed_at, left_seconds
 """
 _LOCK: Final = text(
     f"""
@@ -116,15 +116,15 @@ _STORE_TRIES: Final = text(
       status = u.status, facts = CAST(u.facts AS jsonb), outcome = u.outcome, reasons = CAST(u.reasons AS jsonb),
       approved = CAST(u.approved AS jsonb), cap_holder = u.cap_holder, decided_at = u.decided_at,
       waits_for = u.waits_for, next_try_at = u.next_try_at, attempts = u.attempts,
-      due_at = u.due_at, missed_at = u.missed_at,
+      due_at = u.due_at, missed_at = u.missed_at, left_seconds = u.left_seconds,
       leased_until = NULL, lease_token = NULL
     FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:facts AS text[]), CAST(:outcomes AS text[]),
       CAST(:reasons AS text[]), CAST(:approved AS text[]), CAST(:cap_holders AS text[]),
       CAST(:decided_at AS timestamptz[]), CAST(:waits_for AS text[]),
       CAST(:next_try_at AS timestamptz[]), CAST(:attempts AS int[]), CAST(:due_at AS timestamptz[]),
-      CAST(:missed_at AS timestamptz[])
+      CAST(:missed_at AS timestamptz[]), CAST(:left_seconds AS float8[])
     ) AS u(id, status, facts, outcome, reasons, approved, cap_holder, decided_at, waits_for, next_try_at,
-      attempts, due_at, missed_at)
+      attempts, due_at, missed_at, left_seconds)
     WHERE a.application_id = u.id
     """
 )
@@ -174,6 +174,7 @@ async def store_tries(connection: AsyncConnection, tried: Sequence[Assessment]) 
         "attempts": [one.attempts for one in tried],
         "due_at": [one.due_at for one in tried],
         "missed_at": [one.missed_at for one in tried],
+        "left_seconds": [one.left_seconds for one in tried],
     }
     await connection.execute(_STORE_TRIES, values)
 
