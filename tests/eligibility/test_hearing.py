@@ -291,7 +291,7 @@ async def test_an_upheld_appeal_waits_for_registers_that_are_away(
     await persons.decide((await persons.task(submitted.application_id))["task_id"], "anna")
     await office.assess()
     held = await office.find(submitted)
-    assert (held.status, held.waits_for, held.outcome) == ("waiting", "registers", None)
+    assert (held.status, held.waits_for, held.outcome) == ("waiting", "registers", "rejected")
     assert await told(office, ApplicationApproved) == []
 
 

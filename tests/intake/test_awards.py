@@ -4,11 +4,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
+from contracts.common import Text
 from contracts.events import (
+    ApplicationReassessed,
     ApplicationWaitlisted,
+    AwardChanged,
     AwardClosed,
     AwardExpired,
     AwardExpiryAnnounced,
@@ -261,3 +265,40 @@ async def test_a_demand_without_a_deadline_has_the_policys(portal: Portal) -> No
     assert within(waiting) == CLOCKS.recovery.within
     await let_pass(portal.database)
     assert await scan(portal.database) == 1
+
+
+# --- decided anew -------------------------------------------------------------------------------------------
+
+
+def reassessed(created: dict[str, Any], amount: int) -> ApplicationReassessed:
+    fields = msgspec.structs.asdict(approval_of(created)) | {
+        "approved": Money(amount),
+        "outcome": "approved" if amount else "rejected",
+        "because": Text("核减", "Corrected"),
+    }
+    return ApplicationReassessed(**fields)
+
+
+async def test_an_award_follows_what_its_approval_has_become(portal: Portal) -> None:
+    created, award = await portal.awarded()
+    change = {"approved": Money(50_000_000), "limited_by": "approved", "to_recover": Money(0)}
+    less = of_award(award, AwardChanged, **change, added=Money(0), released=Money(10_000_000), rest=Money(50_000_000))
+    await portal.hear(reassessed(created, 50_000_000), less)
+    state = await portal.state(created["application_id"])
+    assert (state["status"], state["decision"]["approved"]["amount"]) == ("awarded", 50_000_000)
+    assert state["decision"]["because"]["en"] == "Corrected"
+    assert fen(state["award"], "awarded", "released", "rest") == [60_000_000, 10_000_000, 50_000_000]
+
+    more = of_award(award, AwardChanged, **change, added=Money(5_000_000), released=Money(0), rest=Money(55_000_000))
+    await portal.hear(reassessed(created, 55_000_000), more)
+    state = await portal.state(created["application_id"])
+    assert fen(state["award"], "awarded", "released", "rest") == [65_000_000, 10_000_000, 55_000_000]
+    lived = [line["type"] for line in await timeline(portal, created)]
+    assert (lived.count("application.reassessed"), lived.count("award.changed")) == (2, 2)
+
+
+async def test_an_approval_that_was_taken_back_shows_why(portal: Portal) -> None:
+    created, award = await portal.awarded()
+    await portal.hear(reassessed(created, 0), of_award(award, AwardRevoked, released=Money(60_000_000), reason="核减"))
+    state = await portal.state(created["application_id"])
+    assert (state["decision"]["outcome"], state["award"]["status"]) == ("rejected", "revoked")

@@ -109,13 +109,12 @@ async def task_of(traveller: Traveller, state: State, kind: str) -> str:
     raise AssertionError(f"no task of kind {kind} was opened")
 
 
-async def decide(traveller: Traveller, who: str, task_id: str) -> httpx.Response:
+async def decide(traveller: Traveller, who: str, task_id: str, outcome: str = "approve", **more: Any) -> httpx.Response:
     claimed = await call(traveller, who, "officer", f"/v1/tasks/{task_id}/claim", {})
     if claimed.is_error:
         return claimed
-    return await call(
-        traveller, who, "officer", f"/v1/tasks/{task_id}/decision", {"outcome": "approve", "reasons": REASONS}
-    )
+    decision = {"outcome": outcome, "reasons": REASONS} | more
+    return await call(traveller, who, "officer", f"/v1/tasks/{task_id}/decision", decision)
 
 
 async def test_two_persons_stand_behind_a_large_grant_and_a_milestone_is_paid_when_it_is_accepted(
@@ -141,3 +140,58 @@ async def test_two_persons_stand_behind_a_large_grant_and_a_milestone_is_paid_wh
     assert accepted.is_success, accepted.text
     state = await traveller.until(state, lambda seen: seen["claims"][0]["status"] in ("payable", "paid"))
     assert state["claims"][0]["payable"]["amount"] == 4_000_000 * YUAN
+
+
+async def test_a_rejection_by_persons_is_asked_about_appealed_against_upheld_by_others_and_then_corrected(
+    traveller: Traveller,
+) -> None:
+    stones = [{"id": "m1", "title": "节点", "money": bodies.money(2_000_000 * YUAN)}]
+    wish = request_of(2_000_000, topic="data-set", milestones=stones)
+    state = await traveller.apply(asked_for(traveller, 44, wish, "humanoid-robotics"))
+    path = f"/v1/applications/{state['application_id']}"
+    first = await task_of(traveller, state, "review")
+    await call(traveller, "anna", "officer", f"/v1/tasks/{first}/claim", {})
+    question = {"question": {"zh-CN": "数据来源？", "en": "Where do the data come from?"}}
+    assert (await call(traveller, "anna", "officer", f"/v1/tasks/{first}/question", question)).is_success
+    asked = await traveller.until_status(state, "clarifying")
+    assert asked["waiting_for"]["what"]["en"] == "Where do the data come from?"
+    assert (await traveller.post(f"{path}/clarification", {"answer": "自有设备采集"})).status_code == 200
+
+    second = await task_of(traveller, state, "review")
+    assert second != first
+    rejected = await decide(traveller, "anna", second, "reject")
+    assert rejected.is_success, rejected.text
+    await traveller.until_status(state, "rejected")
+    assert (await traveller.post(f"{path}/appeal", {"grounds": "来源已说明"})).status_code == 200
+    appeal = await task_of(traveller, state, "appeal")
+    assert (await decide(traveller, "anna", appeal)).json()["code"] == "decided_before"
+    await call(traveller, "anna", "officer", f"/v1/tasks/{appeal}/release", {})
+    assert (await decide(traveller, "bo", appeal)).is_success
+    state = await traveller.until_status(state, "awarded")
+    assert (state["appeal"]["upheld"], state["award"]["awarded"]["amount"]) == (True, 2_000_000 * YUAN)
+
+    again = f"/v1/assessments/{state['application_id']}/reassessment"
+    assert (await call(traveller, "cleo", "officer", again, {"reasons": REASONS})).is_success
+    task_id = await task_of(traveller, state, "review")
+    assert (await decide(traveller, "cleo", task_id, amount=1_500_000 * YUAN)).is_success
+    state = await traveller.until(state, lambda seen: seen["award"]["rest"]["amount"] == 1_500_000 * YUAN)
+    assert (state["status"], state["award"]["released"]["amount"]) == ("awarded", 500_000 * YUAN)
+    lived = (await traveller.get("intake", f"{path}/timeline"))["items"]
+    assert [line["type"] for line in lived if "deadline" not in line["type"]] == [
+        "application.submitted",
+        "review.opened",
+        "clarification.requested",
+        "clarification.answered",
+        "review.opened",
+        "application.rejected",
+        "appeal.lodged",
+        "appeal.decided",
+        "application.approved",
+        "award.issued",
+        "review.opened",
+        "application.reassessed",
+        "award.changed",
+    ]
+    shown = (await call(traveller, "anna", "auditor", f"/v1/assessments/{state['application_id']}")).json()
+    assert [one["because"] for one in shown["earlier"]] == ["appeal", "reassessment"]
+    assert all(one["replay"]["identical"] for one in (shown, *shown["earlier"]))

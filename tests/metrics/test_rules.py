@@ -28,7 +28,7 @@ def application(**facts: Any) -> Application:
         ({}, "submitted"),
         ({"intake": "submitted"}, "submitted"),
         ({"eligibility": "clarifying", "clarifications": 1}, "clarifying"),
-        ({"eligibility": "clarifying", "clarifications": 0}, "assessing"),
+        ({"eligibility": "clarifying", "clarifications": 0}, "in_review"),
         ({"clarifications": -1}, "submitted"),
         ({"eligibility": "in_review"}, "in_review"),
         ({"eligibility": "approved"}, "approved"),

@@ -3,6 +3,7 @@
 from contracts.events.base import ApplicationEvent, ClaimEvent, Event
 from contracts.events.disbursement import (
     ApplicationWaitlisted,
+    AwardChanged,
     AwardClosed,
     AwardEnded,
     AwardExpired,
@@ -21,6 +22,7 @@ from contracts.events.disbursement import (
 from contracts.events.eligibility import (
     AppealDecided,
     ApplicationApproved,
+    ApplicationReassessed,
     ApplicationRejected,
     ClaimRejected,
     ClaimVerified,
@@ -65,10 +67,12 @@ __all__ = [
     "ApplicationApproved",
     "ApplicationEvent",
     "ApplicationLapsed",
+    "ApplicationReassessed",
     "ApplicationRejected",
     "ApplicationSubmitted",
     "ApplicationWaitlisted",
     "ApplicationWithdrawn",
+    "AwardChanged",
     "AwardClosed",
     "AwardEnded",
     "AwardExpired",

@@ -61,6 +61,23 @@ class AwardExpiryAnnounced(ApplicationEvent, frozen=True, kw_only=True):
     valid_until: Instant
 
 
+class AwardChanged(ApplicationEvent, frozen=True, kw_only=True):
+    """An award follows a correction of its approval: so much was ``added``, or ``released`` of what was not claimed.
+
+    ``to_recover`` is what was claimed above ``approved``: it is demanded back as soon as the bank has paid it.
+    """
+
+    TYPE: ClassVar[str] = "award.changed"
+
+    award_id: Identifier
+    approved: Money
+    added: Money
+    released: Money
+    rest: Money
+    to_recover: Money
+    limited_by: LimitedBy
+
+
 class AwardEnded(ApplicationEvent, frozen=True, kw_only=True):
     """An award came to its end; ``released`` went back to what is available."""
 

@@ -1,6 +1,6 @@
 """What eligibility tells: policies by scheme, decisions by applicant."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from contracts.common import Account, AwardKind, Contract, Instant, Reason, Stack, Text, Uscc
 from contracts.events.base import ApplicationEvent, ClaimEvent, Event
@@ -62,6 +62,18 @@ class ApplicationApproved(ApplicationEvent, frozen=True, kw_only=True):
     stack: Stack | None = None
     reasons: tuple[Reason, ...]
     submitted_at: Instant
+
+
+class ApplicationReassessed(ApplicationApproved, frozen=True, kw_only=True):
+    """An approval was looked at again. ``approved`` is what stands from now on, zero where it was ``rejected``.
+
+    Only the difference to what was awarded is awarded, freed or asked back; the old decision is kept.
+    """
+
+    TYPE: ClassVar[str] = "application.reassessed"
+
+    outcome: Literal["approved", "rejected"]
+    because: Text
 
 
 class ApplicationRejected(ApplicationEvent, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from contracts.events import (
     AccountRejected,
     AccountVerified,
     ApplicationApproved,
+    ApplicationReassessed,
     ApplicationWithdrawn,
     ClaimVerified,
     Event,
@@ -27,6 +28,7 @@ from disbursement import loading, meters, needs, store
 from disbursement.awards import on_application_approved, on_application_withdrawn
 from disbursement.book import Book
 from disbursement.claims import on_claim_verified
+from disbursement.corrections import on_application_reassessed
 from disbursement.payments import on_payment_returned, on_payment_settled
 from disbursement.records import Report
 from disbursement.recoveries import on_recovery_received
@@ -66,6 +68,7 @@ def on_policy_published(book: Book, event: PolicyPublished, _message: Message) -
 SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Book, Any, Message], None]]] = {
     PolicyPublished: on_policy_published,
     ApplicationApproved: on_application_approved,
+    ApplicationReassessed: on_application_reassessed,
     ApplicationWithdrawn: on_application_withdrawn,
     ClaimVerified: on_claim_verified,
     PaymentSettled: on_payment_settled,

@@ -15,12 +15,17 @@ _REFUSALS: Final[dict[LimitedBy, Reason]] = {
 }
 
 
-def of(book: Book, event: ApplicationApproved, policy: Policy, year: int) -> tuple[int, LimitedBy]:
-    """Return how much may be awarded, in fen, and which limit bit (domain.md, rule 1)."""
+def of(
+    book: Book, event: ApplicationApproved, policy: Policy, year: int, wanted: int | None = None
+) -> tuple[int, LimitedBy]:
+    """Return how much may be awarded, in fen, and which limit bit (domain.md, rule 1).
+
+    ``wanted`` is what is asked for where it is not all of the approval.
+    """
     envelope = book.envelope(policy, year)
     used = cap_used(book, event.scheme, year, event.applicant)
     return rules.award_amount(
-        event.approved.amount,
+        event.approved.amount if wanted is None else wanted,
         cap_left=policy.cap.amount - used if policy.cap else None,
         stack_left=_stack_left(book, event),
         envelope_left=envelope.available if envelope else None,

@@ -79,6 +79,14 @@ def join(book: Book, event: ApplicationApproved, application: Application, polic
     _tell(book, event, policy.pool, short_of)
 
 
+def change(book: Book, event: ApplicationApproved, application: Application) -> None:
+    """Let an application wait for another sum, in the place that it has."""
+    line = book.lines[application.scheme, application.fiscal_year]
+    application.approval = to_builtins(event)
+    book.touch(application)
+    _tell(book, event, line.pool, line.short_of)
+
+
 def tell_again(book: Book, pool: str) -> None:
     """Tell those who stand first in line on a pool again what they wait for: it was put on hold, or resumed."""
     for key, head in book.heads.items():

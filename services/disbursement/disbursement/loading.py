@@ -173,8 +173,8 @@ async def _load_awards(connection: AsyncConnection, book: Book, wanted: Needs) -
     await _take_by(connection, book, Application, tables.applications.c.application_id, unknown)
     columns = tables.awards.c
     named = [among(columns.award_id, wanted.awards)] if wanted.awards else []
-    if wanted.withdrawn:
-        named.append(among(columns.application_id, wanted.withdrawn))
+    if wanted.by_application:
+        named.append(among(columns.application_id, wanted.by_application))
     if named:
         await _take(connection, book, Award, select(tables.awards).where(or_(*named)))
 
@@ -186,7 +186,9 @@ async def _load_recoveries(connection: AsyncConnection, book: Book, wanted: Need
     if wanted.recoveries:
         named.append(among(columns.recovery_id, wanted.recoveries))
     if wanted.orders or wanted.frees:
-        named.append(among(columns.award_id, wanted.awards))
+        named.append(among(columns.award_id, {*wanted.awards, *book.awards}))
+    elif exceeding := [award.award_id for award in book.awards.values() if award.excess]:
+        named.append(among(columns.award_id, exceeding))
     nets = {scheme for (scheme, _), policy in book.policies.items() if policy.payments.net_recoveries}
     if wanted.claimants and nets:
         named.append(
@@ -240,8 +242,12 @@ def _who_may_be_awarded(book: Book, wanted: Needs) -> tuple[set[str], set[tuple[
 
 async def _load_caps(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
     holders: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+    by_application: defaultdict[UUID, set[str]] = defaultdict(set)
+    for event in wanted.approvals:
+        by_application[event.application_id].update(event.cap_members)
     for award in book.awards.values():
-        holders[award.scheme, award.fiscal_year].add(award.applicant)
+        of_award = {*limits.members(book, award.applicant), *by_application[award.application_id]}
+        holders[award.scheme, award.fiscal_year] |= of_award
     for event in wanted.approvals:
         of_scheme = holders[event.scheme, _year(book, event.scheme, event.policy_version)]
         of_scheme.add(event.applicant)

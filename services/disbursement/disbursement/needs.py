@@ -10,6 +10,7 @@ from contracts.events import (
     AccountRejected,
     AccountVerified,
     ApplicationApproved,
+    ApplicationReassessed,
     ApplicationWithdrawn,
     ClaimVerified,
     Event,
@@ -26,7 +27,9 @@ def _ids() -> Any:
 
 
 class Needs(msgspec.Struct):
-    """Ids of what is spoken of. ``frees``: money may be freed, so whoever waits for it must be at hand.
+    """Ids of what is spoken of; ``by_application`` are awards by their applications' ids.
+
+    ``frees``: money may be freed, so whoever waits for it must be at hand.
 
     ``every_pool``: it reaches over pools. ``draws``: schemes that move money of their pool.
     """
@@ -35,7 +38,7 @@ class Needs(msgspec.Struct):
     draws: set[str] = _ids()
     pools: set[str] = _ids()
     applications: set[UUID] = _ids()
-    withdrawn: set[UUID] = _ids()
+    by_application: set[UUID] = _ids()
     awards: set[UUID] = _ids()
     claims: set[UUID] = _ids()
     payments: set[UUID] = _ids()
@@ -76,10 +79,16 @@ def _approved(needs: Needs, event: ApplicationApproved) -> None:
     needs.every_pool |= event.stack is not None  # other schemes' pools may support the same contract
 
 
+def _reassessed(needs: Needs, event: ApplicationReassessed) -> None:
+    _approved(needs, event)
+    needs.by_application.add(event.application_id)
+    needs.frees = True
+
+
 def _withdrawn(needs: Needs, event: ApplicationWithdrawn) -> None:
     needs.draws.add(event.scheme)
     needs.applications.add(event.application_id)
-    needs.withdrawn.add(event.application_id)
+    needs.by_application.add(event.application_id)
     needs.frees = True
 
 
@@ -109,6 +118,7 @@ def _answered(needs: Needs, event: AccountVerified | AccountRejected) -> None:
 _OF_EVENT: Final[dict[type[Event], Callable[[Needs, Any], None]]] = {
     PolicyPublished: _policy,
     ApplicationApproved: _approved,
+    ApplicationReassessed: _reassessed,
     ApplicationWithdrawn: _withdrawn,
     ClaimVerified: _verified,
     PaymentSettled: _reported,

@@ -7,6 +7,7 @@ import msgspec
 from contracts.codec import to_builtins
 from contracts.common import Account
 from contracts.events import (
+    AwardChanged,
     ClaimCancelled,
     ClaimInstructed,
     ClaimPaid,
@@ -18,7 +19,7 @@ from contracts.events import (
 )
 from contracts.money import Money
 from contracts.refusal import Refusal
-from disbursement import accounts, endings, lines, recoveries, refusals, reports, rules, waits
+from disbursement import accounts, corrections, endings, lines, recoveries, refusals, reports, rules, waits
 from disbursement.book import Book
 from disbursement.records import Payment
 from kit.messages import Message
@@ -149,6 +150,7 @@ def _settle(book: Book, payment: Payment) -> None:
     )
     book.say(paid)
     recoveries.receive_kept_back(book, payment)
+    corrections.follow(book, award, f"{AwardChanged.TYPE}:{payment.payment_id}")
 
 
 # --- what finance's people decide ---------------------------------------------------------------------------------
@@ -217,10 +219,11 @@ def cancel(book: Book, payment: Payment, reason: str) -> None:
         claim_id=payment.claim_id,
         payment_id=payment.payment_id,
     )
-    if award.running:
+    freed = corrections.follow(book, award, f"{AwardChanged.TYPE}:{payment.payment_id}")
+    if award.running and award.committed:
         award.status = "active"
         waits.begin_award(award, book.policy_of(award), book.now)
-    else:
+    elif not award.running:
         endings.release(book, award, command=f"award.{award.status}:{award.award_id}:{payment.payment_id}")
     book.say(_cancelled(book, payment, reason))
     book.say(
@@ -232,6 +235,8 @@ def cancel(book: Book, payment: Payment, reason: str) -> None:
             reasons=(rules.PAYMENT_CANCELLED,),
         )
     )
+    if freed and award.running:  # of one that has ended, all that was cancelled is given back
+        corrections.tell(book, award, added=0, freed=freed)
     lines.serve(book, award.pool)
 
 

@@ -11,7 +11,7 @@ from disbursement import tables, views
 from disbursement.records import Order
 
 _BOOKS: Final = ("appropriated", "available", "committed", "obligated", "disbursed")
-_AWARD_MONEY: Final = ("approved", "awarded", "claimed", "paid", "rest", "released", "recovered")
+_AWARD_MONEY: Final = ("approved", "awarded", "claimed", "paid", "rest", "released", "recovered", "corrected_to")
 
 
 async def pools(connection: AsyncConnection) -> list[dict[str, Any]]:

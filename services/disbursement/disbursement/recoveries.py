@@ -15,15 +15,24 @@ def check_demand(book: Book, award: Award | None, award_id: object, amount: int)
     """Return the award; raise a Refusal for more than was paid on it and is not demanded yet."""
     if award is None:
         raise refusals.not_found("award", award_id)
-    demanded = sum(
+    most = award.disbursed - demanded(book, award)
+    if amount > most:
+        raise refusals.too_much("/money", most, "超过已支付且未追回的金额", "more than was paid and not demanded yet")
+    return award
+
+
+def demanded(book: Book, award: Award) -> int:
+    """Return what is asked back of an award and has not come (fen)."""
+    return sum(
         each.outstanding + each.reserved
         for each in book.recoveries.values()
         if each.award_id == award.award_id and each.status == "demanded"
     )
-    most = award.disbursed - demanded
-    if amount > most:
-        raise refusals.too_much("/money", most, "超过已支付且未追回的金额", "more than was paid and not demanded yet")
-    return award
+
+
+def written_off(book: Book, award: Award) -> int:
+    """Return what was asked back of an award and given up (fen)."""
+    return sum(each.written_off for each in book.recoveries.values() if each.award_id == award.award_id)
 
 
 def demand(book: Book, award: Award, amount: int, reason: str) -> Recovery:

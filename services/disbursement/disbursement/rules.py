@@ -105,6 +105,12 @@ NOTHING_LEFT: Final = Reason(
     "not_met",
     Text(zh="该支持额度已用完，无可支付金额。", en="The award has nothing left to pay this claim from."),
 )
+REASSESSED: Final = Reason(
+    "rejected_on_reassessment",
+    "reassessment",
+    "not_met",
+    Text("重新审核后未获批准。", "It was decided anew, and not approved."),
+)
 AWARD_ENDED: Final = Reason(
     "award_not_active",
     "validity",

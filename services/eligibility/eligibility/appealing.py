@@ -6,12 +6,11 @@ settled (``appeals``): nothing is approved on facts that nobody knows.
 
 from datetime import datetime
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.common import Text
 from contracts.events import AppealDecided
-from eligibility import appeals, ballot, refusals, review, rules, waits
+from eligibility import appeals, ballot, refusals, reopening, review, rules
 from eligibility.appeals import Upheld
 from eligibility.commands import Decide
 from eligibility.records import Assessment, Task
@@ -82,25 +81,4 @@ async def _settle(
         )
     )
     if upheld:
-        await hearings.keep_decision(connection, held, "appeal")
-        await assessments.store_tries(connection, [_reopened(shelf, held, now)])
-
-
-def _reopened(shelf: Shelf, held: Assessment, now: datetime) -> Assessment:
-    """Return an assessment that is to be decided anew, under the same policy version, on facts asked for again."""
-    again = msgspec.structs.replace(
-        held,
-        status="waiting",
-        waits_for="registers",
-        facts=None,
-        outcome=None,
-        reasons=None,
-        approved=None,
-        cap_holder=None,
-        decided_at=None,
-        next_try_at=now,
-        attempts=0,
-    )
-    clocks = shelf.find(*held.version, held.submitted.submitted_at).policy.clocks
-    waits.begin(again, clocks, now)
-    return again
+        await reopening.reopen(shelf, connection, held, "appeal", now)

@@ -120,7 +120,7 @@ class Assessor:
             await outbox.add(connection, announcements)
         self._committed()
         for one in tried:
-            meters.ASSESSMENTS.labels(one.submitted.scheme, one.outcome or one.status).inc()
+            meters.ASSESSMENTS.labels(one.submitted.scheme, one.result).inc()
 
     async def _nap(self) -> None:
         try:

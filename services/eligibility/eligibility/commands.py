@@ -51,6 +51,16 @@ class Object(msgspec.Struct, frozen=True, kw_only=True):
     grounds: str
 
 
+class Reassess(msgspec.Struct, frozen=True, kw_only=True):
+    """Have a decided application decided anew."""
+
+    key: Key | None
+    traceparent: str | None
+    by: str
+    application_id: UUID
+    reasons: Text
+
+
 class DeclareInterest(msgspec.Struct, frozen=True, kw_only=True):
     """Say that one has an interest in a company: its applications are out of reach from now on."""
 
@@ -91,4 +101,4 @@ class Rank(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-Command = HoldTask | Decide | Ask | Object | DeclareInterest | PublishPolicy | Score | Rank
+Command = HoldTask | Decide | Ask | Object | Reassess | DeclareInterest | PublishPolicy | Score | Rank

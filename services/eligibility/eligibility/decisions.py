@@ -5,38 +5,20 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.codec import to_builtins
-from contracts.common import Text
-from contracts.events import ApplicationApproved, ApplicationRejected, ReviewOpened
-from contracts.policy import Policy
-from eligibility import appeals, hearing, ranking, review, rules, support, texts, waits
+from eligibility import appeals, hearing, ranking, review, rules, telling, waits
 from eligibility.records import Assessment, Task
-from eligibility.rules import Decision, Rulebook
+from eligibility.rules import Decision
 from eligibility.shelf import Shelf
 from eligibility.store import assessments, calls, contracts, hearings, tasks
+from eligibility.trials import Trial
 from kit.backoff import Backoff
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
 
 _LOOK_AGAIN: Final = timedelta(hours=6)
-
-
-class Trial(msgspec.Struct):
-    """One application with the facts it is decided on, and what the rules said last."""
-
-    assessment: Assessment
-    rulebook: Rulebook
-    facts: dict[str, dict[str, Any]]
-    decision: Decision
-
-    @property
-    def contract(self) -> contracts.Key | None:
-        submitted = self.assessment.submitted
-        contract = submitted.request.contract
-        return None if contract is None else contracts.key_of(submitted.scheme, contract)
 
 
 async def decide_group(
@@ -57,6 +39,7 @@ async def decide_group(
         _conclude(trial, now, retry, announcements)
     tried = [trial.assessment for trial in trials]
     await assessments.store_tries(connection, tried)
+    await contracts.release(connection, [one.application_id for one in tried if one.result == "rejected"])
     wanted = [task for trial in trials if (task := _task(trial, now))]
     await tasks.open_all(connection, wanted)
     await tasks.close_others(connection, {one.application_id: _came_to(one) for one in tried}, wanted)
@@ -65,7 +48,7 @@ async def decide_group(
 
 def _came_to(assessment: Assessment) -> str:
     """Return why no person is waited for any more: the outcome, or whom it waits for instead."""
-    return assessment.outcome or assessment.waits_for or assessment.status
+    return assessment.waits_for or assessment.result
 
 
 async def _own_facts(
@@ -130,7 +113,7 @@ async def _take_contracts(connection: AsyncConnection, trials: Iterable[Trial], 
 
 def replay(shelf: Shelf, assessment: Assessment) -> tuple[Decision, bool] | None:
     """Decide again on the frozen facts; return that and whether it is what was decided. None where nothing was."""
-    if assessment.outcome is None or assessment.facts is None or assessment.decided_at is None:
+    if assessment.status != "decided" or assessment.facts is None or assessment.decided_at is None:
         return None
     submitted = assessment.submitted
     rulebook = shelf.find(*assessment.version, submitted.submitted_at)
@@ -150,16 +133,20 @@ def _conclude(trial: Trial, now: datetime, retry: Backoff, announcements: Announ
         case "undecided":
             _wait(trial, now, retry, announcements)
             return
+        case "approved" | "rejected" if assessment.outcome == "approved":
+            announcements.say(telling.reassessed(trial))
         case "approved":
-            announcements.say(_approved(trial))
+            announcements.say(telling.approved(trial))
         case "rejected":
-            announcements.say(_rejected(trial))
+            announcements.say(telling.rejected(trial))
     assessment.status = "decided"
     assessment.waits_for = None
     assessment.outcome = decision.outcome
     assessment.approved = decision.approved
     assessment.cap_holder = decision.cap_holder
     assessment.decided_at = now
+    if decision.outcome == "approved":
+        assessment.approved_at = assessment.approved_at or now
     waits.begin(assessment, trial.rulebook.policy.clocks, now)
 
 
@@ -176,7 +163,7 @@ def _wait(trial: Trial, now: datetime, retry: Backoff, announcements: Announceme
     assessment.waits_for = waits_for
     if news:
         waits.begin(assessment, trial.rulebook.policy.clocks, now)
-        announcements.say(_review_opened(trial, now, waits_for, missing))
+        announcements.say(telling.review_opened(trial, now, waits_for, missing))
 
 
 def _holder(trial: Trial, missing: list[str]) -> str:
@@ -219,60 +206,3 @@ def _task(trial: Trial, now: datetime) -> Task | None:
         opened_at=now,
         due_at=assessment.due_at or now + trial.rulebook.policy.clocks.officer.within,
     )
-
-
-def _words(trial: Trial, holder: str, missing: list[str]) -> Text:
-    if trial.decision.standing is not None:
-        return texts.WAITING_FOR_NOTICE if holder == waits.PUBLIC_NOTICE else texts.WAITING_FOR_REVIEW
-    if holder == waits.PANEL:
-        return texts.WAITING_FOR_PANEL
-    return texts.waiting_for_registers(missing) if missing else texts.WAITING_FOR_OFFICER
-
-
-def _review_opened(trial: Trial, now: datetime, holder: str, missing: list[str]) -> ReviewOpened:
-    submitted = trial.assessment.submitted
-    return ReviewOpened(
-        occurred_at=now,
-        application_id=submitted.application_id,
-        scheme=submitted.scheme,
-        applicant=submitted.applicant,
-        waiting_for=_words(trial, holder, missing),
-        holder=holder,
-    )
-
-
-def _approved(trial: Trial) -> ApplicationApproved:
-    submitted, decision, policy = trial.assessment.submitted, trial.decision, trial.rulebook.policy
-    assert decision.approved is not None, "an approval has an amount"
-    assert decision.cap_holder is not None, "an approval has a cap holder"
-    return ApplicationApproved(
-        **_common(trial, policy),
-        pool=policy.pool,
-        kind=policy.kind,
-        approved=decision.approved,
-        rate=decision.rate,
-        cap_holder=decision.cap_holder,
-        cap_members=support.cap_members(submitted.applicant, trial.facts[rules.RELATED]),
-        creditor=submitted.company.account,
-        contract=submitted.request.contract,
-        stack=support.stack(policy, submitted.request),
-    )
-
-
-def _rejected(trial: Trial) -> ApplicationRejected:
-    return ApplicationRejected(**_common(trial, trial.rulebook.policy))
-
-
-def _common(trial: Trial, policy: Policy) -> dict[str, Any]:
-    submitted, decision = trial.assessment.submitted, trial.decision
-    return {
-        "occurred_at": decision.decided_at,
-        "application_id": submitted.application_id,
-        "scheme": submitted.scheme,
-        "applicant": submitted.applicant,
-        "district": submitted.district,
-        "policy_version": policy.version,
-        "provisional": policy.provisional,
-        "reasons": decision.reasons,
-        "submitted_at": submitted.submitted_at,
-    }

@@ -10,8 +10,19 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
-from eligibility import calls, questions, refusals, voting
-from eligibility.commands import Ask, Command, Decide, DeclareInterest, HoldTask, Object, PublishPolicy, Rank, Score
+from eligibility import calls, questions, refusals, reopening, voting
+from eligibility.commands import (
+    Ask,
+    Command,
+    Decide,
+    DeclareInterest,
+    HoldTask,
+    Object,
+    PublishPolicy,
+    Rank,
+    Reassess,
+    Score,
+)
 from eligibility.publication import publish_one
 from eligibility.shelf import Shelf
 from eligibility.store import calls as store
@@ -48,6 +59,8 @@ async def _carry_out(
             return await questions.ask(connection, command, now, said)
         case Object():
             return await questions.object_to(connection, command, now)
+        case Reassess():
+            return await reopening.reassess(shelf, connection, command, now)
         case DeclareInterest():
             await tasks.declare(connection, command.by, command.applicant, command.why, now)
             data = {"applicant": command.applicant, "why": command.why}

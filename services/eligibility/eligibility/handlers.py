@@ -98,7 +98,7 @@ def on_clarification_answered(event: ClarificationAnswered, work: WorkingSet) ->
 def on_appeal_lodged(event: AppealLodged, work: WorkingSet) -> None:
     """Have persons decide the appeal who had no part in the rejection."""
     assessment = work.assessments.get(event.application_id)
-    if assessment is None or assessment.outcome != "rejected":
+    if assessment is None or assessment.result != "rejected":
         log.warning("appeal_against_nothing", application_id=str(event.application_id))
         return
     work.appeals[event.application_id] = Lodged(grounds=event.grounds, lodged_at=event.occurred_at)
@@ -171,11 +171,11 @@ def _verify(event: ClaimSubmitted, work: WorkingSet) -> Verification:
 
 
 def _support(assessment: Assessment, shelf: Shelf) -> Support | None:
-    if assessment.status != "decided" or assessment.outcome != "approved" or assessment.decided_at is None:
+    if assessment.status == "withdrawn" or assessment.outcome != "approved" or assessment.decided_at is None:
         return None
     submitted = assessment.submitted
     policy = shelf.find(*assessment.version, submitted.submitted_at).policy
-    return claim_rules.support(policy, submitted, assessment.decided_at)
+    return claim_rules.support(policy, submitted, assessment.approved_at or assessment.decided_at)
 
 
 def _policy_of(event: ClaimSubmitted, work: WorkingSet) -> Policy | None:

@@ -1,4 +1,4 @@
-"""What is said about an application after its submission: questions to the applicant, answers, objections. Pure.
+"""What is said of an application after its submission: questions to the applicant, answers, objections, doubts. Pure.
 
 It enters a decision as the fact ``statements``. Persons judge on it with the others, so that votes given before
 something was said do not count any more (domain.md, rule 7), and a later replay hears it again.
@@ -18,9 +18,10 @@ _SAID: Final = "said"
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """One statement: an officer's question (in both languages), the applicant's answer, or an objection."""
+    """One statement: an officer's question (in both languages), the applicant's answer, an objection, or why an
+    officer wants what was decided to be decided anew."""
 
-    kind: Literal["question", "answer", "objection"]
+    kind: Literal["question", "answer", "objection", "reassessment"]
     by: str
     words: Text | str
     at: datetime
@@ -46,3 +47,8 @@ def open_question(facts: Mapping[str, Mapping[str, Any]]) -> Statement | None:
             case "answer":
                 asked = None
     return asked
+
+
+def doubted_since(facts: Mapping[str, Mapping[str, Any]], moment: datetime) -> bool:
+    """Return whether an officer wanted it decided anew after this moment."""
+    return any(statement.kind == "reassessment" and statement.at > moment for statement in said_in(facts))

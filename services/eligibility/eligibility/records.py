@@ -22,6 +22,9 @@ from kit.outbox import Announcements
 class Assessment(msgspec.Struct, kw_only=True):
     """One application under assessment, or assessed. ``policy_version`` is the one that decides.
 
+    One that is waiting with an ``outcome`` is being decided anew; that outcome stands meanwhile. ``approved_at`` is
+    when it was approved first: what its claims may count begins there.
+
     ``next_try_at`` is when the registers are asked again, ``due_at`` until when it may wait at most (``waits``);
     ``left_seconds`` is what an officer's clock has left while it stands still.
     """
@@ -43,6 +46,12 @@ class Assessment(msgspec.Struct, kw_only=True):
     due_at: datetime | None = None
     missed_at: datetime | None = None
     left_seconds: float | None = None
+    approved_at: datetime | None = None
+
+    @property
+    def result(self) -> str:
+        """Return what it came to, or its status while it has come to nothing."""
+        return self.outcome if self.status == "decided" and self.outcome else self.status
 
     @property
     def version(self) -> VersionKey:

@@ -89,6 +89,14 @@ def not_to_ask() -> Refusal:
     )
 
 
+def not_to_reassess(status: str) -> Refusal:
+    return Refusal(
+        "nothing_to_reassess",
+        f"该申请尚无决定（{status}），不能重新审核。",
+        f"It is {status}: only what was decided can be decided anew.",
+    )
+
+
 def not_on_notice() -> Refusal:
     return Refusal(
         "not_on_public_notice",

@@ -14,7 +14,7 @@ from contracts.common import Outcome, Reason, Text
 from contracts.events import ApplicationSubmitted
 from contracts.money import Money, share
 from contracts.policy import Criterion, Policy, Tier
-from eligibility import appeals, ranking, review, support, texts
+from eligibility import appeals, hearing, ranking, review, support, texts
 from eligibility.review import Standing
 
 Facts = Mapping[str, Mapping[str, Any]]
@@ -107,7 +107,8 @@ def decide(rulebook: Rulebook, application: ApplicationSubmitted, facts: Facts, 
     if upheld is not None:
         reasons = (*reasons, appeals.reason(upheld.words, upheld=True))
         approved = Money(min(approved.amount, upheld.amount), approved.currency)
-    elif policy.review.route == "persons" and all(reason.outcome == "met" for reason in reasons):
+    settled = upheld is not None and not hearing.doubted_since(facts, upheld.at)
+    if policy.review.route == "persons" and not settled and all(reason.outcome == "met" for reason in reasons):
         standing = review.standing(policy.review, approved.amount, review.votes_in(facts), seen_by_persons(facts), now)
         reasons = (*reasons, *review.reasons(policy.review, standing))
         approved = Money(standing.amount, approved.currency)

@@ -62,6 +62,7 @@ assessments: Final = Table(
     Column("due_at", DateTime(timezone=True)),
     Column("missed_at", DateTime(timezone=True)),
     Column("left_seconds", Double),
+    Column("approved_at", DateTime(timezone=True)),
     CheckConstraint("status IN ('pending', 'waiting', 'decided', 'withdrawn')", name="status"),
     CheckConstraint("outcome IN ('approved', 'rejected')", name="outcome"),
     CheckConstraint("(status = 'decided') <= (outcome IS NOT NULL AND facts IS NOT NULL)", name="decided"),

@@ -145,6 +145,7 @@ WAITING_FOR_PANEL: Final = Text(
 )
 BELOW_LINE: Final = Text("该轮预算已用于排名更前的申请。", "The call's budget went to those before it.")
 BELOW_THRESHOLD: Final = Text("平均分未达到最低要求。", "Its average is below the least that is funded.")
+DECIDED_ANEW: Final = Text("原决定已重新审核。", "What was decided was decided anew.")
 WAITING_FOR_OFFICER: Final = Text(
     "有条件无法自动判断，等待工作人员审核。",
     "A condition can't be judged automatically; an officer will look.",

@@ -3,6 +3,7 @@
 from typing import Final
 
 from contracts.events import (
+    AwardChanged,
     AwardClosed,
     AwardEnded,
     AwardExpired,
@@ -14,7 +15,7 @@ from contracts.events import (
     RecoveryClosed,
     RecoveryDemanded,
 )
-from intake import recoveries
+from intake import recoveries, rules
 from intake.desk import Desk
 from intake.heard import application_of, award_of, changed
 from intake.records import NEW_AWARD
@@ -42,6 +43,21 @@ def on_award_issued(desk: Desk, event: AwardIssued) -> None:
         **NEW_AWARD,
     }
     changed(desk, application, event, awarded=event.awarded.amount, limited_by=event.limited_by)
+
+
+def on_award_changed(desk: Desk, event: AwardChanged) -> None:
+    """Show what an award has become after its approval was decided anew."""
+    application = application_of(desk, event)
+    award = award_of(application)
+    application.award = award | {
+        "awarded": award["awarded"] + event.added.amount,
+        "released": award["released"] + event.released.amount,
+        "rest": event.rest.amount,
+        "limited_by": event.limited_by,
+        "status": rules.award_status(award["status"], event.rest.amount),
+    }
+    amounts = {name: getattr(event, name).amount for name in ("approved", "added", "released", "rest", "to_recover")}
+    changed(desk, application, event, **amounts)
 
 
 def on_award_expiry_announced(desk: Desk, event: AwardExpiryAnnounced) -> None:

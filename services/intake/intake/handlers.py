@@ -16,8 +16,10 @@ from contracts.events import (
     AppealDecided,
     ApplicationApproved,
     ApplicationEvent,
+    ApplicationReassessed,
     ApplicationRejected,
     ApplicationWaitlisted,
+    AwardChanged,
     AwardClosed,
     AwardExpired,
     AwardExpiryAnnounced,
@@ -86,6 +88,13 @@ def on_application_rejected(desk: Desk, event: ApplicationRejected) -> None:
     _decide(desk, event, {"outcome": "rejected", "approved": None, "reasons": to_builtins(event.reasons)})
 
 
+def on_application_reassessed(desk: Desk, event: ApplicationReassessed) -> None:
+    """Show what an approval has become; the timeline keeps the one before."""
+    approved = event.approved.amount if event.outcome == "approved" else None
+    decision = {"outcome": event.outcome, "approved": approved, "reasons": to_builtins(event.reasons)}
+    _decide(desk, event, decision | {"because": to_builtins(event.because)})
+
+
 def _decide(desk: Desk, event: ApplicationApproved | ApplicationRejected, decision: dict[str, Any]) -> None:
     application = application_of(desk, event)
     application.decision = {**decision, "decided_at": event.occurred_at}
@@ -121,12 +130,14 @@ SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Desk, Any], None]]] = {
     PolicyPublished: on_policy_published,
     ApplicationApproved: on_application_approved,
     ApplicationRejected: on_application_rejected,
+    ApplicationReassessed: on_application_reassessed,
     ReviewOpened: on_review_opened,
     ClarificationRequested: hearing.on_clarification_requested,
     AppealDecided: hearing.on_appeal_decided,
     ApplicationWaitlisted: on_application_waitlisted,
     AwardRefused: on_award_refused,
     AwardIssued: awards.on_award_issued,
+    AwardChanged: awards.on_award_changed,
     AwardExpiryAnnounced: awards.on_award_expiry_announced,
     AwardExpired: awards.on_award_ended,
     AwardRevoked: awards.on_award_ended,

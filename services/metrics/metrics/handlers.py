@@ -16,10 +16,12 @@ from contracts.events import (
     AppealLodged,
     ApplicationApproved,
     ApplicationLapsed,
+    ApplicationReassessed,
     ApplicationRejected,
     ApplicationSubmitted,
     ApplicationWaitlisted,
     ApplicationWithdrawn,
+    AwardChanged,
     AwardIssued,
     AwardRefused,
     ClaimPaid,
@@ -156,9 +158,17 @@ def on_application_rejected(projection: Projection, event: ApplicationRejected) 
     stamp(row, "rejected", event.occurred_at)
 
 
+def on_application_reassessed(projection: Projection, event: ApplicationReassessed) -> None:
+    """The last decision counts. Its stages are not timed: they were, when it was decided first."""
+    projection.application(event.application_id, event.scheme).eligibility = event.outcome
+
+
 def on_appeal_decided(projection: Projection, event: AppealDecided) -> None:
-    """An appeal that is upheld brings an approval of its own."""
-    projection.application(event.application_id, event.scheme).appeals -= 1
+    """An appeal that is upheld opens the application again; its decision follows."""
+    row = projection.application(event.application_id, event.scheme)
+    row.appeals -= 1
+    if event.upheld:
+        row.eligibility = "assessing"
 
 
 # --- applications: what disbursement says ------------------------------------------------------------------
@@ -169,6 +179,10 @@ def on_award_issued(projection: Projection, event: AwardIssued) -> None:
     row.disbursement = "awarded"
     row.awarded += event.awarded.amount
     stamp(row, "awarded", event.occurred_at)
+
+
+def on_award_changed(projection: Projection, event: AwardChanged) -> None:
+    projection.application(event.application_id, event.scheme).awarded += event.added.amount
 
 
 def on_application_waitlisted(projection: Projection, event: ApplicationWaitlisted) -> None:
@@ -214,8 +228,10 @@ SUBSCRIPTIONS: Final[dict[type[Event], Callable[[Projection, Any], None]]] = {
     ReviewOpened: on_review_opened,
     ApplicationApproved: on_application_approved,
     ApplicationRejected: on_application_rejected,
+    ApplicationReassessed: on_application_reassessed,
     AppealDecided: on_appeal_decided,
     AwardIssued: on_award_issued,
+    AwardChanged: on_award_changed,
     ApplicationWaitlisted: on_application_waitlisted,
     AwardRefused: on_award_refused,
     ClaimPaid: on_claim_paid,

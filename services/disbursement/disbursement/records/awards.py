@@ -57,7 +57,8 @@ class Award(msgspec.Struct, kw_only=True):
     """A promise. ``committed`` is its rest: awarded = committed + obligated + disbursed + released.
 
     ``recovered`` is the part of ``released`` that was paid and came back. ``next_step_at`` is when its end is
-    announced, and then when it expires.
+    announced, and then when it expires. ``corrected_to`` is what stands of the approval after a re-assessment;
+    ``excess`` is what was claimed above that and is asked back once the bank has paid it (``corrections``).
     """
 
     award_id: UUID
@@ -92,6 +93,8 @@ class Award(msgspec.Struct, kw_only=True):
     next_step_at: datetime | None = None
     ended_at: datetime | None = None
     end_reason: str | None = None
+    corrected_to: int | None = None
+    excess: int = 0
 
     @property
     def running(self) -> bool:

@@ -108,9 +108,12 @@ awards: Final = Table(
     moment("next_step_at", nullable=True),
     moment("ended_at", nullable=True),
     Column("end_reason", Text),
+    Column("corrected_to", BigInteger),
+    fen("excess"),
     CheckConstraint("committed >= 0 AND obligated >= 0 AND disbursed >= 0 AND released >= 0", "not_negative"),
     CheckConstraint("awarded = committed + obligated + disbursed + released", "balanced"),
-    CheckConstraint("awarded <= approved", "within_approval"),
+    CheckConstraint("awarded - released <= approved AND (awarded <= approved OR corrected_to >= 0)", "within_approval"),
+    CheckConstraint("excess >= 0 AND corrected_to >= 0", "corrected"),
     CheckConstraint("recovered >= 0 AND recovered <= released", "recovered_within_released"),
     Index("ix_awards_deadline", "next_step_at", postgresql_where=text("next_step_at IS NOT NULL")),
 )

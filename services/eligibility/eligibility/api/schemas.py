@@ -53,6 +53,12 @@ class ObjectionIn(Strict):
     grounds: str = Field(min_length=3, max_length=4000)
 
 
+class ReassessmentIn(Strict):
+    """Why a decision is to be made anew. The applicant is told it with the new decision."""
+
+    reasons: TextIn
+
+
 class InterestIn(Strict):
     """An interest in a company: from then on its applications are out of the person's reach, for good."""
 
@@ -116,6 +122,11 @@ class VotedOut(BaseModel):
 class AskedOut(BaseModel):
     application_id: UUID
     waits_for: str = Field(description="who acts next: the applicant")
+
+
+class ReopenedOut(BaseModel):
+    application_id: UUID
+    status: str
 
 
 class ObjectionOut(BaseModel):

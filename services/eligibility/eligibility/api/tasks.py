@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from eligibility import looks
 from eligibility.api import schemas
 from eligibility.api.parts import Parts
-from eligibility.commands import Ask, Decide, DeclareInterest, HoldTask, Object
+from eligibility.commands import Ask, Decide, DeclareInterest, HoldTask, Object, Reassess
 from eligibility.refusals import interested, not_found
 from eligibility.store import tasks
 from kit.access import Principal
@@ -158,6 +158,28 @@ def _add_statements(routes: APIRouter, parts: Parts) -> None:
             by=person.subject,
             application_id=application_id,
             grounds=body.grounds,
+        )
+        return await parts.carry_out(command)
+
+    @routes.post(
+        "/assessments/{application_id}/reassessment",
+        tags=["assessments"],
+        response_model=schemas.ReopenedOut,
+        summary="Have a decided application decided anew; only the difference is awarded, freed or asked back",
+    )
+    async def reassess(
+        request: Request,
+        application_id: UUID,
+        body: schemas.ReassessmentIn,
+        person: Annotated[Principal, officer],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        command = Reassess(
+            key=await key_of(request, person.subject, idempotency_key),
+            traceparent=TRACEPARENT.get(),
+            by=person.subject,
+            application_id=application_id,
+            reasons=body.reasons.text(),
         )
         return await parts.carry_out(command)
 

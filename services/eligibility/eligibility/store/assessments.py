@@ -18,7 +18,8 @@ from kit.database import to_json
 
 _COLUMNS: Final = """
     application_id, policy_version, submitted, status, traceparent, facts, outcome, reasons, approved, cap_holder,
-    decided_at, waits_for, next_try_at, attempts, due_at, missed_at, left_seconds
+    decided_at, waits_for, next_try_at, attempts, due_at, missed_at, left_seconds,
+    approved_at
 """
 _LOCK: Final = text(
     f"""
@@ -117,14 +118,16 @@ _STORE_TRIES: Final = text(
       approved = CAST(u.approved AS jsonb), cap_holder = u.cap_holder, decided_at = u.decided_at,
       waits_for = u.waits_for, next_try_at = u.next_try_at, attempts = u.attempts,
       due_at = u.due_at, missed_at = u.missed_at, left_seconds = u.left_seconds,
+      approved_at = u.approved_at,
       leased_until = NULL, lease_token = NULL
     FROM unnest(CAST(:ids AS uuid[]), CAST(:statuses AS text[]), CAST(:facts AS text[]), CAST(:outcomes AS text[]),
       CAST(:reasons AS text[]), CAST(:approved AS text[]), CAST(:cap_holders AS text[]),
       CAST(:decided_at AS timestamptz[]), CAST(:waits_for AS text[]),
       CAST(:next_try_at AS timestamptz[]), CAST(:attempts AS int[]), CAST(:due_at AS timestamptz[]),
-      CAST(:missed_at AS timestamptz[]), CAST(:left_seconds AS float8[])
+      CAST(:missed_at AS timestamptz[]), CAST(:left_seconds AS float8[]),
+      CAST(:approved_at AS timestamptz[])
     ) AS u(id, status, facts, outcome, reasons, approved, cap_holder, decided_at, waits_for, next_try_at,
-      attempts, due_at, missed_at, left_seconds)
+      attempts, due_at, missed_at, left_seconds, approved_at)
     WHERE a.application_id = u.id
     """
 )
@@ -175,6 +178,7 @@ async def store_tries(connection: AsyncConnection, tried: Sequence[Assessment]) 
         "due_at": [one.due_at for one in tried],
         "missed_at": [one.missed_at for one in tried],
         "left_seconds": [one.left_seconds for one in tried],
+        "approved_at": [one.approved_at for one in tried],
     }
     await connection.execute(_STORE_TRIES, values)
 
@@ -200,7 +204,7 @@ _ACCREDITED: Final = text(
     """
     SELECT DISTINCT a.applicant FROM assessments AS a
     JOIN policies AS p ON p.scheme = a.scheme AND p.version = a.policy_version
-    WHERE a.applicant = ANY(CAST(:codes AS text[])) AND a.outcome = 'approved' AND a.status = 'decided'
+    WHERE a.applicant = ANY(CAST(:codes AS text[])) AND a.outcome = 'approved' AND a.status <> 'withdrawn'
       AND p.document ->> 'kind' = 'accreditation'
     """
 )

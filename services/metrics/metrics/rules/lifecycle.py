@@ -70,7 +70,7 @@ def _merit(application: Application) -> str:
         case "rejected" if application.appeals > 0:
             return "in_review"
         case "clarifying" if application.clarifications <= 0:
-            return "assessing"
+            return "in_review"  # answered, and whoever asked has not looked yet
         case "":
             return "submitted"
         case word:

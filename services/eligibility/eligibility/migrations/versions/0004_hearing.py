@@ -8,7 +8,7 @@ branch_labels = None
 depends_on = None
 
 _TABLES = """
-ALTER TABLE assessments ADD COLUMN left_seconds double precision;
+ALTER TABLE assessments ADD COLUMN left_seconds double precision, ADD COLUMN approved_at timestamptz;
 
 ALTER TABLE tasks DROP CONSTRAINT ck_tasks_kind;
 ALTER TABLE tasks ADD CONSTRAINT ck_tasks_kind CHECK (kind IN ('review', 'facts', 'acceptance', 'appeal')) NOT VALID;
