@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from stack import events, issuer
 from stack.errors import StackError
@@ -39,10 +40,29 @@ def publish(home: Home, path: Path) -> Item:
 
 
 def simulate(home: Home, path: Path, since: date | None) -> Item:
-    """What a draft would have done with the past applications of its scheme."""
+    """What a draft would have done with the past applications of its scheme, and with the pool that it draws on."""
+    document = _read(path)
     asked = {"since": since.isoformat()} if since else {}
+    if (appropriated := _appropriated(home, document)) is not None:
+        asked["appropriated"] = str(appropriated)
     url = "/v1/policies/simulations"
-    return dict(_call(home, "POST", url, "policy-editor", SIMULATION_SECONDS, content=_read(path), params=asked).json())
+    return dict(_call(home, "POST", url, "policy-editor", SIMULATION_SECONDS, content=document, params=asked).json())
+
+
+def _appropriated(home: Home, document: bytes) -> int | None:
+    """Return what the draft's pool was given (fen), as disbursement has it; None where the document names no pool."""
+    try:
+        draft = yaml.safe_load(document)
+    except yaml.YAMLError:
+        return None  # eligibility says what is wrong with it
+    pool = draft.get("pool") if isinstance(draft, dict) else None
+    url = f"{events.address(home, 'disbursement')}/v1/pools"
+    with _client(home, "auditor", PUBLISH_SECONDS) as client:
+        try:
+            pools = client.get(url).raise_for_status().json()["items"]
+        except httpx.HTTPError as error:
+            raise StackError(f"disbursement does not answer at {url} ({error}): drawdown status") from error
+    return next((one["appropriated"]["amount"] for one in pools if one["pool"] == pool), None)
 
 
 def replay(home: Home, scheme: str | None, since: date | None) -> Iterator[Item]:

@@ -114,6 +114,8 @@ def _show(found: Item) -> None:
     for name, years in found["envelope_exhausted_on"].items():
         for year, day in years.items():
             out.print(f"the envelope of {year} is used up on {day} ({name})", soft_wrap=True)
+    for name, day in (found["pool_exhausted_on"] or {}).items():
+        out.print(f"the pool is {f'used up on {day}' if day else 'not used up'} ({name})", soft_wrap=True)
 
 
 def _write_csv(path: Path, changes: list[Item]) -> None:

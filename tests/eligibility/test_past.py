@@ -145,6 +145,18 @@ def test_a_cap_is_shared_by_the_group_and_an_envelope_ends() -> None:
     assert ended["envelope_exhausted_on"]["draft"] == {"2026": "2026-06-03"}
 
 
+def test_the_pool_is_shared_with_what_came_before_and_with_other_schemes() -> None:
+    comparison = WhatIf(rulebook(rate=5000), appropriated=170_000 * FEN)
+    elsewhere = msgspec.structs.replace(POLICY, pool="another-pool")
+    comparison.beside(decided(1), elsewhere)
+    comparison.beside(decided(2), msgspec.structs.replace(POLICY, scheme="another"))
+    for number in (3, 4):
+        comparison.feed(decided(number), POLICY)
+    found = msgspec.to_builtins(comparison.result(), str_keys=True)
+    assert found["pool_exhausted_on"] == {"past": "2026-06-05", "draft": None}  # 60 + 60 + 60, and 60 + 50 + 50
+    assert compare(decided(1))["pool_exhausted_on"] is None
+
+
 def test_the_drafts_own_window_is_left_out() -> None:
     assert compare(decided(1), effective_from=date(2030, 1, 1), windows=())["changes"] == []
 

@@ -143,6 +143,25 @@ async def test_a_call_is_ranked_once_and_all_of_it_is_decided(
     assert (late.status_code, late.json()["code"]) == (409, "nothing_to_score")
 
 
+async def test_what_comes_after_the_ranking_is_for_an_officer_and_not_for_the_panel(
+    office: Office, database: Database, persons: Persons
+) -> None:
+    scheme, sent = await call(office, database, count=1)
+    for panellist in ("pia", "paul"):
+        await scored(persons, sent[0], 90, panellist)
+    assert (await persons.post(f"/v1/calls/{scheme.scheme}/{scheme.version}/ranking", by="anna")).is_success
+    money = Money(1_000_000 * FEN)
+    late = asked(scheme, request=Request(money=money, contract=contract(money=money)))
+    await office.submit(late)
+    await office.assess()
+    assert (await office.find(late)).waits_for == "officer"
+    task = await persons.task(late.application_id)
+    assert task["kind"] == "facts"
+    [opened] = [one for one in await office.announced() if getattr(one, "application_id", None) == late.application_id]
+    assert isinstance(opened, ReviewOpened)
+    assert "after its call was ranked" in opened.waiting_for.en
+
+
 async def test_a_call_that_is_open_is_not_ranked(office: Office, database: Database, persons: Persons) -> None:
     scheme, sent = await call(office, database, closed=False, count=1)
     for panellist in ("pia", "paul"):

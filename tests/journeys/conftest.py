@@ -18,7 +18,11 @@ from tests.journeys.traveller import Traveller
 @pytest.fixture(scope="session")
 async def system() -> AsyncIterator[Stack]:
     path = Path(tempfile.mkdtemp(prefix="drawdown-journeys-"))
-    eager = {"DISBURSEMENT_RECONCILE_EVERY_SECONDS": "1", "DISBURSEMENT_RECONCILE_SUMS_EVERY_SECONDS": "1"}
+    eager = {
+        "DISBURSEMENT_RECONCILE_EVERY_SECONDS": "1",
+        "DISBURSEMENT_RECONCILE_SUMS_EVERY_SECONDS": "1",
+        "ELIGIBILITY_REGISTER_ANSWER_AGE_SECONDS": "0",  # an outage is one, whatever was asked a moment ago
+    }
     config = Config(home=open_home(path), ports=Ports.free(), environment={**os.environ, **eager})
     async with Stack(config) as stack:
         yield stack

@@ -66,6 +66,17 @@ def test_a_row_known_only_by_its_identifier_adds_nothing() -> None:
     assert not tallies.of(Claim(claim_id=identifier("claim")))
 
 
+def test_what_an_awarded_application_states_in_whole_numbers_is_a_measure() -> None:
+    details = {"area_m2": 12_000, "address": "1", "share": 0.5, "sure": True, "huge": 10**13, "below": -1}
+    stated = application(measures=lifecycle.measured(details))
+    measure = (tallies.MEASURE, SCHEME, "area_m2")
+    assert measure not in tallies.of(stated)
+    stated.awarded_at = START
+    found = tallies.of(stated)
+    assert found[measure] == 12_000
+    assert {tally for tally in found if tally[0] == tallies.MEASURE} == {measure}
+
+
 # --- stages ------------------------------------------------------------------------------------------------------
 
 

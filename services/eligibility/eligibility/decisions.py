@@ -33,6 +33,7 @@ async def decide_group(
     trials = [_try(shelf, one, {**found[key], **own[key]}, now) for key, one in held.items()]
     trials.sort(key=lambda trial: (trial.assessment.submitted.submitted_at, trial.assessment.application_id))
     trials = await _take_contracts(connection, trials, now)
+    await _note_missed_calls(connection, trials)
     announcements = Announcements()
     for trial in trials:
         announcements.traceparent = trial.assessment.traceparent
@@ -111,6 +112,13 @@ async def _take_contracts(connection: AsyncConnection, trials: Iterable[Trial], 
     return [trial for trial in trials if trial.contract not in gone or trial.decision.outcome != "approved"]
 
 
+async def _note_missed_calls(connection: AsyncConnection, trials: Iterable[Trial]) -> None:
+    waiting = [trial for trial in trials if _waits_for_panel(trial)]
+    ranked = await calls.ranked(connection, {trial.assessment.version for trial in waiting}) if waiting else set()
+    for trial in waiting:
+        trial.missed_call = trial.assessment.version in ranked
+
+
 def replay(shelf: Shelf, assessment: Assessment) -> tuple[Decision, bool] | None:
     """Decide again on the frozen facts; return that and whether it is what was decided. None where nothing was."""
     if assessment.status != "decided" or assessment.facts is None or assessment.decided_at is None:
@@ -172,6 +180,8 @@ def _holder(trial: Trial, missing: list[str]) -> str:
         return waits.APPLICANT
     if standing is not None:
         return waits.PUBLIC_NOTICE if standing.outcome == "public_notice" else "officer"
+    if trial.missed_call:
+        return "officer"
     if _waits_for_panel(trial):
         return waits.PANEL
     handed_over = rules.for_officer(trial.rulebook.policy, missing)

@@ -37,11 +37,17 @@ async def replays(database: Database, shelf: Shelf, scheme: str | None, since: d
     yield msgspec.json.encode({"decisions": count, "identical": count - differ}) + b"\n"
 
 
-async def simulate(database: Database, shelf: Shelf, draft: Policy, since: datetime) -> dict[str, Any]:
-    """Return what the draft would have done with all decided applications of its scheme since then."""
-    comparison = WhatIf(compile_policy(draft))
-    async for page in _pages(database, shelf, draft.scheme, since):
-        await asyncio.to_thread(_fed, comparison, shelf, page)
+async def simulate(
+    database: Database, shelf: Shelf, draft: Policy, since: datetime, appropriated: int | None = None
+) -> dict[str, Any]:
+    """Return what the draft would have done with all decided applications of its scheme since then.
+
+    With what was ``appropriated`` to its pool (fen), all schemes are read, from the beginning: they share it.
+    """
+    comparison = WhatIf(compile_policy(draft), appropriated)
+    whole = appropriated is not None
+    async for page in _pages(database, shelf, None if whole else draft.scheme, BEGINNING if whole else since):
+        await asyncio.to_thread(_fed, comparison, shelf, page, draft.scheme, since)
     return await asyncio.to_thread(comparison.result)
 
 
@@ -60,9 +66,13 @@ async def _pages(
         after = page[-1]
 
 
-def _fed(comparison: WhatIf, shelf: Shelf, page: list[Assessment]) -> None:
+def _fed(comparison: WhatIf, shelf: Shelf, page: list[Assessment], scheme: str, since: datetime) -> None:
     for one in page:
-        comparison.feed(one, shelf.find(*one.version, one.submitted.submitted_at).policy)
+        policy = shelf.find(*one.version, one.submitted.submitted_at).policy
+        if policy.scheme == scheme and one.submitted.submitted_at >= since:
+            comparison.feed(one, policy)
+        else:
+            comparison.beside(one, policy)
 
 
 def _replayed(shelf: Shelf, page: list[Assessment]) -> list[dict[str, Any]]:

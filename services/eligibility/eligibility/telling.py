@@ -13,6 +13,8 @@ from eligibility.trials import Trial
 def _words(trial: Trial, holder: str, missing: list[str]) -> Text:
     if trial.decision.standing is not None:
         return texts.WAITING_FOR_NOTICE if holder == waits.PUBLIC_NOTICE else texts.WAITING_FOR_REVIEW
+    if trial.missed_call:
+        return texts.MISSED_CALL
     if holder == waits.PANEL:
         return texts.WAITING_FOR_PANEL
     return texts.waiting_for_registers(missing) if missing else texts.WAITING_FOR_OFFICER

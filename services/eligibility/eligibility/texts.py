@@ -143,6 +143,10 @@ WAITING_FOR_PANEL: Final = Text(
     "申请符合全部条件，等待专家评分和排序。",
     "It meets every criterion; a panel scores and ranks it after the call has closed.",
 )
+MISSED_CALL: Final = Text(
+    "该轮已完成排序，申请在排序后才送达，等待工作人员处理。",
+    "It reached the programme after its call was ranked; an officer sees to it.",
+)
 BELOW_LINE: Final = Text("该轮预算已用于排名更前的申请。", "The call's budget went to those before it.")
 BELOW_THRESHOLD: Final = Text("平均分未达到最低要求。", "Its average is below the least that is funded.")
 DECIDED_ANEW: Final = Text("原决定已重新审核。", "What was decided was decided anew.")

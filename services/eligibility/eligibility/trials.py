@@ -10,12 +10,16 @@ from eligibility.store import contracts
 
 
 class Trial(msgspec.Struct):
-    """One application with the facts it is decided on, and what the rules said last."""
+    """One application with the facts it is decided on, and what the rules said last.
+
+    ``missed_call``: its call was ranked before it came here, so that no panel will ever place it.
+    """
 
     assessment: Assessment
     rulebook: Rulebook
     facts: dict[str, dict[str, Any]]
     decision: Decision
+    missed_call: bool = False
 
     @property
     def contract(self) -> contracts.Key | None:

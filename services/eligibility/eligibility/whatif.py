@@ -84,12 +84,32 @@ class Limits:
         self._years[day.year] += amount
 
 
-class WhatIf:
-    """The comparison under way. Feed it decided applications by the time of their submission."""
+class PoolLine:
+    """What all schemes of a pool took from its appropriation (fen), and the day on which there was no more."""
 
-    def __init__(self, draft: Rulebook) -> None:
+    def __init__(self, appropriated: int) -> None:
+        self._left = {"past": appropriated, "draft": appropriated}
+        self.exhausted_on: dict[str, date | None] = {"past": None, "draft": None}
+
+    def take(self, day: date, past: int, draft: int) -> None:
+        for name, amount in (("past", past), ("draft", draft)):
+            self._left[name] -= amount
+            if self._left[name] <= 0 and self.exhausted_on[name] is None:
+                self.exhausted_on[name] = day
+
+
+class WhatIf:
+    """The comparison under way. Feed it decided applications by the time of their submission.
+
+    ``appropriated`` (fen) is what the draft's pool was given; with it, the other schemes of the pool have to be told
+    of too (``beside``).
+    """
+
+    def __init__(self, draft: Rulebook, appropriated: int | None = None) -> None:
         self._draft = draft
         self._limits = {"past": Limits(), "draft": Limits()}
+        self._pool = None if appropriated is None else PoolLine(appropriated)
+        self._beside: defaultdict[str, Limits] = defaultdict(Limits)
         self.applications = 0
         self.unknown: Counter[str] = Counter()
         self.total = Pair()
@@ -97,6 +117,15 @@ class WhatIf:
         self.by_district: defaultdict[str, Pair] = defaultdict(Pair)
         self.by_size: defaultdict[str, Pair] = defaultdict(Pair)
         self.changes: list[Change] = []
+
+    def beside(self, past: Assessment, policy: Policy) -> None:
+        """Count what another scheme, or this one before the comparison begins, took from the same pool."""
+        if self._pool is None or policy.pool != self._draft.policy.pool or past.approved is None:
+            return
+        day = past.submitted.submitted_at.astimezone(ZoneInfo(policy.timezone)).date()
+        group = past.cap_holder or past.submitted.applicant
+        amount = self._beside[policy.scheme].award(policy, group, day, past.approved.amount)
+        self._pool.take(day, amount, amount)
 
     def feed(self, past: Assessment, policy: Policy) -> None:
         """Decide one application again. ``policy`` is the one that it was decided under."""
@@ -115,6 +144,8 @@ class WhatIf:
         else:
             after = self._limits["draft"].award(self._draft.policy, group, day, approved)
         self._count(submitted, day, before, after)
+        if self._pool is not None:
+            self._pool.take(day, before, after)
         if approved is not None and before != after:
             change = (str(submitted.application_id), submitted.applicant, submitted.district, before, after)
             self.changes.append(Change(*change, because))
@@ -159,6 +190,7 @@ class WhatIf:
             "by_district": dict(sorted(self.by_district.items())),
             "by_size": dict(self.by_size),
             "envelope_exhausted_on": exhausted,
+            "pool_exhausted_on": None if self._pool is None else self._pool.exhausted_on,
             "changes": sorted(self.changes, key=lambda change: change.draft - change.past),
         }
 

@@ -41,7 +41,7 @@ from kit.outbox import Announcements
 from metrics import store
 from metrics.projection import Envelope, Projection
 from metrics.rules import books
-from metrics.rules.lifecycle import stamp
+from metrics.rules.lifecycle import measured, stamp
 
 log = get_logger(__name__)
 
@@ -104,6 +104,7 @@ def on_policy_published(projection: Projection, event: PolicyPublished) -> None:
 def on_application_submitted(projection: Projection, event: ApplicationSubmitted) -> None:
     row = projection.application(event.application_id, event.scheme)
     row.intake = "submitted"
+    row.measures = measured(event.request.details)
     stamp(row, "submitted", event.submitted_at)
 
 

@@ -10,7 +10,7 @@ import yaml
 from contracts.codec import to_builtins
 from contracts.common import Text
 from kit.errors import SetupError
-from metrics.rules.tallies import OUTCOME, Tally
+from metrics.rules.tallies import MEASURE, OUTCOME, Tally
 
 
 class NamedPool(msgspec.Struct, frozen=True):
@@ -20,10 +20,18 @@ class NamedPool(msgspec.Struct, frozen=True):
     name: Text
 
 
+class Measured(msgspec.Struct, frozen=True):
+    """A whole number that applications of a scheme state in ``request.details``, added up over what was awarded."""
+
+    scheme: str
+    detail: str
+
+
 class Target(msgspec.Struct, frozen=True):
     """A target of the programme.
 
-    The actual is ``known`` (reported by hand, zero where nothing was) plus the awards of the scheme ``awards_of``.
+    The actual is ``known`` (reported by hand, zero where nothing was) plus the awards of the scheme ``awards_of``, or
+    plus what ``sum_of`` adds up.
     """
 
     target: str
@@ -33,12 +41,16 @@ class Target(msgspec.Struct, frozen=True):
     unit: str | None = None
     known: int = 0
     awards_of: str | None = None
+    sum_of: Measured | None = None
 
     def actual(self, tallies: Mapping[Tally, int]) -> int:
         """Return what is reached so far."""
-        if self.awards_of is None:
-            return self.known
-        return self.known + tallies.get((OUTCOME, self.awards_of, "awarded"), 0)
+        actual = self.known
+        if self.awards_of is not None:
+            actual += tallies.get((OUTCOME, self.awards_of, "awarded"), 0)
+        if self.sum_of is not None:
+            actual += tallies.get((MEASURE, self.sum_of.scheme, self.sum_of.detail), 0)
+        return actual
 
 
 class Programme(msgspec.Struct, frozen=True):

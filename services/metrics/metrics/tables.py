@@ -53,6 +53,7 @@ applications: Final = Table(
     *[_moment(f"{outcome}_at") for outcome in OUTCOMES],
     Column("waits_for_pool", Text),
     *[_whole(name) for name in ("waits_for", "awarded")],
+    _word("measures", "{}"),
 )
 
 claims: Final = Table(

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
+from contracts.money import LARGEST_EXACT_INTEGER
 from eligibility import past
 from eligibility.api.parts import Parts
 from eligibility.api.schemas import PublishedOut, ReplayLineOut, SimulationOut
@@ -58,11 +59,14 @@ def add(routes: APIRouter, parts: Parts) -> None:
         request: Request,
         _person: Annotated[Principal, editor],
         since: Annotated[date | None, Query(description="only what was submitted from this day on")] = None,
+        appropriated: Annotated[
+            int | None, Query(gt=0, le=LARGEST_EXACT_INTEGER, description="fen: what the draft's pool was given")
+        ] = None,
     ) -> Response:
         document = _parsed(await request.body())
         zone = ZoneInfo(document.policy.timezone)
         begin = datetime.combine(since, time.min, zone) if since else past.BEGINNING
-        found = await past.simulate(parts.database, parts.shelf, document.policy, begin)
+        found = await past.simulate(parts.database, parts.shelf, document.policy, begin, appropriated)
         return Response(msgspec.json.encode(found), media_type="application/json")
 
 

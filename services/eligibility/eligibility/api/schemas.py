@@ -1,6 +1,6 @@
 """The bodies of officers' calls and what they are shown: shapes and limits, with the sentence that a caller needs."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -230,6 +230,9 @@ class SimulationOut(BaseModel):
     by_district: dict[str, PairOut]
     by_size: dict[str, PairOut]
     envelope_exhausted_on: dict[str, dict[str, str]]
+    pool_exhausted_on: dict[str, date | None] | None = Field(
+        description="past, draft: the day on which the pool is used up; null where `appropriated` was not given"
+    )
     changes: list[ChangeOut]
 
 

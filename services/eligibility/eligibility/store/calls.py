@@ -41,6 +41,12 @@ _PLACES: Final = text(
     "SELECT application_id, document FROM placements WHERE application_id = ANY(CAST(:ids AS uuid[]))"
 )
 _FIND: Final = text("SELECT document FROM rankings WHERE scheme = :scheme AND version = :version")
+_RANKED: Final = text(
+    """
+    SELECT scheme, version FROM rankings WHERE (scheme, version) IN (
+      SELECT * FROM unnest(CAST(:schemes AS text[]), CAST(:versions AS text[])))
+    """
+)
 _RANK: Final = text(
     """
     INSERT INTO rankings (scheme, version, document, decided_by, decided_at)
@@ -97,6 +103,13 @@ async def find(connection: AsyncConnection, scheme: str, version: str) -> list[d
     """Return the ranking of a call; None before it was ranked."""
     row = (await connection.execute(_FIND, {"scheme": scheme, "version": version})).first()
     return None if row is None else list(row.document)
+
+
+async def ranked(connection: AsyncConnection, versions: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return which of these calls were ranked."""
+    schemes, names = zip(*sorted(versions), strict=True)
+    rows = await connection.execute(_RANKED, {"schemes": list(schemes), "versions": list(names)})
+    return {(row.scheme, row.version) for row in rows}
 
 
 async def store(

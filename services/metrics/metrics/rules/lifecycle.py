@@ -5,9 +5,9 @@ application. So each service's last word is kept apart, what two topics count up
 the first time, and the status is derived from all that by rank. Every interleaving ends in the same row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,8 @@ import msgspec
 class Application(msgspec.Struct, kw_only=True):
     """The facts about one application. ``intake``, ``eligibility``, ``disbursement``: that service's last word.
 
-    ``clarifications`` and ``appeals`` are asked minus answered, lodged minus decided. Amounts in fen.
+    ``clarifications`` and ``appeals`` are asked minus answered, lodged minus decided. Amounts in fen. ``measures`` has
+    the whole numbers of the request's own fields, as JSON: what the programme's targets may add up.
     """
 
     application_id: UUID
@@ -37,6 +38,7 @@ class Application(msgspec.Struct, kw_only=True):
     waits_for_pool: str | None = None
     waits_for: int = 0
     awarded: int = 0
+    measures: str = "{}"
 
 
 class Claim(msgspec.Struct, kw_only=True):
@@ -49,6 +51,7 @@ class Claim(msgspec.Struct, kw_only=True):
     settled_at: datetime | None = None
 
 
+_LARGEST_MEASURE: Final = 10**12  # so that a million of them are a whole number of 64 bits, whatever was sent
 OUTCOMES: Final = ("approved", "rejected", "waitlisted", "awarded", "refused", "withdrawn", "lapsed")
 
 
@@ -82,6 +85,19 @@ def outcomes(application: Application) -> Iterator[str]:
     for outcome in OUTCOMES:
         if getattr(application, f"{outcome}_at") is not None:
             yield outcome
+
+
+def measured(details: Mapping[str, Any]) -> str:
+    """Return the whole numbers among a request's own fields, as JSON; what no programme counts to is left out."""
+    numbers = {name: value for name, value in details.items() if type(value) is int and 0 < value <= _LARGEST_MEASURE}
+    return msgspec.json.encode(dict(sorted(numbers.items()))).decode()
+
+
+def measures(application: Application) -> Mapping[str, int]:
+    """Return what an awarded application adds to the programme's measures, such as square metres."""
+    if application.awarded_at is None:
+        return {}
+    return msgspec.json.decode(application.measures, type=dict[str, int])
 
 
 def waiting(application: Application) -> int:

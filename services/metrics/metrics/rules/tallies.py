@@ -1,6 +1,6 @@
 """The figures that one row adds to the totals. A total is the sum over all rows, kept up by differences.
 
-A tally is (name, scheme, label): the status or outcome, the pool that is waited for, a stage's bucket.
+A tally is (name, scheme, label): the status or outcome, the pool that is waited for, a stage's bucket, a measure.
 """
 
 from collections import Counter
@@ -17,6 +17,7 @@ Tally = tuple[str, str, str]
 STATUS: Final = "status"
 OUTCOME: Final = "outcome"
 WAITLISTED: Final = "waitlisted"
+MEASURE: Final = "measure"
 
 STAGES: Final = ("submission_to_decision", "decision_to_award", "claim_to_payment", "payment_to_settlement")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -43,6 +44,8 @@ def _of_application(row: Application) -> Iterator[tuple[Tally, int]]:
         yield (OUTCOME, row.scheme, outcome), 1
     if row.waits_for_pool is not None and lifecycle.waiting(row):
         yield (WAITLISTED, row.scheme, row.waits_for_pool), lifecycle.waiting(row)
+    for name, value in lifecycle.measures(row).items():
+        yield (MEASURE, row.scheme, name), value
     yield from stage("submission_to_decision", row.scheme, row.submitted_at, lifecycle.decided_at(row))
     yield from stage("decision_to_award", row.scheme, row.approved_at, row.awarded_at)
 
