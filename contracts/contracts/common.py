@@ -112,3 +112,4 @@ class DocumentReference(msgspec.Struct, frozen=True):
     document_id: Identifier
     sha256: str
     media_type: str
+    kind: str | None = None

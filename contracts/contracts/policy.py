@@ -96,6 +96,7 @@ class ClaimRules(msgspec.Struct, frozen=True):
 
     deduct_tax: bool = True
     usage_required: bool = False
+    statement_required: bool = False
     seller_is_provider: bool = True
     basis: Literal["invoices", "milestones", "parts", "calls"] = "invoices"
     parts: tuple[Part, ...] = ()

@@ -169,6 +169,8 @@ def _field_error(entry: dict[str, Any]) -> dict[str, str]:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error, _BodyTooLargeError):
+        return problem(request, 413, "body_too_large", error.text)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     said = str(error.detail)
     return problem(request, error.status_code, code, Text(zh=said, en=said), headers=dict(error.headers or {}))
@@ -227,11 +229,12 @@ class _Edge:
         headers = dict(scope["headers"])
         TRACEPARENT.set(headers.get(b"traceparent", b"").decode("latin-1") or _new_traceparent())
         limit = self._body_limits.get(scope["path"], MAX_BODY_BYTES)
-        if int(headers.get(b"content-length", b"0") or 0) > limit:
-            text = Text(zh=f"请求体上限为 {limit} 字节。", en=f"A body has at most {limit} bytes.")
-            await problem(Request(scope), 413, "body_too_large", text)(scope, receive, send)
+        length = headers.get(b"content-length")
+        if length is not None and int(length) > limit:
+            await problem(Request(scope), 413, "body_too_large", _BodyTooLargeError(limit).text)(scope, receive, send)
             return
-        await self._measured(scope, receive, send)
+        counted = receive if length is not None else _counted(receive, limit)
+        await self._measured(scope, counted, send)
 
     async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -249,6 +252,29 @@ class _Edge:
             route = getattr(scope.get("route"), "path", "unmatched")
             meters.HTTP_REQUESTS.labels(scope["method"], route, status).inc()
             meters.HTTP_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - started)
+
+
+class _BodyTooLargeError(HTTPException):
+    """A kind of HTTPException, because FastAPI makes a 400 of whatever else is raised while it reads a body."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413)
+        self.text = Text(zh=f"请求体上限为 {limit} 字节。", en=f"A body has at most {limit} bytes.")
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """Return a ``receive`` that refuses a body that did not say how long it is once it is longer than the limit."""
+    seen = 0
+
+    async def counting() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise _BodyTooLargeError(limit)
+        return message
+
+    return counting
 
 
 def _new_traceparent() -> str:

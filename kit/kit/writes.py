@@ -22,7 +22,12 @@ async def key_of(request: Request, client: str, given: str | None, *, required: 
         return Key(client, given, request_hash(request.method, request.url.path, await request.body()))
     if not required:
         return None
-    raise Refusal(
+    raise missing_key()
+
+
+def missing_key() -> Refusal:
+    """Return the refusal for a write that came without a key."""
+    return Refusal(
         "idempotency_key_missing",
         "缺少 Idempotency-Key 请求头。请为每个新请求生成一个唯一值（如 UUID），重试时用同一值。",
         "The header Idempotency-Key is missing. Send a new unique value (a UUID) with each new request, "

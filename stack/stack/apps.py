@@ -102,6 +102,8 @@ def _extra(service: str, config: Config) -> dict[str, str]:
         case "eligibility":
             registers = f"http://{LOOPBACK}:{config.ports.registers}"
             return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies)}
+        case "intake":
+            return {"DOCUMENTS_URL": config.home.documents.as_uri()}
         case "disbursement" | "metrics":
             return {"PROGRAMME_FILE": str(policies / "programme.yaml")}
         case _:

@@ -34,6 +34,10 @@ class Home:
         return self.path / "postgres"
 
     @property
+    def documents(self) -> Path:
+        return self.path / "documents"
+
+    @property
     def passwords_file(self) -> Path:
         return self.path / "passwords.json"
 

@@ -1,7 +1,9 @@
 """Intake's tests: its real database, migrated once; its application called as the portal would, without a socket."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +12,9 @@ from sqlalchemy import text
 
 from intake import api, tables
 from intake.commands import Command, apply
+from intake.documents import api as documents
+from intake.documents.scanning import Scanner
+from intake.documents.store import DirectoryStore
 from kit import migrations
 from kit.database import Database
 from kit.groups import GroupedWriter
@@ -38,13 +43,15 @@ async def empty_database(database: Database) -> Database:
 
 
 @pytest.fixture
-async def app(empty_database: Database) -> AsyncIterator[FastAPI]:
-    """The application with its writer running, as main wires it."""
+async def app(empty_database: Database, tmp_path: Path) -> AsyncIterator[FastAPI]:
+    """The application with its writer running, as main wires it; documents are kept in a directory."""
     stop = asyncio.Event()
     writer: GroupedWriter[Command] = GroupedWriter(empty_database, apply)
     running = asyncio.create_task(writer.run(stop))
-    app = create_app(service="intake", title="intake", description="", trouble={})
-    app.include_router(api.router(api.Parts(empty_database, writer)))
+    limits = {documents.PATH: documents.LARGEST_BODY_BYTES}
+    app = create_app(service="intake", title="intake", description="", trouble={}, body_limits=limits)
+    store = DirectoryStore(tmp_path / "documents")
+    app.include_router(api.router(api.Parts(empty_database, writer, store)))
     yield app
     stop.set()
     await running
@@ -55,3 +62,19 @@ async def portal(app: FastAPI, empty_database: Database) -> AsyncIterator[Portal
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://intake") as client:
         yield Portal(client, empty_database)
+
+
+@pytest.fixture
+async def scanned(empty_database: Database, tmp_path: Path) -> AsyncIterator[Portal]:
+    """A portal whose uploads are looked at by a program that knows one bad word."""
+    stop = asyncio.Event()
+    writer: GroupedWriter[Command] = GroupedWriter(empty_database, apply)
+    running = asyncio.create_task(writer.run(stop))
+    app = create_app(service="intake", title="intake", description="", trouble={})
+    looks = "import sys; sys.exit(b'EICAR' in open(sys.argv[1], 'rb').read())"
+    scanner = Scanner([sys.executable, "-c", looks], 30)
+    app.include_router(api.router(api.Parts(empty_database, writer, DirectoryStore(tmp_path / "scanned"), scanner)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://intake") as client:
+        yield Portal(client, empty_database)
+    stop.set()
+    await running

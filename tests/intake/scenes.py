@@ -152,6 +152,12 @@ class Portal:
         headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"}
         return await self.client.post(f"/v1/awards/{award_id}/claims", json=claim(number, **changes), headers=headers)
 
+    async def upload(
+        self, content: bytes, *, name: str = "contract.pdf", key: str | None = None, **form: str
+    ) -> httpx.Response:
+        headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"}
+        return await self.client.post("/v1/documents", files={"file": (name, content)}, data=form, headers=headers)
+
     async def state(self, application_id: Any) -> dict[str, Any]:
         response = await self.client.get(f"/v1/applications/{application_id}")
         assert response.status_code == 200, response.text

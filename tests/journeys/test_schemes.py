@@ -71,17 +71,22 @@ async def test_a_scheme_that_no_code_knows_works_from_its_document_while_everyth
     lacking = asked_for(traveller, nanshan, request_of(100_000), headcount=20)
     answer = await traveller.post("/v1/applications", bodies.application(lacking, submit=True))
     assert (answer.status_code, answer.json()["pointer"]) == (422, "/request/details/data_set")
+    unproven = asked_for(traveller, nanshan, request_of(100_000, data_set="街景图像"), headcount=20)
+    answer = await traveller.post("/v1/applications", bodies.application(unproven, submit=True))
+    assert (answer.status_code, answer.json()["code"]) == (422, "evidence_missing")
+    agreement = {"documents": [await traveller.upload(b"%PDF-1.7 agreement", "data-agreement")]}
     elsewhere = asked_for(traveller, in_district("futian"), request_of(100_000, data_set="街景图像"))
     answer = await traveller.post("/v1/applications", bodies.application(elsewhere, submit=True))
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_district")
 
     small = asked_for(traveller, nanshan, request_of(100_000, data_set="街景图像"), headcount=20)
     large = asked_for(traveller, in_district("longgang"), request_of(100_000, data_set="语音转写"), headcount=500)
-    states = [await traveller.until_status(await traveller.apply(one), "awarded") for one in (small, large)]
+    applied = [await traveller.apply(one, **agreement) for one in (small, large)]
+    states = [await traveller.until_status(state, "awarded") for state in applied]
     assert [state["award"]["awarded"]["amount"] for state in states] == [40_000 * YUAN, 25_000 * YUAN]
     assert [state["number"][:3] for state in states] == ["DA-", "DA-"]
 
-    month = {"starts_on": str(traveller.today), "ends_on": str(traveller.today), "statement": None}
+    month: dict[str, Any] = {"starts_on": str(traveller.today), "ends_on": str(traveller.today), "statement": None}
     bill = {
         "number": f"DA-{uuid4().hex[:12]}",
         "seller": large.company.uscc,
@@ -91,6 +96,8 @@ async def test_a_scheme_that_no_code_knows_works_from_its_document_while_everyth
     }
     path = f"/v1/awards/{states[0]['award']['award_id']}/claims"
     assert (await traveller.post(path, claim_of(invoices=[bill]))).json()["code"] == "usage_missing"
+    assert (await traveller.post(path, claim_of(invoices=[bill], usage=month))).json()["code"] == "statement_missing"
+    month["statement"] = await traveller.upload("日期,用量\n1,2\n".encode(), "usage")
     assert (await traveller.post(path, claim_of(invoices=[bill], usage=month))).status_code == 201
     state = await traveller.until_claims_end(states[0])
     assert state["claims"][0]["payable"]["amount"] == 4_000 * YUAN

@@ -44,8 +44,19 @@ class Traveller:
         headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"}
         return await self.client.post(f"{self.system.urls['intake']}{path}", json=body, headers=headers)
 
-    async def apply(self, asked: Ask) -> State:
-        response = await self.post("/v1/applications", bodies.application(asked, submit=True))
+    async def upload(self, content: bytes, kind: str) -> str:
+        """Upload a document; return its id."""
+        response = await self.client.post(
+            f"{self.system.urls['intake']}/v1/documents",
+            files={"file": ("document", content)},
+            data={"kind": kind},
+            headers={"idempotency-key": str(uuid4())},
+        )
+        assert response.status_code == 201, response.text
+        return str(response.json()["document_id"])
+
+    async def apply(self, asked: Ask, **more: Any) -> State:
+        response = await self.post("/v1/applications", bodies.application(asked, submit=True) | more)
         assert response.status_code == 201, response.text
         state: State = response.json()
         return state

@@ -17,11 +17,15 @@ from intake.commands import (
     SubmitApplication,
     WithdrawApplication,
 )
+from intake.documents import api as documents
+from intake.documents.scanning import Scanner
+from intake.documents.store import DocumentStore
 from intake.hearing import AnswerClarification, LodgeAppeal
 from intake.schemas import Appeal, ChangedDraft, Clarification, NewApplication, NewClaim, Withdrawal
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import TRACEPARENT, page_of
+from kit.idempotency import Answer
 from kit.writes import IdempotencyKey, key_of, response_of
 
 # Until callers are told apart by their tokens there is one client.
@@ -34,14 +38,29 @@ IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 
 class Parts:
     """What the routes need; empty where they are only described."""
 
-    def __init__(self, database: Database | None, writer: GroupedWriter[Command] | None) -> None:
+    def __init__(
+        self,
+        database: Database | None,
+        writer: GroupedWriter[Command] | None,
+        store: DocumentStore | None = None,
+        scanner: Scanner | None = None,
+    ) -> None:
         self._database = database
         self._writer = writer
+        self._store = store
+        self._scanner = scanner or Scanner([], 0)
 
     @property
     def database(self) -> Database:
         assert self._database is not None, "described, not called"
         return self._database
+
+    @property
+    def library(self) -> documents.Library:
+        return documents.Library(self._store, self._scanner, lambda: self.database, self._submit)
+
+    async def _submit(self, command: Command) -> Answer:
+        return await self.writer.submit(command)
 
     @property
     def writer(self) -> GroupedWriter[Command]:
@@ -57,6 +76,7 @@ def router(parts: Parts) -> APIRouter:
     _add_hearing(routes, parts)
     _add_claims(routes, parts)
     _add_reads(routes, parts)
+    documents.add(routes, parts.library, _CLIENT)
     return routes
 
 

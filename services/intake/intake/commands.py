@@ -4,7 +4,7 @@ A function either refuses before it changes anything, or changes the desk and gi
 command travels in is committed before the answer leaves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.common import Invoice, Usage
 from contracts.events import ApplicationSubmitted, ApplicationWithdrawn, ClaimSubmitted
 from contracts.refusal import Refusal
-from intake import answers, documents, hearing, rules, submission, views, waits
+from intake import answers, hearing, rules, submission, views, waits
 from intake.desk import Desk
+from intake.documents import references
 from intake.hearing import AnswerClarification, LodgeAppeal
-from intake.records import Application, Claim
+from intake.records import Application, Claim, Document
 from kit.groups import Outcome
 from kit.idempotency import Answer, Key
 from kit.identifiers import uuid7
@@ -62,6 +63,14 @@ class WithdrawApplication(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class AddDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Note a document whose bytes are kept."""
+
+    key: Key | None
+    traceparent: str | None
+    document: Document
+
+
 class CreateClaim(msgspec.Struct, frozen=True, kw_only=True):
     """Claim against an award. ``body`` is the checked JSON."""
 
@@ -78,6 +87,7 @@ Command = (
     | WithdrawApplication
     | AnswerClarification
     | LodgeAppeal
+    | AddDocument
     | CreateClaim
 )
 
@@ -101,16 +111,29 @@ async def apply(
 async def _load(connection: AsyncConnection, commands: Sequence[Command], now: datetime) -> Desk:
     desk = Desk(now)
     await desk.load_policies(connection)
-    application_ids = [
-        command.application_id for command in commands if not isinstance(command, CreateApplication | CreateClaim)
-    ]
+    application_ids = [command.application_id for command in commands if isinstance(command, _ON_ONE)]
     claims = [command for command in commands if isinstance(command, CreateClaim)]
     await desk.load_applications(connection, application_ids, [command.award_id for command in claims])
     await desk.load_claims_of(connection, desk.applications)
     invoices = [(invoice["seller"], invoice["number"]) for claim in claims for invoice in claim.body["invoices"]]
     await desk.load_invoices(connection, invoices)
+    await desk.load_documents(connection, [each for command in commands for each in _documents_of(desk, command)])
     await desk.draw_numbers(connection, sum(isinstance(command, CreateApplication) for command in commands))
     return desk
+
+
+_ON_ONE: Final = (ChangeDraft, SubmitApplication, WithdrawApplication, AnswerClarification, LodgeAppeal)
+
+
+def _documents_of(desk: Desk, command: Command) -> Iterable[UUID]:
+    """Return the documents that a command names, itself or by the draft that it hands in."""
+    match command:
+        case CreateApplication(body=body) | CreateClaim(body=body) | ChangeDraft(parts=body):
+            yield from references.named_in(body)
+        case AnswerClarification(documents=documents) | LodgeAppeal(documents=documents):
+            yield from map(UUID, documents)
+    if isinstance(command, ChangeDraft | SubmitApplication) and command.application_id in desk.applications:
+        yield from references.named_in(desk.applications[command.application_id].body)
 
 
 # --- applications -----------------------------------------------------------------------------------------
@@ -119,9 +142,9 @@ async def _load(connection: AsyncConnection, commands: Sequence[Command], now: d
 def create_application(desk: Desk, command: CreateApplication) -> Answer:
     """Take in an application; answer 201 with its state."""
     policy = desk.current_policy(command.scheme)
-    documents.check(command.body["documents"])
+    references.check(desk.documents, command.body["documents"])
     if command.submit:
-        submission.check(policy, command.body, desk.now)
+        submission.check(policy, command.body, desk.documents, desk.now)
     year = rules.local_date(desk.now, policy).year
     application = Application(
         application_id=uuid7(),
@@ -157,7 +180,7 @@ def change_draft(desk: Desk, command: ChangeDraft) -> Answer:
         )
     if application.status != "draft":
         raise rules.wrong_state(application, "修改", "changed", ["draft"])
-    documents.check(command.parts.get("documents", []))
+    references.check(desk.documents, command.parts.get("documents", []))
     application.body = {**application.body, **command.parts}
     application.applicant = application.body["applicant"]["uscc"]
     application.district = application.body["applicant"]["district"]
@@ -172,7 +195,8 @@ def submit_application(desk: Desk, command: SubmitApplication) -> Answer:
     if application.status != "draft":
         raise rules.wrong_state(application, "提交", "submitted", ["draft"])
     policy = desk.current_policy(application.scheme)
-    submission.check(policy, application.body, desk.now)
+    references.check(desk.documents, application.body["documents"])
+    submission.check(policy, application.body, desk.documents, desk.now)
     application.policy_version, application.provisional = policy.version, policy.provisional
     _submit(desk, application)
     return answers.whole(desk, application, 200)
@@ -182,7 +206,7 @@ def _submit(desk: Desk, application: Application) -> None:
     application.submitted_at = desk.now
     desk.change(application)
     desk.note(application, ApplicationSubmitted.TYPE, desk.now)
-    desk.say(submission.told(application, desk.now))
+    desk.say(submission.told(application, desk.documents, desk.now))
 
 
 def withdraw_application(desk: Desk, command: WithdrawApplication) -> Answer:
@@ -220,7 +244,7 @@ def create_claim(desk: Desk, command: CreateClaim) -> Answer:
         if (invoice["seller"], invoice["number"]) in desk.invoices:
             raise rules.invoice_already_claimed(position, invoice["number"])
     usage = command.body["usage"]
-    documents.check(command.body["documents"], usage["statement"] if usage else None)
+    references.check(desk.documents, command.body["documents"], usage["statement"] if usage else None)
     claim = Claim(
         claim_id=uuid7(),
         application_id=application.application_id,
@@ -235,14 +259,21 @@ def create_claim(desk: Desk, command: CreateClaim) -> Answer:
     desk.take_invoices(claim)
     desk.change(application)
     desk.note(application, ClaimSubmitted.TYPE, desk.now, claim.claim_id)
-    desk.say(_submitted_claim(application, claim, desk.now))
+    desk.say(_submitted_claim(desk, application, claim))
     content = msgspec.json.encode(views.claim(claim))
     return Answer(201, content, {"location": f"/v1/claims/{claim.claim_id}"})
 
 
-def _submitted_claim(application: Application, claim: Claim, now: datetime) -> ClaimSubmitted:
+def add_document(desk: Desk, command: AddDocument) -> Answer:
+    """Note an uploaded document; answer 201 with what is known of it."""
+    desk.keep(command.document)
+    place = {"location": f"/v1/documents/{command.document.document_id}"}
+    return Answer(201, msgspec.json.encode(views.document(command.document)), place)
+
+
+def _submitted_claim(desk: Desk, application: Application, claim: Claim) -> ClaimSubmitted:
     return ClaimSubmitted(
-        occurred_at=now,
+        occurred_at=desk.now,
         application_id=application.application_id,
         scheme=application.scheme,
         applicant=application.applicant,
@@ -252,8 +283,9 @@ def _submitted_claim(application: Application, claim: Claim, now: datetime) -> C
         invoices=msgspec.convert(claim.body["invoices"], tuple[Invoice, ...]),
         usage=msgspec.convert(claim.body["usage"], Usage | None),
         milestone=claim.body["milestone"],
+        documents=references.told(desk.documents, references.named_in(claim.body)),
         details=claim.body["details"],
-        submitted_at=now,
+        submitted_at=desk.now,
     )
 
 
@@ -264,5 +296,6 @@ CARRIED_OUT_BY: Final[dict[type[Command], Callable[[Desk, Any], Answer]]] = {
     WithdrawApplication: withdraw_application,
     AnswerClarification: hearing.answer_clarification,
     LodgeAppeal: hearing.lodge_appeal,
+    AddDocument: add_document,
     CreateClaim: create_claim,
 }

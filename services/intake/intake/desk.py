@@ -13,7 +13,7 @@ from contracts.codec import to_builtins
 from contracts.events import Event
 from contracts.policy import Policy
 from intake import rules, tables, waits
-from intake.records import Application, Claim, Happening
+from intake.records import Application, Claim, Document, Happening
 from kit.outbox import Announcements
 from kit.rows import insert_rows, rows_of, update_rows
 
@@ -34,9 +34,11 @@ class Desk:
         self.applications: dict[UUID, Application] = {}
         self.claims: dict[UUID, Claim] = {}
         self.invoices: dict[InvoiceKey, UUID] = {}
+        self.documents: dict[UUID, Document] = {}
         self.released_claims: list[UUID] = []
         self.timeline: list[Happening] = []
         self._new_invoices: list[dict[str, Any]] = []
+        self._new_documents: list[Document] = []
         self._added: list[Application | Claim] = []
         self._touched: dict[int, Application | Claim] = {}
 
@@ -48,6 +50,11 @@ class Desk:
         else:
             self.claims[record.claim_id] = record
         self._follow(record)
+
+    def keep(self, document: Document) -> None:
+        """Take in a document that was uploaded; its bytes are kept already."""
+        self._new_documents.append(document)
+        self.documents[document.document_id] = document
 
     def change(self, application: Application, *claims: Claim) -> None:
         """Say that an application (and claims of it) changed: its status, version and clocks follow."""
@@ -154,6 +161,14 @@ class Desk:
             for row in await connection.execute(query):
                 self.invoices[(row.seller, row.number)] = row.claim_id
 
+    async def load_documents(self, connection: AsyncConnection, ids: Iterable[UUID]) -> None:
+        """Load what was uploaded under these ids; one that is not there is left out."""
+        ids = sorted(set(ids))
+        if ids:
+            query = select(tables.documents).where(tables.documents.c.document_id.in_(ids))
+            for row in (await connection.execute(query)).mappings():
+                self.documents[row["document_id"]] = Document(**row)
+
     async def draw_numbers(self, connection: AsyncConnection, count: int) -> None:
         """Draw as many application numbers as this group may need."""
         if count:
@@ -170,6 +185,7 @@ class Desk:
             )
         invoices = sorted(self._new_invoices, key=lambda row: (row["seller"], row["number"]))  # one order: no deadlock
         await insert_rows(connection, tables.invoices, invoices)
+        await insert_rows(connection, tables.documents, rows_of(self._new_documents))
         await insert_rows(connection, tables.timeline, rows_of(self.timeline))
         new = [{"scheme": p.scheme, "version": p.version, "policy": to_builtins(p)} for p in self.new_policies]
         await insert_rows(connection, tables.policies, new)

@@ -13,8 +13,9 @@ from contracts.codec import to_builtins
 from contracts.events import AppealDecided, AppealLodged, ClarificationAnswered, ClarificationRequested
 from contracts.policy import Policy
 from contracts.refusal import Refusal
-from intake import answers, documents, rules
+from intake import answers, rules
 from intake.desk import Desk
+from intake.documents import references
 from intake.heard import application_of, changed
 from intake.records import Application
 from kit.idempotency import Answer, Key
@@ -51,7 +52,7 @@ def answer_clarification(desk: Desk, command: AnswerClarification) -> Answer:
     application = desk.find(command.application_id)
     if application.status != "clarifying":
         raise rules.wrong_state(application, "答复", "answered", ["clarifying"])
-    documents.check(command.documents)
+    references.check(desk.documents, command.documents)
     asked = application.progress[CLARIFICATION]
     said = {"answer": command.answer, "answered_at": desk.now}
     application.progress = {**application.progress, CLARIFICATION: {**asked, **said}}
@@ -64,6 +65,7 @@ def answer_clarification(desk: Desk, command: AnswerClarification) -> Answer:
             scheme=application.scheme,
             applicant=application.applicant,
             answer=command.answer,
+            documents=references.told(desk.documents, command.documents),
         )
     )
     return answers.whole(desk, application, 200)
@@ -73,7 +75,7 @@ def lodge_appeal(desk: Desk, command: LodgeAppeal) -> Answer:
     """Hand an appeal on; an application has one."""
     application = desk.find(command.application_id)
     _check_appealable(application, desk.policies[application.scheme][application.policy_version], desk.now)
-    documents.check(command.documents)
+    references.check(desk.documents, command.documents)
     lodged = {"grounds": command.grounds, "lodged_at": desk.now}
     application.progress = {**application.progress, APPEAL: lodged}
     desk.change(application)
@@ -85,6 +87,7 @@ def lodge_appeal(desk: Desk, command: LodgeAppeal) -> Answer:
             scheme=application.scheme,
             applicant=application.applicant,
             grounds=command.grounds,
+            documents=references.told(desk.documents, command.documents),
         )
     )
     return answers.whole(desk, application, 200)

@@ -9,6 +9,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from intake import api, queries
 from intake.clocks import Deadlines
 from intake.commands import Command, apply
+from intake.documents import api as documents
+from intake.documents.scanning import Scanner as DocumentScanner
+from intake.documents.store import open_store
+from intake.documents.upload import Sweeper
 from intake.handlers import SUBSCRIPTIONS, handle
 from intake.settings import Settings
 from kit import admin
@@ -52,8 +56,19 @@ async def run(settings: Settings) -> None:
     schemes = SchemesAwaited(database)
     service.add_loop("schemes", schemes.run)
     trouble = worker.trouble | {"schemes": lambda: schemes.trouble}
-    app = create_app(service="intake", title=TITLE, description=DESCRIPTION, trouble=trouble, stuck=worker.stuck)
-    app.include_router(api.router(api.Parts(service.callers, writer)))
+    app = create_app(
+        service="intake",
+        title=TITLE,
+        description=DESCRIPTION,
+        trouble=trouble,
+        stuck=worker.stuck,
+        body_limits={documents.PATH: documents.LARGEST_BODY_BYTES},
+    )
+    store = open_store(settings.documents_url) if settings.documents_url else None
+    if store is not None and "worker" in settings.roles:
+        service.add_loop("documents", Sweeper(database, store).run)
+    scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
+    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner)))
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 

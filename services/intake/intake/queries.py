@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.policy import Policy
 from intake import rules, tables, views
-from intake.records import Application, Claim, Happening
+from intake.records import Application, Claim, Document, Happening
 
 
 async def schemes(connection: AsyncConnection, now: datetime) -> list[dict[str, Any]]:
@@ -114,6 +114,13 @@ async def claim(connection: AsyncConnection, claim_id: UUID) -> dict[str, Any] |
     query = select(tables.claims).where(tables.claims.c.claim_id == claim_id)
     row = (await connection.execute(query)).mappings().first()
     return views.claim(Claim(**row)) if row else None
+
+
+async def document(connection: AsyncConnection, document_id: UUID) -> Document | None:
+    """Return what is known of a document, or None."""
+    query = select(tables.documents).where(tables.documents.c.document_id == document_id)
+    row = (await connection.execute(query)).mappings().first()
+    return Document(**row) if row else None
 
 
 async def _first(connection: AsyncConnection, query: Select[Any]) -> Application | None:

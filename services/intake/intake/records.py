@@ -79,3 +79,17 @@ class Happening(msgspec.Struct, kw_only=True):
     type: str
     claim_id: UUID | None = None
     data: dict[str, Any] = {}
+
+
+class Document(msgspec.Struct, kw_only=True):
+    """An uploaded file. ``kind`` is the evidence that it is meant as; ``finding`` what the scanner found in it."""
+
+    document_id: UUID
+    client: str
+    kind: str | None
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    uploaded_at: datetime
+    finding: str | None = None

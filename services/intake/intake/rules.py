@@ -124,6 +124,10 @@ def check_claimable(application: Application, policy: Policy, body: dict[str, An
         raise Refusal("award_exhausted", "该支持额度已全部用完。", "The award is used up: its rest is 0.")
     if policy.claims.usage_required and body["usage"] is None:
         raise _invalid("/usage", "usage_missing", "须填写使用期间", "this scheme asks for the period of use")
+    if policy.claims.statement_required and (body["usage"] is None or body["usage"]["statement"] is None):
+        raise _invalid(
+            "/usage/statement", "statement_missing", "须上传服务方的使用证明", "upload the provider's statement of use"
+        )
     _check_counted(application, policy, body)
     today = local_date(now, policy)
     for position, invoice in enumerate(body["invoices"]):

@@ -9,18 +9,21 @@ from contracts.common import Company, Request
 from contracts.events import ApplicationSubmitted
 from contracts.policy import Policy
 from intake import forms, rules
+from intake.documents import references
+from intake.documents.references import Known
 from intake.records import Application
 
 _OF_COMPANY: Final = ("uscc", "name", "district", "registered_on", "chain", "headcount", "opc")
 
 
-def check(policy: Policy, body: dict[str, Any], now: datetime) -> None:
+def check(policy: Policy, body: dict[str, Any], known: Known, now: datetime) -> None:
     """Raise a Refusal that names the field and the cure, unless it may be submitted at ``now``."""
     rules.check_submittable(policy, body, now)
     forms.check(policy, body["request"]["details"])
+    references.check_evidence(policy, known, body["documents"])
 
 
-def told(application: Application, now: datetime) -> ApplicationSubmitted:
+def told(application: Application, known: Known, now: datetime) -> ApplicationSubmitted:
     """Return the event. Whom officers may ask (the contact) stays here."""
     applicant = application.body["applicant"]
     account = applicant["account"]
@@ -37,6 +40,7 @@ def told(application: Application, now: datetime) -> ApplicationSubmitted:
         policy_version=application.policy_version,
         company=msgspec.convert(company, Company),
         request=_request(application.body["request"]),
+        documents=references.told(known, application.body["documents"]),
         submitted_at=now,
     )
 

@@ -117,3 +117,19 @@ timeline: Final = Table(
     Column("data", JSONB, nullable=False),
     PrimaryKeyConstraint("application_id", "position"),
 )
+
+# What was uploaded; the bytes are in the document store. A document never changes.
+documents: Final = Table(
+    "documents",
+    metadata,
+    Column("document_id", Uuid, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("kind", Text),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("uploaded_at", DateTime(timezone=True), nullable=False),
+    Column("finding", Text),
+    CheckConstraint("size > 0", "not_empty"),
+)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from contracts.codec import to_builtins
 from contracts.policy import Policy
 from intake import recoveries, waits
-from intake.records import NEW_AWARD, Application, Claim, Happening
+from intake.records import NEW_AWARD, Application, Claim, Document, Happening
 from intake.recoveries import Recovery
 
 _AWARD_MONEY: Final = ("awarded", "claimed", "paid", "rest", "released", "recovered", "outstanding")
@@ -168,3 +168,17 @@ def _appeal(record: Application) -> dict[str, Any] | None:
 
 def _shown(decision: dict[str, Any]) -> dict[str, Any]:
     return {**decision, "approved": money(decision["approved"])}
+
+
+def document(record: Document) -> dict[str, Any]:
+    """Return what is known of a document. What a scanner found is for operators."""
+    return {
+        "document_id": record.document_id,
+        "kind": record.kind,
+        "name": record.name,
+        "media_type": record.media_type,
+        "size": record.size,
+        "sha256": record.sha256,
+        "uploaded_at": record.uploaded_at,
+        "status": "stored" if record.finding is None else "quarantined",
+    }

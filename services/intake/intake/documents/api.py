@@ -1,0 +1,136 @@
+"""Documents over HTTP: uploaded as a form, read back whole or from any byte on."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Final
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, File, Form, Header, Request, Response, UploadFile
+from fastapi.responses import StreamingResponse
+
+from contracts.refusal import Refusal
+from intake import queries, rules, views
+from intake.commands import AddDocument, Command
+from intake.documents import references, upload
+from intake.documents.scanning import Scanner
+from intake.documents.store import DocumentStore
+from intake.records import Document
+from intake.schemas import Slug
+from kit.database import Database
+from kit.http import TRACEPARENT
+from kit.idempotency import Answer, Key, request_hash
+from kit.writes import IdempotencyKey, missing_key, response_of
+
+PATH: Final = "/v1/documents"
+LARGEST_BODY_BYTES: Final = upload.LARGEST_BYTES + 64 * 1024  # the form around the file
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+Sha256 = Annotated[
+    str | None, Form(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of the file, in hex; checked if given")
+]
+
+
+class Library(msgspec.Struct, frozen=True):
+    """What the calls need: where bytes are kept, who looks at them, and how a document is noted."""
+
+    store: DocumentStore | None
+    scanner: Scanner
+    database: Callable[[], Database]
+    submit: Callable[[Command], Awaitable[Answer]]
+
+    @property
+    def bytes(self) -> DocumentStore:
+        if self.store is None:
+            raise Refusal(
+                "documents_not_configured",
+                "本系统未配置文件存储。",
+                "No place for documents is configured: the operator sets INTAKE_DOCUMENTS_URL.",
+                status=503,
+            )
+        return self.store
+
+
+def add(routes: APIRouter, library: Library, client: str) -> None:
+    """Add the calls about documents."""
+    _add_upload(routes, library, client)
+    _add_reads(routes, library)
+
+
+def _add_upload(routes: APIRouter, library: Library, client: str) -> None:
+    @routes.post("/documents", tags=["documents"], status_code=201, summary="Upload evidence, at most 20 MiB")
+    async def upload_document(
+        request: Request,
+        file: Annotated[UploadFile, File(description="PDF, image, XML or OFD invoice, CSV; told by its content")],
+        kind: Annotated[Slug | None, Form(description="which evidence of the scheme it is, by its id")] = None,
+        sha256: Sha256 = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        if idempotency_key is None:
+            raise missing_key()
+        sent = upload.Sent(name=(file.filename or "document")[:200].replace("\0", ""), kind=kind, sha256=sha256)
+        document = await upload.take(library.bytes, library.scanner, file.file, sent, client)
+        said = f"{document.sha256} {document.kind} {document.name}".encode()
+        key = Key(client, idempotency_key, request_hash(request.method, request.url.path, said))
+        command = AddDocument(key=key, traceparent=TRACEPARENT.get(), document=document)
+        try:
+            answer = await library.submit(command)
+        except Refusal:
+            await library.bytes.delete(document.document_id)
+            raise
+        if str(document.document_id).encode() not in answer.body:  # it was sent before: that one counts
+            await library.bytes.delete(document.document_id)
+        return response_of(answer)
+
+
+def _add_reads(routes: APIRouter, library: Library) -> None:
+    async def find(document_id: UUID) -> Document:
+        async with library.database().reading() as connection:
+            found = await queries.document(connection, document_id)
+        if found is None:
+            raise rules.not_found("document", document_id)
+        return found
+
+    @routes.get("/documents/{document_id}", tags=["documents"], summary="What is known of a document")
+    async def get_document(document_id: UUID) -> Response:
+        return Response(msgspec.json.encode(views.document(await find(document_id))), media_type="application/json")
+
+    @routes.get("/documents/{document_id}/content", tags=["documents"], summary="Its bytes; takes a Range")
+    async def get_content(
+        document_id: UUID,
+        asked: Annotated[str | None, Header(alias="Range", description="such as bytes=1000-")] = None,
+    ) -> Response:
+        found = await find(document_id)
+        if found.finding is not None:
+            raise references.quarantined()
+        start, length, status = _part(asked, found.size)
+        headers = {
+            "accept-ranges": "bytes",
+            "content-length": str(length),
+            "content-disposition": f"attachment; filename*=UTF-8''{quote(found.name)}",
+            "etag": f'"{found.sha256}"',
+            "x-content-type-options": "nosniff",
+        }
+        if status == 206:
+            headers["content-range"] = f"bytes {start}-{start + length - 1}/{found.size}"
+        pieces = library.bytes.read(document_id, start, length)
+        return StreamingResponse(pieces, status, headers, media_type=found.media_type)
+
+
+def _part(asked: str | None, size: int) -> tuple[int, int, int]:
+    """Return start, length and status of what is answered (RFC 9110, section 14): one range, else the whole."""
+    found = _RANGE.fullmatch(asked.strip()) if asked else None
+    if found is None or not any(found.groups()):
+        return 0, size, 200
+    first, last = found.groups()
+    start = int(first) if first else max(0, size - int(last))
+    end = min(int(last), size - 1) if first and last else size - 1
+    if start > end:
+        raise Refusal(
+            "range_not_satisfiable",
+            f"文件共 {size} 字节，所请求的范围不存在。",
+            f"The document has {size} bytes: there is no such range.",
+            status=416,
+            headers={"content-range": f"bytes */{size}"},
+        )
+    return start, end - start + 1, 206
