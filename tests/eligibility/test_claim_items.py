@@ -1,5 +1,6 @@
 """Milestones, parts, months and called sums: each counts once, however often and in whatever batch it is claimed."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -130,3 +131,10 @@ def test_whatever_is_claimed_nothing_counts_twice(claims: list[tuple[str | None,
         taken |= set(result.counted)
         paid += result.eligible.amount
     assert paid <= START.money.amount + RENT.times * RENT.money.amount
+
+
+def test_monthly_support_is_for_residents_of_an_accredited_community() -> None:
+    by = replace(supported("parts", (START, RENT)), resident=False)
+    assert not_met(verify(by, milestone="rent", usage=month(2))) == {"resident"}
+    assert verify(by, milestone="start").verified
+    assert verify(replace(by, resident=True), milestone="rent", usage=month(2)).verified

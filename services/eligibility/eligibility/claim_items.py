@@ -40,13 +40,23 @@ def candidates(claim: ClaimSubmitted) -> list[ItemKey]:
     return [_key(claim.application_id, claim.milestone), *monthly]
 
 
-def item_of(claim: ClaimSubmitted, policy: Policy, application: ApplicationSubmitted, first_day: date) -> Item:
-    """Return what the claim counts under a policy whose basis is not invoices. ``first_day`` is the support's."""
+def item_of(
+    claim: ClaimSubmitted,
+    policy: Policy,
+    application: ApplicationSubmitted,
+    first_day: date,
+    *,
+    resident: bool | None = None,
+) -> Item:
+    """Return what the claim counts under a policy whose basis is not invoices. ``first_day`` is the support's.
+
+    ``resident`` is what monthly support rests on where a policy asks for an accredited community; else None.
+    """
     match policy.claims.basis:
         case "milestones":
             return _milestone(claim, application)
         case "parts":
-            return _part(claim, policy, first_day)
+            return _part(claim, policy, first_day, resident)
         case "calls":
             return _call(claim)
         case "invoices":
@@ -74,7 +84,7 @@ def _milestone(claim: ClaimSubmitted, application: ApplicationSubmitted) -> Item
     return Item(money.amount, _key(claim.application_id, claim.milestone), (known,))
 
 
-def _part(claim: ClaimSubmitted, policy: Policy, first_day: date) -> Item:
+def _part(claim: ClaimSubmitted, policy: Policy, first_day: date, resident: bool | None) -> Item:
     part = next((part for part in policy.claims.parts if part.id == claim.milestone), None)
     known = texts.condition("milestone-known", holds=part is not None)
     if part is None:
@@ -87,7 +97,8 @@ def _part(claim: ClaimSubmitted, policy: Policy, first_day: date) -> Item:
         return Item(0, None, (known, one_month))
     in_time = 0 <= _months_between(first_day, claim.usage.starts_on) < part.times
     begun = claim.usage.starts_on <= claim.submitted_at.astimezone(ZoneInfo(policy.timezone)).date()
-    reasons = (known, one_month, texts.condition("month-supported", holds=in_time and begun))
+    living = [texts.condition("resident", holds=resident)] if resident is not None else []
+    reasons = (known, one_month, texts.condition("month-supported", holds=in_time and begun), *living)
     return Item(part.money.amount, _key(claim.application_id, part.id, claim.usage), reasons)
 
 

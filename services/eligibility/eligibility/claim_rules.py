@@ -25,12 +25,16 @@ MONTHS_PER_YEAR: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What a claim is measured against: the policy, the approved application, the days whose expenses count."""
+    """What a claim is measured against: the policy, the approved application, the days whose expenses count.
+
+    ``resident``: whether the community that the claim is made from is accredited now; None where nobody has to be.
+    """
 
     policy: Policy
     application: ApplicationSubmitted
     first_day: date
     last_day: date
+    resident: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +56,15 @@ def counted_keys(claim: ClaimSubmitted) -> list[InvoiceKey]:
     return [*map(invoice_key, claim.invoices), *claim_items.candidates(claim)]
 
 
-def support(policy: Policy, application: ApplicationSubmitted, approved_at: datetime) -> Support:
+def support(
+    policy: Policy, application: ApplicationSubmitted, approved_at: datetime, *, resident: bool | None = None
+) -> Support:
     """Return the period that a claim's invoices must lie in: the contract's, otherwise the award's validity."""
     contract = application.request.contract
     if contract is not None:
-        return Support(policy, application, contract.starts_on, contract.ends_on)
+        return Support(policy, application, contract.starts_on, contract.ends_on, resident)
     first_day = approved_at.astimezone(ZoneInfo(policy.timezone)).date()
-    return Support(policy, application, first_day, months_later(first_day, policy.validity_months))
+    return Support(policy, application, first_day, months_later(first_day, policy.validity_months), resident)
 
 
 def months_later(day: date, months: int) -> date:
@@ -91,7 +97,9 @@ def _verify_item(
     claim: ClaimSubmitted, supported: Support, whole: Iterable[Reason], taken: Set[InvoiceKey]
 ) -> Verification:
     """Verify a claim on a milestone, a part or a sum. Invoices that come with it are proof: they count once too."""
-    item = claim_items.item_of(claim, supported.policy, supported.application, supported.first_day)
+    item = claim_items.item_of(
+        claim, supported.policy, supported.application, supported.first_day, resident=supported.resident
+    )
     fresh = [texts.condition("item-not-claimed", holds=item.key not in taken)] if item.key else []
     payable = 0 < item.amount <= LARGEST_EXACT_INTEGER
     found = (*whole, *item.reasons, *fresh)

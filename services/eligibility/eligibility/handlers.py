@@ -30,6 +30,7 @@ from eligibility.appeals import Lodged
 from eligibility.claim_rules import Support, Verification, counted_keys
 from eligibility.hearing import Statement
 from eligibility.records import Assessment, Claim, Task, WorkingSet
+from eligibility.rules import COMMUNITY, facts_needed
 from eligibility.shelf import Shelf
 from eligibility.store import assessments, claims, contracts, hearings, policies, tasks
 from kit.identifiers import uuid7
@@ -166,16 +167,27 @@ def _verify(event: ClaimSubmitted, work: WorkingSet) -> Verification:
     taken = {key for key in counted_keys(event) if work.holders[key] is not None}
     supported = None
     if assessment is not None and assessment.submitted.applicant == event.applicant:
-        supported = _support(assessment, work.shelf)
+        supported = _support(assessment, event, work)
     return claim_rules.verify(event, supported, taken)
 
 
-def _support(assessment: Assessment, shelf: Shelf) -> Support | None:
+def _support(assessment: Assessment, event: ClaimSubmitted, work: WorkingSet) -> Support | None:
     if assessment.status == "withdrawn" or assessment.outcome != "approved" or assessment.decided_at is None:
         return None
     submitted = assessment.submitted
+    policy = work.shelf.find(*assessment.version, submitted.submitted_at).policy
+    named = _community_of(event, assessment, work.shelf)
+    resident = None if named is None else named in work.accredited
+    return claim_rules.support(policy, submitted, assessment.approved_at or assessment.decided_at, resident=resident)
+
+
+def _community_of(event: ClaimSubmitted, assessment: Assessment, shelf: Shelf) -> str | None:
+    """Return the community that a claim is made from: by its own word, else its application's. None where none counts."""
+    submitted = assessment.submitted
     policy = shelf.find(*assessment.version, submitted.submitted_at).policy
-    return claim_rules.support(policy, submitted, assessment.approved_at or assessment.decided_at)
+    if COMMUNITY not in facts_needed(policy):
+        return None
+    return str(event.details.get(COMMUNITY, submitted.request.details.get(COMMUNITY, "")))
 
 
 def _policy_of(event: ClaimSubmitted, work: WorkingSet) -> Policy | None:
@@ -235,6 +247,12 @@ async def _load(shelf: Shelf, connection: AsyncConnection, events: Sequence[Any]
     versions += [(event.scheme, event.policy_version) for event in events if isinstance(event, ApplicationSubmitted)]
     await policies.stock(connection, shelf, versions)
     claim_events = [event for event in events if isinstance(event, ClaimSubmitted | ClaimWithdrawn)]
+    communities = {
+        named
+        for event in events
+        if isinstance(event, ClaimSubmitted) and event.application_id in known
+        if (named := _community_of(event, known[event.application_id], shelf)) is not None
+    }
     return WorkingSet(
         now=now,
         shelf=shelf,
@@ -242,6 +260,7 @@ async def _load(shelf: Shelf, connection: AsyncConnection, events: Sequence[Any]
         claims=await claims.load(connection, [event.claim_id for event in claim_events]),
         holders=await claims.reserve_invoices(connection, _invoices_of(events)),
         announcements=Announcements(),
+        accredited=await assessments.accredited(connection, communities) if communities else set(),
     )
 
 

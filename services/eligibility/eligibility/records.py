@@ -111,3 +111,4 @@ class WorkingSet(msgspec.Struct, kw_only=True):
     tasks: list[Task] = []
     statements: list[tuple[UUID, Statement]] = []
     appeals: dict[UUID, Lodged] = {}
+    accredited: set[str] = set()

@@ -90,6 +90,11 @@ _CONDITIONS: Final[dict[str, tuple[str, Text, Text]]] = {
         Text("该月在支持期内且已开始。", "The month is one of those supported, and has begun."),
         Text("该月不在支持期内或尚未开始。", "The month is none of those supported, or has not begun."),
     ),
+    "resident": (
+        "claims.parts",
+        Text("所在社区为认定的OPC社区。", "The community is accredited."),
+        Text("所在社区不是（或不再是）认定的OPC社区。", "The community is not, or no longer, accredited."),
+    ),
     "sum-named": (
         "claims.basis",
         Text("已写明申请拨付的金额。", "The sum that is called is named."),
