@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +28,7 @@ from rich.console import Console
 from stack import issuer, state
 from stack.checks import Result, verdict
 from stack.concurrency import first
-from stack.config import Config, Ports
+from stack.config import Config, Ports, policies_dir
 from stack.errors import StackError
 from stack.home import Home, open_home
 from stack.manners import Manner, behaving
@@ -39,12 +39,14 @@ from stack.show import bars, show
 from stack.simulators import wishes
 from stack.simulators.auditor import SERVICES, Auditor, Evidence, calling
 from stack.simulators.calls import OutsiderError
+from stack.simulators.panel import SCHEME, Panel, Tokens
 from stack.simulators.portal import Portal, Told
 from stack.simulators.reviewers import Reviewers
 from stack.simulators.season import Season, season_asks
 from stack.supervisor import Stack
 
 OPEN_SECONDS: Final = 60.0
+CALL_SECONDS: Final = 25.0
 REST_SECONDS: Final = 240.0
 WIDTH_IN_FILES: Final = 150
 VERDICT_SECONDS: Final = 30.0
@@ -54,14 +56,15 @@ _INTERRUPTED: Final = 130
 
 @dataclass(frozen=True)
 class Place:
-    """A running system, as outsiders reach it. ``officers`` gives a person's token, ``run`` keeps this season's
-    contracts apart from earlier ones.
+    """A running system, as outsiders reach it. ``tokens`` gives a person's token for a scope, ``run`` keeps this
+    season's contracts apart from earlier ones. ``call`` is the document of a ranking call that may be published here.
     """
 
     urls: Mapping[str, str]
     kafka_bootstrap: str
-    officers: Callable[[str], str]
+    tokens: Tokens
     run: str = ""
+    call: Path | None = None
 
 
 def run(
@@ -93,14 +96,22 @@ async def play(place: Place, companies: int, seed: int, console: Console) -> Rep
     async with calling(place.urls) as callers:
         portal = Portal(callers["intake"], seed, today, place.run)
         asks = [*season_asks(seed, companies, today, place.run), *wishes.others(seed, today, place.run)]
-        reviewers = Reviewers(place.urls["eligibility"], place.officers, seed)
+        pioneers = [*wishes.communities(seed, today, place.run), *wishes.competitors(seed, today, place.run)]
+        reviewers = Reviewers(place.urls["eligibility"], lambda person: place.tokens(person, "officer"), seed)
+        panel = Panel(place.urls["eligibility"], place.tokens, seed)
         try:
             await portal.until_open(OPEN_SECONDS)
+            call = await panel.announce(place.call, today, CALL_SECONDS) if place.call else None
+            if call is not None:
+                await panel.until_offered(callers["intake"], OPEN_SECONDS)
             async with reviewers.at_work():
                 with bars(console) as progress:
-                    pioneers = wishes.communities(seed, today, place.run)
                     await Season(portal, pioneers, progress).play(REST_SECONDS)
-                    await Season(portal, asks, progress).play(REST_SECONDS)
+                    season = Season(portal, asks, progress)
+                    await season.play(REST_SECONDS)
+                    if call is not None:
+                        await panel.judge(call)
+                        await season.settle(REST_SECONDS)
             portal.told.surprises += reviewers.surprises
             evidence, results = await _eventual_verdict(Auditor(callers, place.kafka_bootstrap), portal.told)
         except (OutsiderError, ExceptionGroup) as errors:
@@ -152,7 +163,7 @@ async def _place(home: Home, seed: int, finance: Manner, console: Console) -> As
         if finance is not Manner.USUAL:
             raise StackError(f"a stack runs in {home.path}, whose finance system stays as it is: leave out --finance")
         urls = {name: f"http://{LOOPBACK}:{known.port(name)}" for name in SERVICES}
-        yield Place(urls, f"{LOOPBACK}:{known.port('kafka')}", officers_of(home), run=uuid.uuid4().hex[:6])
+        yield Place(urls, f"{LOOPBACK}:{known.port('kafka')}", tokens_of(home), run=uuid.uuid4().hex[:6])
         return
     used_before = home.kafka.exists()
     with Screen(console) as listener:
@@ -161,14 +172,21 @@ async def _place(home: Home, seed: int, finance: Manner, console: Console) -> As
         await stack.start()
     try:
         run = uuid.uuid4().hex[:6] if used_before else ""
-        yield Place(stack.urls, stack.kafka_bootstrap, officers_of(home), run=run)
+        call = None if used_before else call_of(config)  # a version is published once
+        yield Place(stack.urls, stack.kafka_bootstrap, tokens_of(home), run=run, call=call)
     finally:
         await stack.stop()
 
 
-def officers_of(home: Home) -> Callable[[str], str]:
-    """Return what gives an officer's token, by the stack's own issuer."""
-    return lambda person: issuer.mint(home, subject=person, scopes=["officer"])
+def tokens_of(home: Home) -> Tokens:
+    """Return what gives a person's token, by the stack's own issuer."""
+    return lambda person, scope: issuer.mint(home, subject=person, scopes=[scope])
+
+
+def call_of(config: Config) -> Path | None:
+    """Return the document of the ranking call, where the programme has one."""
+    path = (config.policies or policies_dir()) / f"{SCHEME}.yaml"
+    return path if path.exists() else None
 
 
 async def _eventual_verdict(auditor: Auditor, told: Told) -> tuple[Evidence, list[Result]]:

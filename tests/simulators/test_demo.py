@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from stack.config import Config, Ports
-from stack.demo import Place, officers_of, play
+from stack.demo import Place, call_of, play, tokens_of
 from stack.home import open_home
 from stack.manners import Manner, behaving
 from stack.report import Report
@@ -27,7 +27,7 @@ from stack.supervisor import Stack
 
 COMPANIES = 50
 TODAY = datetime.now(ZoneInfo("Asia/Shanghai")).date()
-OTHERS = len(wishes.communities(1, TODAY)) + len(wishes.others(1, TODAY))
+OTHERS = sum(len(of(1, TODAY)) for of in (wishes.communities, wishes.competitors, wishes.others))
 DEADLINE_SECONDS = 60.0
 
 
@@ -61,7 +61,7 @@ async def lying() -> AsyncIterator[Stack]:
 
 
 def place(stack: Stack) -> Place:
-    return Place(stack.urls, stack.kafka_bootstrap, officers_of(stack.config.home))
+    return Place(stack.urls, stack.kafka_bootstrap, tokens_of(stack.config.home), call=call_of(stack.config))
 
 
 async def first_award(stack: Stack) -> None:

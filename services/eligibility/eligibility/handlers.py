@@ -182,7 +182,7 @@ def _support(assessment: Assessment, event: ClaimSubmitted, work: WorkingSet) ->
 
 
 def _community_of(event: ClaimSubmitted, assessment: Assessment, shelf: Shelf) -> str | None:
-    """Return the community that a claim is made from: by its own word, else its application's. None where none counts."""
+    """Return the community that a claim is made from: by its own word, else its application's; None if none counts."""
     submitted = assessment.submitted
     policy = shelf.find(*assessment.version, submitted.submitted_at).policy
     if COMMUNITY not in facts_needed(policy):

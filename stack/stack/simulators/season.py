@@ -59,6 +59,7 @@ class Season:
         self._concurrency = concurrency
         self._claimed: set[UUID] = set()
         self._appealed: set[UUID] = set()
+        self._panel_rests = True
         self._planned = 0
         self._pause_seconds = _SHORTEST_PAUSE_SECONDS
 
@@ -67,26 +68,33 @@ class Season:
 
         Raises StillMovingError when that takes longer than ``deadline_seconds``.
         """
-        deadline = time.monotonic() + deadline_seconds
         async with asyncio.TaskGroup() as group:
-            sending = group.create_task(self.submit())
-            while moving := await self._advance(sending):
-                if time.monotonic() > deadline:
-                    raise StillMovingError(_still(moving, deadline_seconds))
-                await asyncio.sleep(self._pause_seconds)
+            await self._rest(group.create_task(self.submit()), deadline_seconds)
+
+    async def settle(self, deadline_seconds: float) -> None:
+        """Do the same once more when the panel's call was ranked: nothing new is sent but claims and answers."""
+        self._panel_rests = False
+        await self._rest(None, deadline_seconds)
+
+    async def _rest(self, sending: asyncio.Task[None] | None, deadline_seconds: float) -> None:
+        deadline = time.monotonic() + deadline_seconds
+        while moving := await self._advance(sending):
+            if time.monotonic() > deadline:
+                raise StillMovingError(_still(moving, deadline_seconds))
+            await asyncio.sleep(self._pause_seconds)
 
     async def submit(self) -> None:
         """Send all applications."""
         await spread(self._asks, self._portal.apply, self._concurrency)
 
-    async def _advance(self, sending: asyncio.Task[None]) -> list[str]:
+    async def _advance(self, sending: asyncio.Task[None] | None) -> list[str]:
         """Look at everything once and file the claims that are due; return what still moves."""
-        all_sent = sending.done()
+        all_sent = sending is None or sending.done()
         states = await self._look()
         filed = await self._claim(states.values())
         answered = await self._respond(states.values())
         self._progress(self._tally(states.values()))
-        moving = [words for state in states.values() if (words := movement(state))]
+        moving = [words for state in states.values() if (words := movement(state, panel_rests=self._panel_rests))]
         moving += [f"{each} is not in intake's list" for each in self._portal.told.accepted.keys() - states.keys()]
         moving += [f"claims were filed on {filed} awards"] if filed else []
         moving += [f"{answered} applicants answered or appealed"] if answered else []
@@ -172,10 +180,14 @@ def tally(states: Iterable[ApplicationView]) -> Tally:
     )
 
 
-def movement(state: ApplicationView) -> str | None:
-    """Return what is still under way with this application, or None when it is at rest."""
-    who = (state.waiting_for or {}).get("who")
-    if state.status in {"submitted", "assessing", "clarifying", "in_review", "approved"} and who != "panel":
+def movement(state: ApplicationView, *, panel_rests: bool = True) -> str | None:
+    """Return what is still under way with this application, or None when it is at rest.
+
+    What waits for the panel of a call is at rest until the call is ranked.
+    """
+    waits_for_panel = (state.waiting_for or {}).get("who") == "panel"
+    under_way = state.status in {"submitted", "assessing", "clarifying", "in_review", "approved"}
+    if under_way and not (waits_for_panel and panel_rests):
         return f"{state.application_id} is {state.status}"
     for claim in state.claims:
         if claim.status in {"submitted", "verifying"}:

@@ -33,6 +33,7 @@ class Scheme(msgspec.Struct, frozen=True):
 
     scheme: str
     open: bool = True
+    version: str = ""
 
 
 class ReasonView(msgspec.Struct, frozen=True):

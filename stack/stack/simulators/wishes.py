@@ -53,8 +53,13 @@ def communities(seed: int, today: date, run: str = "") -> list[Ask]:
     return list(_asks(_COMMUNITIES, seed, today, run, ()))
 
 
+def competitors(seed: int, today: date, run: str = "") -> list[Ask]:
+    """Return who takes part in the ranking call."""
+    return list(_asks(_COMPETITORS, seed, today, run, ()))
+
+
 def others(seed: int, today: date, run: str = "") -> list[Ask]:
-    """Return what is asked for under all schemes that give money, but the compute voucher."""
+    """Return what is asked for under all other schemes that give money, but the compute voucher."""
     codes = tuple(one.company.uscc for one in communities(seed, today, run)[:-1])
     return [one for wanted in _OTHERS for one in _asks(wanted, seed, today, run, codes)]
 
@@ -125,7 +130,7 @@ def _competition(asker: _Asker) -> Wish:
         ],
         "milestones": [{"id": "m1", "money": bodies.money(amount // 2)}],
     }
-    return Wish("open-competition", _request(amount, details))
+    return Wish("open-competition", _request(amount, details), (_claim(milestone="m1"),))
 
 
 def _startup(asker: _Asker) -> Wish:
@@ -194,14 +199,14 @@ def _is_where_communities_are(one: Company) -> bool:
 
 
 _COMMUNITIES: Final = _Wanted(COMMUNITY_SCHEME, 6, _is_where_communities_are, _community)
+_COMPETITORS: Final = _Wanted("open-competition", 5, _anybody, _competition)
 _OTHERS: Final = (
     _Wanted("model-voucher", 12, _anybody, _voucher("model-voucher")),
     _Wanted("corpus-voucher", 8, _anybody, _voucher("corpus-voucher")),
     _Wanted("scenario-subsidy", 10, _anybody, _scenario),
     _Wanted("humanoid-robotics", 8, _anybody, _robotics),
-    _Wanted("open-competition", 5, _anybody, _competition),
     _Wanted("opc-startup", 10, _is_one_person, _startup),
     _Wanted("robotics-fund-investment", 6, _anybody, _investment("robotics-fund-investment")),
     _Wanted("terminal-fund-investment", 6, _anybody, _investment("terminal-fund-investment")),
 )
-_PLACE: Final = {wanted.scheme: place for place, wanted in enumerate((_COMMUNITIES, *_OTHERS))}
+_PLACE: Final = {wanted.scheme: place for place, wanted in enumerate((_COMMUNITIES, *_OTHERS, _COMPETITORS))}
