@@ -60,6 +60,7 @@ class Season:
         self._claimed: set[UUID] = set()
         self._appealed: set[UUID] = set()
         self._panel_rests = True
+        self._before = len(portal.told.accepted)
         self._planned = 0
         self._pause_seconds = _SHORTEST_PAUSE_SECONDS
 
@@ -141,7 +142,7 @@ class Season:
         refused = sum(told.refused.values())
         return replace(
             tally(states),
-            asked=len(self._asks) - refused,
+            asked=self._before + len(self._asks) - refused,
             submitted=len(told.accepted),
             claims_planned=self._planned - sum(told.claims_refused.values()),
         )
