@@ -90,13 +90,15 @@ class ClaimRules(msgspec.Struct, frozen=True):
 
     ``basis`` is what is counted: ``invoices`` less their tax; ``milestones``, whose sums the application laid down in
     ``request.details.milestones`` (each with ``id`` and ``money``); ``parts``, whose sums stand here; ``calls``, a sum
-    that the claim names in ``details.money``. ``accepted_by`` says in words who has to accept each claim (the owner
-    of a scenario, a committee); an officer records it, and as many persons as ``accepting_persons`` have to.
+    that the claim names in ``details.money``. ``statement``: the claim brings the provider's statement of use as a
+    document, which the contract's provider has ``confirmed`` under its own name. ``accepted_by`` says in words who has
+    to accept each claim (the owner of a scenario, a committee); an officer records it, and as many persons as
+    ``accepting_persons`` have to.
     """
 
     deduct_tax: bool = True
     usage_required: bool = False
-    statement_required: bool = False
+    statement: Literal["none", "uploaded", "confirmed"] = "none"
     seller_is_provider: bool = True
     basis: Literal["invoices", "milestones", "parts", "calls"] = "invoices"
     parts: tuple[Part, ...] = ()

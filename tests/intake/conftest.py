@@ -16,11 +16,15 @@ from intake.documents import api as documents
 from intake.documents.scanning import Scanner
 from intake.documents.store import DirectoryStore
 from kit import migrations
+from kit.access import Access
+from kit.access_keys import IssuerKeys
+from kit.access_tokens import Verifier
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import create_app
 from stack.postgres import Postgres
 from tests.intake.scenes import Portal, publish_policy
+from tests.kit.issuer import AUDIENCE, NAME, Issuer
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +47,16 @@ async def empty_database(database: Database) -> Database:
 
 
 @pytest.fixture
-async def app(empty_database: Database, tmp_path: Path) -> AsyncIterator[FastAPI]:
+async def issuer() -> AsyncIterator[Issuer]:
+    """Who gives tokens."""
+    issuer = Issuer()
+    issuer.come()
+    yield issuer
+    await issuer.go()
+
+
+@pytest.fixture
+async def app(empty_database: Database, tmp_path: Path, issuer: Issuer) -> AsyncIterator[FastAPI]:
     """The application with its writer running, as main wires it; documents are kept in a directory."""
     stop = asyncio.Event()
     writer: GroupedWriter[Command] = GroupedWriter(empty_database, apply)
@@ -51,7 +64,8 @@ async def app(empty_database: Database, tmp_path: Path) -> AsyncIterator[FastAPI
     limits = {documents.PATH: documents.LARGEST_BODY_BYTES}
     app = create_app(service="intake", title="intake", description="", trouble={}, body_limits=limits)
     store = DirectoryStore(tmp_path / "documents")
-    app.include_router(api.router(api.Parts(empty_database, writer, store)))
+    verifier = Verifier(IssuerKeys(issuer.url, "ES256"), issuer=NAME, audience=AUDIENCE, algorithm="ES256")
+    app.include_router(api.router(api.Parts(empty_database, writer, store, access=Access(verifier))))
     yield app
     stop.set()
     await running

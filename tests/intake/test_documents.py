@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from contracts.common import Text
 from contracts.events import ApplicationSubmitted, ClaimSubmitted
-from contracts.policy import Evidence
+from contracts.policy import ClaimRules, Evidence
 from intake import tables
 from intake.documents import formats
 from intake.documents.scanning import Scanner
@@ -27,7 +27,8 @@ from kit.database import Database
 from kit.errors import SetupError, TransientError
 from kit.identifiers import uuid7
 from stack.ports import free_ports
-from tests.intake.scenes import Portal, application, publish_policy
+from tests.intake.scenes import PROVIDER, USCC, Portal, application, publish_policy
+from tests.kit.issuer import Issuer
 
 PDF = b"%PDF-1.7\n" + b"a contract " * 1000
 XML = '<?xml version="1.0" encoding="UTF-8"?><发票><金额>1</金额></发票>'.encode()
@@ -224,6 +225,34 @@ async def test_a_document_that_is_not_there_is_refused_where_it_is_named(portal:
         "/documents/1",
     )
     assert application()["documents"] == []
+
+
+async def test_the_contracts_provider_stands_behind_the_statement_of_use(portal: Portal, issuer: Issuer) -> None:
+    async with portal.database.transaction() as connection:
+        claims = ClaimRules(usage_required=True, statement="confirmed")
+        await publish_policy(connection, scheme="confirmed-use", claims=claims)
+    _, award = await portal.awarded(scheme="confirmed-use")
+    lacking = await portal.claim(award.award_id)
+    assert (lacking.status_code, lacking.json()["code"]) == (422, "statement_missing")
+    place = (await portal.upload(XML, name="usage.xml")).headers["location"]
+    named = {"usage.statement": place.rsplit("/", 1)[-1]}
+    early = await portal.claim(award.award_id, **named)
+    assert (early.status_code, early.json()["code"]) == (422, "statement_not_confirmed")
+
+    async def confirm(by: str, scope: str = "provider") -> httpx.Response:
+        headers = {"authorization": f"Bearer {issuer.token(scope, sub=by)}", "accept-language": "en"}
+        return await portal.client.post(f"{place}/confirmation", headers=headers)
+
+    assert (await portal.client.post(f"{place}/confirmation")).json()["code"] == "token_missing"
+    assert (await confirm(PROVIDER, "portal")).json()["code"] == "scope_missing"
+    assert (await confirm(PROVIDER)).json()["confirmed_by"] == PROVIDER
+    assert (await confirm(PROVIDER)).status_code == 200
+    other = await confirm(USCC)
+    assert (other.status_code, other.json()["code"]) == (409, "document_confirmed")
+    assert (await portal.claim(award.award_id, **named)).status_code == 201
+    nowhere = f"/v1/documents/{uuid7()}/confirmation"
+    headers = {"authorization": f"Bearer {issuer.token('provider', sub=PROVIDER)}"}
+    assert (await portal.client.post(nowhere, headers=headers)).status_code == 404
 
 
 # --- the scanner ----------------------------------------------------------------------------------------------

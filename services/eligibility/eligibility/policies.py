@@ -165,6 +165,10 @@ def _support_complaints(policy: Policy) -> Iterator[Complaint]:
     claims = policy.claims
     if policy.contract == "none" and claims.seller_is_provider:
         yield "$.claims.seller_is_provider", "there is no contract whose provider could be the seller: false"
+    if policy.contract == "none" and claims.statement == "confirmed":
+        yield "$.claims.statement", "there is no contract whose provider could confirm it: uploaded"
+    if claims.statement != "none" and not claims.usage_required:
+        yield "$.claims.usage_required", "a statement is of a period of use, which has to be named: true"
     if policy.contract == "none" and policy.stack_limit is not None:
         yield "$.stack_limit", "is a share of the contract, and no contract is asked for"
     if (claims.basis == "parts") != bool(claims.parts):

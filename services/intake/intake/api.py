@@ -9,11 +9,11 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from contracts.refusal import Refusal
 from intake import queries, rules
+from intake.claiming import CreateClaim
 from intake.commands import (
     ChangeDraft,
     Command,
     CreateApplication,
-    CreateClaim,
     SubmitApplication,
     WithdrawApplication,
 )
@@ -22,6 +22,7 @@ from intake.documents.scanning import Scanner
 from intake.documents.store import DocumentStore
 from intake.hearing import AnswerClarification, LodgeAppeal
 from intake.schemas import Appeal, ChangedDraft, Clarification, NewApplication, NewClaim, Withdrawal
+from kit.access import Access
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import TRACEPARENT, page_of
@@ -44,11 +45,13 @@ class Parts:
         writer: GroupedWriter[Command] | None,
         store: DocumentStore | None = None,
         scanner: Scanner | None = None,
+        access: Access | None = None,
     ) -> None:
         self._database = database
         self._writer = writer
         self._store = store
         self._scanner = scanner or Scanner([], 0)
+        self._access = access or Access()
 
     @property
     def database(self) -> Database:
@@ -57,7 +60,7 @@ class Parts:
 
     @property
     def library(self) -> documents.Library:
-        return documents.Library(self._store, self._scanner, lambda: self.database, self._submit)
+        return documents.Library(self._store, self._scanner, self._access, lambda: self.database, self._submit)
 
     async def _submit(self, command: Command) -> Answer:
         return await self.writer.submit(command)

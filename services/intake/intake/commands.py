@@ -12,14 +12,15 @@ from uuid import UUID
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.common import Invoice, Usage
-from contracts.events import ApplicationSubmitted, ApplicationWithdrawn, ClaimSubmitted
+from contracts.events import ApplicationSubmitted, ApplicationWithdrawn
 from contracts.refusal import Refusal
-from intake import answers, hearing, rules, submission, views, waits
+from intake import answers, claiming, hearing, rules, submission, waits
+from intake.claiming import CreateClaim
 from intake.desk import Desk
-from intake.documents import references
+from intake.documents import noting, references
+from intake.documents.noting import AddDocument, ConfirmDocument
 from intake.hearing import AnswerClarification, LodgeAppeal
-from intake.records import Application, Claim, Document
+from intake.records import Application
 from kit.groups import Outcome
 from kit.idempotency import Answer, Key
 from kit.identifiers import uuid7
@@ -63,23 +64,6 @@ class WithdrawApplication(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class AddDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Note a document whose bytes are kept."""
-
-    key: Key | None
-    traceparent: str | None
-    document: Document
-
-
-class CreateClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """Claim against an award. ``body`` is the checked JSON."""
-
-    key: Key | None
-    traceparent: str | None
-    award_id: UUID
-    body: dict[str, Any]
-
-
 Command = (
     CreateApplication
     | ChangeDraft
@@ -88,6 +72,7 @@ Command = (
     | AnswerClarification
     | LodgeAppeal
     | AddDocument
+    | ConfirmDocument
     | CreateClaim
 )
 
@@ -117,7 +102,9 @@ async def _load(connection: AsyncConnection, commands: Sequence[Command], now: d
     await desk.load_claims_of(connection, desk.applications)
     invoices = [(invoice["seller"], invoice["number"]) for claim in claims for invoice in claim.body["invoices"]]
     await desk.load_invoices(connection, invoices)
-    await desk.load_documents(connection, [each for command in commands for each in _documents_of(desk, command)])
+    named = [each for command in commands for each in _documents_of(desk, command)]
+    confirmed = [command.document_id for command in commands if isinstance(command, ConfirmDocument)]
+    await desk.load_documents(connection, named, to_change=confirmed)
     await desk.draw_numbers(connection, sum(isinstance(command, CreateApplication) for command in commands))
     return desk
 
@@ -230,65 +217,6 @@ def withdraw_application(desk: Desk, command: WithdrawApplication) -> Answer:
     return answers.whole(desk, application, 200)
 
 
-# --- claims -----------------------------------------------------------------------------------------------
-
-
-def create_claim(desk: Desk, command: CreateClaim) -> Answer:
-    """Take in a claim; answer 201 with its state. An invoice that counts in another claim is refused."""
-    application = next((found for found in desk.applications.values() if found.award_id == command.award_id), None)
-    if application is None:
-        raise rules.not_found("award", command.award_id)
-    policy = desk.policies[application.scheme][application.policy_version]
-    rules.check_claimable(application, policy, command.body, desk.now)
-    for position, invoice in enumerate(command.body["invoices"]):
-        if (invoice["seller"], invoice["number"]) in desk.invoices:
-            raise rules.invoice_already_claimed(position, invoice["number"])
-    usage = command.body["usage"]
-    references.check(desk.documents, command.body["documents"], usage["statement"] if usage else None)
-    claim = Claim(
-        claim_id=uuid7(),
-        application_id=application.application_id,
-        award_id=command.award_id,
-        applicant=application.applicant,
-        status="submitted",
-        body=command.body,
-        submitted_at=desk.now,
-        updated_at=desk.now,
-    )
-    desk.add(claim)
-    desk.take_invoices(claim)
-    desk.change(application)
-    desk.note(application, ClaimSubmitted.TYPE, desk.now, claim.claim_id)
-    desk.say(_submitted_claim(desk, application, claim))
-    content = msgspec.json.encode(views.claim(claim))
-    return Answer(201, content, {"location": f"/v1/claims/{claim.claim_id}"})
-
-
-def add_document(desk: Desk, command: AddDocument) -> Answer:
-    """Note an uploaded document; answer 201 with what is known of it."""
-    desk.keep(command.document)
-    place = {"location": f"/v1/documents/{command.document.document_id}"}
-    return Answer(201, msgspec.json.encode(views.document(command.document)), place)
-
-
-def _submitted_claim(desk: Desk, application: Application, claim: Claim) -> ClaimSubmitted:
-    return ClaimSubmitted(
-        occurred_at=desk.now,
-        application_id=application.application_id,
-        scheme=application.scheme,
-        applicant=application.applicant,
-        district=application.district,
-        claim_id=claim.claim_id,
-        award_id=claim.award_id,
-        invoices=msgspec.convert(claim.body["invoices"], tuple[Invoice, ...]),
-        usage=msgspec.convert(claim.body["usage"], Usage | None),
-        milestone=claim.body["milestone"],
-        documents=references.told(desk.documents, references.named_in(claim.body)),
-        details=claim.body["details"],
-        submitted_at=desk.now,
-    )
-
-
 CARRIED_OUT_BY: Final[dict[type[Command], Callable[[Desk, Any], Answer]]] = {
     CreateApplication: create_application,
     ChangeDraft: change_draft,
@@ -296,6 +224,7 @@ CARRIED_OUT_BY: Final[dict[type[Command], Callable[[Desk, Any], Answer]]] = {
     WithdrawApplication: withdraw_application,
     AnswerClarification: hearing.answer_clarification,
     LodgeAppeal: hearing.lodge_appeal,
-    AddDocument: add_document,
-    CreateClaim: create_claim,
+    AddDocument: noting.add_document,
+    ConfirmDocument: noting.confirm_document,
+    CreateClaim: claiming.create_claim,
 }

@@ -39,6 +39,7 @@ class Desk:
         self.timeline: list[Happening] = []
         self._new_invoices: list[dict[str, Any]] = []
         self._new_documents: list[Document] = []
+        self._confirmed: list[Document] = []
         self._added: list[Application | Claim] = []
         self._touched: dict[int, Application | Claim] = {}
 
@@ -55,6 +56,11 @@ class Desk:
         """Take in a document that was uploaded; its bytes are kept already."""
         self._new_documents.append(document)
         self.documents[document.document_id] = document
+
+    def confirm(self, document: Document, by: str) -> None:
+        """Let a provider stand behind a document."""
+        document.confirmed_by, document.confirmed_at = by, self.now
+        self._confirmed.append(document)
 
     def change(self, application: Application, *claims: Claim) -> None:
         """Say that an application (and claims of it) changed: its status, version and clocks follow."""
@@ -161,12 +167,19 @@ class Desk:
             for row in await connection.execute(query):
                 self.invoices[(row.seller, row.number)] = row.claim_id
 
-    async def load_documents(self, connection: AsyncConnection, ids: Iterable[UUID]) -> None:
-        """Load what was uploaded under these ids; one that is not there is left out."""
+    async def load_documents(
+        self, connection: AsyncConnection, ids: Iterable[UUID], *, to_change: Iterable[UUID] = ()
+    ) -> None:
+        """Load what was uploaded under these ids, those ``to_change`` locked; one that is not there is left out."""
+        for wanted in (set(to_change), set(ids) - set(to_change)):
+            await self._load_documents(connection, wanted, lock=wanted == set(to_change))
+
+    async def _load_documents(self, connection: AsyncConnection, ids: Iterable[UUID], *, lock: bool) -> None:
         ids = sorted(set(ids))
         if ids:
-            query = select(tables.documents).where(tables.documents.c.document_id.in_(ids))
-            for row in (await connection.execute(query)).mappings():
+            columns = tables.documents.c
+            query = select(tables.documents).where(columns.document_id.in_(ids)).order_by(columns.document_id)
+            for row in (await connection.execute(query.with_for_update() if lock else query)).mappings():
                 self.documents[row["document_id"]] = Document(**row)
 
     async def draw_numbers(self, connection: AsyncConnection, count: int) -> None:
@@ -186,6 +199,7 @@ class Desk:
         invoices = sorted(self._new_invoices, key=lambda row: (row["seller"], row["number"]))  # one order: no deadlock
         await insert_rows(connection, tables.invoices, invoices)
         await insert_rows(connection, tables.documents, rows_of(self._new_documents))
+        await update_rows(connection, tables.documents, rows_of(self._confirmed))
         await insert_rows(connection, tables.timeline, rows_of(self.timeline))
         new = [{"scheme": p.scheme, "version": p.version, "policy": to_builtins(p)} for p in self.new_policies]
         await insert_rows(connection, tables.policies, new)

@@ -16,6 +16,7 @@ from intake.documents.upload import Sweeper
 from intake.handlers import SUBSCRIPTIONS, handle
 from intake.settings import Settings
 from kit import admin
+from kit.access import Access
 from kit.backoff import Backoff
 from kit.clocks import Scanner
 from kit.database import Database, describe
@@ -68,7 +69,7 @@ async def run(settings: Settings) -> None:
     if store is not None and "worker" in settings.roles:
         service.add_loop("documents", Sweeper(database, store).run)
     scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
-    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner)))
+    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner, Access.of(settings))))
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 

@@ -82,7 +82,10 @@ class Happening(msgspec.Struct, kw_only=True):
 
 
 class Document(msgspec.Struct, kw_only=True):
-    """An uploaded file. ``kind`` is the evidence that it is meant as; ``finding`` what the scanner found in it."""
+    """An uploaded file. ``kind`` is the evidence that it is meant as; ``finding`` what the scanner found in it.
+
+    ``confirmed_by`` is the provider that said, under its own name, that what it states is true.
+    """
 
     document_id: UUID
     client: str
@@ -93,3 +96,5 @@ class Document(msgspec.Struct, kw_only=True):
     sha256: str
     uploaded_at: datetime
     finding: str | None = None
+    confirmed_by: str | None = None
+    confirmed_at: datetime | None = None

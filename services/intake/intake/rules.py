@@ -124,7 +124,7 @@ def check_claimable(application: Application, policy: Policy, body: dict[str, An
         raise Refusal("award_exhausted", "该支持额度已全部用完。", "The award is used up: its rest is 0.")
     if policy.claims.usage_required and body["usage"] is None:
         raise _invalid("/usage", "usage_missing", "须填写使用期间", "this scheme asks for the period of use")
-    if policy.claims.statement_required and (body["usage"] is None or body["usage"]["statement"] is None):
+    if policy.claims.statement != "none" and (body["usage"] is None or body["usage"]["statement"] is None):
         raise _invalid(
             "/usage/statement", "statement_missing", "须上传服务方的使用证明", "upload the provider's statement of use"
         )
@@ -156,6 +156,17 @@ def _check_counted(application: Application, policy: Policy, body: dict[str, Any
             money = body["details"].get("money")
             if not isinstance(money, dict) or not isinstance(money.get("amount"), int) or money["amount"] <= 0:
                 raise _invalid("/details/money", "money_missing", "须填写申请拨付的金额", "name the sum that is called")
+
+
+def check_statement(policy: Policy, contract: dict[str, Any] | None, confirmed_by: str | None) -> None:
+    """Raise a Refusal unless the contract's provider stands behind the statement of use, where the policy wants it."""
+    if policy.claims.statement == "confirmed" and (contract is None or confirmed_by != contract["provider"]):
+        raise _invalid(
+            "/usage/statement",
+            "statement_not_confirmed",
+            "须由合同服务方确认该使用证明",
+            "the contract's provider has to confirm it: POST /v1/documents/{document_id}/confirmation",
+        )
 
 
 def _check_named(named: str | None, ids: list[str]) -> None:

@@ -118,7 +118,7 @@ timeline: Final = Table(
     PrimaryKeyConstraint("application_id", "position"),
 )
 
-# What was uploaded; the bytes are in the document store. A document never changes.
+# What was uploaded; the bytes are in the document store. A document never changes; a provider may confirm it once.
 documents: Final = Table(
     "documents",
     metadata,
@@ -131,5 +131,7 @@ documents: Final = Table(
     Column("sha256", Text, nullable=False),
     Column("uploaded_at", DateTime(timezone=True), nullable=False),
     Column("finding", Text),
+    Column("confirmed_by", Text),
+    Column("confirmed_at", DateTime(timezone=True)),
     CheckConstraint("size > 0", "not_empty"),
 )

@@ -181,4 +181,6 @@ def document(record: Document) -> dict[str, Any]:
         "sha256": record.sha256,
         "uploaded_at": record.uploaded_at,
         "status": "stored" if record.finding is None else "quarantined",
+        "confirmed_by": record.confirmed_by,
+        "confirmed_at": record.confirmed_at,
     }

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
@@ -12,12 +12,14 @@ from fastapi.responses import StreamingResponse
 
 from contracts.refusal import Refusal
 from intake import queries, rules, views
-from intake.commands import AddDocument, Command
+from intake.commands import Command
 from intake.documents import references, upload
+from intake.documents.noting import AddDocument, ConfirmDocument
 from intake.documents.scanning import Scanner
 from intake.documents.store import DocumentStore
 from intake.records import Document
 from intake.schemas import Slug
+from kit.access import Access, Principal
 from kit.database import Database
 from kit.http import TRACEPARENT
 from kit.idempotency import Answer, Key, request_hash
@@ -36,6 +38,7 @@ class Library(msgspec.Struct, frozen=True):
 
     store: DocumentStore | None
     scanner: Scanner
+    access: Access
     database: Callable[[], Database]
     submit: Callable[[Command], Awaitable[Answer]]
 
@@ -54,6 +57,7 @@ class Library(msgspec.Struct, frozen=True):
 def add(routes: APIRouter, library: Library, client: str) -> None:
     """Add the calls about documents."""
     _add_upload(routes, library, client)
+    _add_confirmation(routes, library)
     _add_reads(routes, library)
 
 
@@ -81,6 +85,19 @@ def _add_upload(routes: APIRouter, library: Library, client: str) -> None:
         if str(document.document_id).encode() not in answer.body:  # it was sent before: that one counts
             await library.bytes.delete(document.document_id)
         return response_of(answer)
+
+
+def _add_confirmation(routes: APIRouter, library: Library) -> None:
+    provider: Any = library.access.principal("provider")
+
+    @routes.post(
+        "/documents/{document_id}/confirmation",
+        tags=["documents"],
+        summary="As the provider (the token's subject is its USCC): what this document states of our service is true",
+    )
+    async def confirm_document(document_id: UUID, person: Annotated[Principal, provider]) -> Response:
+        command = ConfirmDocument(key=None, traceparent=TRACEPARENT.get(), document_id=document_id, by=person.subject)
+        return response_of(await library.submit(command))
 
 
 def _add_reads(routes: APIRouter, library: Library) -> None:

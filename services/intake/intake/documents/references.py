@@ -65,3 +65,11 @@ def quarantined(pointer: str | None = None) -> Refusal:
         status=422 if pointer else 409,
         pointer=pointer,
     )
+
+
+def confirmed_before() -> Refusal:
+    return Refusal(
+        "document_confirmed",
+        "该文件已由另一服务方确认。",
+        "Another provider has confirmed this document. Ask the applicant for the one that states your service.",
+    )

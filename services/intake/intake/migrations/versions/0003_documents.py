@@ -18,6 +18,8 @@ CREATE TABLE documents (
   sha256 text NOT NULL,
   uploaded_at timestamptz NOT NULL,
   finding text,
+  confirmed_by text,
+  confirmed_at timestamptz,
   CONSTRAINT pk_documents PRIMARY KEY (document_id),
   CONSTRAINT ck_documents_not_empty CHECK (size > 0)
 );
