@@ -167,7 +167,9 @@ def token(home: Home, *, subject: str, scopes: Iterable[str], minutes: int, new_
     """Sign an access token; nothing has to run for that."""
     if new_key:
         issuer.rotate_keys(home)
-    return issuer.mint(home, subject=subject, scopes=scopes, lifetime=timedelta(minutes=minutes))
+    wanted = list(scopes)
+    client = issuer.client_for(wanted)
+    return issuer.mint(home, subject=subject, scopes=wanted, client=client, lifetime=timedelta(minutes=minutes))
 
 
 def console_consumer(home: Home, topic: str, more: list[str]) -> int:

@@ -93,7 +93,7 @@ def run(
 async def play(place: Place, companies: int, seed: int, console: Console) -> Report:
     """Send the season, wait until it is at rest, read everything, check it. Works on any running system."""
     today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
-    async with calling(place.urls) as callers:
+    async with calling(place.urls, place.tokens) as callers:
         portal = Portal(callers["intake"], seed, today, place.run)
         asks = [*season_asks(seed, companies, today, place.run), *wishes.others(seed, today, place.run)]
         pioneers = [*wishes.communities(seed, today, place.run), *wishes.competitors(seed, today, place.run)]
@@ -180,7 +180,7 @@ async def _place(home: Home, seed: int, finance: Manner, console: Console) -> As
 
 def tokens_of(home: Home) -> Tokens:
     """Return what gives a person's token, by the stack's own issuer."""
-    return lambda person, scope: issuer.mint(home, subject=person, scopes=[scope])
+    return lambda person, scope: issuer.mint(home, subject=person, scopes=[scope], client=issuer.client_for([scope]))
 
 
 def call_of(config: Config) -> Path | None:

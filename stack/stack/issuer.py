@@ -38,6 +38,11 @@ def rotate_keys(home: Home) -> None:
         _add_key(home)
 
 
+def client_for(scopes: Iterable[str]) -> str:
+    """Return the program that a token with these scopes is most often for: what a portal sends belongs to it."""
+    return "portal" if "portal" in scopes else "drawdown"
+
+
 def mint(
     home: Home,
     *,

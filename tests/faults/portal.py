@@ -37,8 +37,15 @@ class Ended:
 class LoggedCaller(Caller):
     """A careful caller with several doors. ``closing`` set means that patience has ended."""
 
-    def __init__(self, client: httpx.AsyncClient, doors: Sequence[str], journal: Journal, seed: int) -> None:
-        super().__init__(client, doors[0])
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        doors: Sequence[str],
+        journal: Journal,
+        seed: int,
+        auth: httpx.Auth | None = None,
+    ) -> None:
+        super().__init__(client, doors[0], auth=auth)
         self.closing = asyncio.Event()
         self._client = client
         self._doors = itertools.cycle(doors)
@@ -72,7 +79,9 @@ class LoggedCaller(Caller):
             lost = ""
             began = time.monotonic()
             try:
-                answer = await self._client.request(method, door + path, timeout=TRY_SECONDS, **request)
+                answer = await self._client.request(
+                    method, door + path, auth=self._auth, timeout=TRY_SECONDS, **request
+                )
                 result = _result(answer)
             except httpx.TransportError as error:
                 result, lost = "unknown", type(error).__name__

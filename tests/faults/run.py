@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from stack.demo import tokens_of
+from stack.simulators.officers import portal_of
 from tests.faults import evidence, journal
 from tests.faults.checks import judge
 from tests.faults.client import Direct
@@ -99,7 +101,7 @@ async def _play(plan: Plan, system: System) -> Outcome:
     began, used = time.monotonic(), time.process_time()
     log = journal.Journal(system.home.path / "operations.jsonl")
     async with httpx.AsyncClient(transport=Direct(), trust_env=False) as client:
-        caller = LoggedCaller(client, system.doors(), log, plan.seed)
+        caller = LoggedCaller(client, system.doors(), log, plan.seed, portal_of(tokens_of(system.home)))
         today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
         pace = 1.1 * plan.applications / plan.seconds
         workload = Workload(caller, plan.seed, today, per_second=pace, at_most=plan.applications)

@@ -2,8 +2,10 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -64,22 +66,30 @@ async def app(empty_database: Database, tmp_path: Path, issuer: Issuer) -> Async
     limits = {documents.PATH: documents.LARGEST_BODY_BYTES}
     app = create_app(service="intake", title="intake", description="", trouble={}, body_limits=limits)
     store = DirectoryStore(tmp_path / "documents")
-    verifier = Verifier(IssuerKeys(issuer.url, "ES256"), issuer=NAME, audience=AUDIENCE, algorithm="ES256")
-    app.include_router(api.router(api.Parts(empty_database, writer, store, access=Access(verifier))))
+    app.include_router(api.router(api.Parts(empty_database, writer, store, access=access_of(issuer))))
     yield app
     stop.set()
     await running
 
 
 @pytest.fixture
-async def portal(app: FastAPI, empty_database: Database) -> AsyncIterator[Portal]:
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://intake") as client:
-        yield Portal(client, empty_database)
+async def portal(app: FastAPI, empty_database: Database, issuer: Issuer) -> AsyncIterator[Portal]:
+    async with calling(app, issuer) as client:
+        yield Portal(client, empty_database, issuer)
+
+
+def calling(app: FastAPI, issuer: Issuer, scope: str = "portal", **claims: Any) -> httpx.AsyncClient:
+    """Return a client whose calls carry a token."""
+    headers = {"authorization": f"Bearer {issuer.token(scope, exp=int(time.time()) + 600, **claims)}"}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://intake", headers=headers)
+
+
+def access_of(issuer: Issuer) -> Access:
+    return Access(Verifier(IssuerKeys(issuer.url, "ES256"), issuer=NAME, audience=AUDIENCE, algorithm="ES256"))
 
 
 @pytest.fixture
-async def scanned(empty_database: Database, tmp_path: Path) -> AsyncIterator[Portal]:
+async def scanned(empty_database: Database, tmp_path: Path, issuer: Issuer) -> AsyncIterator[Portal]:
     """A portal whose uploads are looked at by a program that knows one bad word."""
     stop = asyncio.Event()
     writer: GroupedWriter[Command] = GroupedWriter(empty_database, apply)
@@ -87,8 +97,9 @@ async def scanned(empty_database: Database, tmp_path: Path) -> AsyncIterator[Por
     app = create_app(service="intake", title="intake", description="", trouble={})
     looks = "import sys; sys.exit(b'EICAR' in open(sys.argv[1], 'rb').read())"
     scanner = Scanner([sys.executable, "-c", looks], 30)
-    app.include_router(api.router(api.Parts(empty_database, writer, DirectoryStore(tmp_path / "scanned"), scanner)))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://intake") as client:
-        yield Portal(client, empty_database)
+    store = DirectoryStore(tmp_path / "scanned")
+    app.include_router(api.router(api.Parts(empty_database, writer, store, scanner, access_of(issuer))))
+    async with calling(app, issuer) as client:
+        yield Portal(client, empty_database, issuer)
     stop.set()
     await running

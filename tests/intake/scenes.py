@@ -26,6 +26,7 @@ from kit.clocks import Scanner
 from kit.database import Database
 from kit.identifiers import uuid7
 from kit.messages import Message
+from tests.kit.issuer import Issuer
 
 USCC = "91440300708461136T"
 PROVIDER = "91440300192181490G"
@@ -140,9 +141,10 @@ def changed(body: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 class Portal:
     """Calls intake, and lets the other services' events arrive."""
 
-    def __init__(self, client: httpx.AsyncClient, database: Database) -> None:
+    def __init__(self, client: httpx.AsyncClient, database: Database, issuer: Issuer) -> None:
         self.client = client
         self.database = database
+        self.issuer = issuer
 
     async def apply(self, key: str | None = None, **changes: Any) -> httpx.Response:
         headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"}
@@ -157,6 +159,11 @@ class Portal:
     ) -> httpx.Response:
         headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"}
         return await self.client.post("/v1/documents", files={"file": (name, content)}, data=form, headers=headers)
+
+    async def voucher(self, code: str | None, provider: str = PROVIDER) -> httpx.Response:
+        """Ask about a voucher, as a provider does."""
+        headers = {"authorization": f"Bearer {self.issuer.token('provider', sub=provider)}", "accept-language": "en"}
+        return await self.client.get(f"/v1/vouchers/{code}", headers=headers)
 
     async def state(self, application_id: Any) -> dict[str, Any]:
         response = await self.client.get(f"/v1/applications/{application_id}")

@@ -125,7 +125,7 @@ async def test_an_award_that_has_ended_holds_nothing_and_takes_no_claims(
     assert (await timeline(portal, created))[-1]["data"] == {"released": 48_679_245, **details}
     refused = await portal.claim(award.award_id)
     assert (refused.status_code, refused.json()["code"]) == (409, code)
-    voucher = (await portal.client.get(f"/v1/vouchers/{award.voucher_code}")).json()
+    voucher = (await portal.voucher(award.voucher_code)).json()
     assert (voucher["status"], voucher["rest"]["amount"]) == (status, 0)
 
 

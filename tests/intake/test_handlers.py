@@ -131,7 +131,7 @@ async def test_a_claim_is_followed_to_its_payment_and_the_timeline_tells_it(port
         "claim.payable",
         "claim.paid",
     ]
-    voucher = (await portal.client.get(f"/v1/vouchers/{award.voucher_code}")).json()
+    voucher = (await portal.voucher(award.voucher_code)).json()
     assert (voucher["status"], voucher["rest"]["amount"]) == ("active", 48_679_245)
 
 

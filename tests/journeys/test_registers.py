@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from uuid import uuid4
 
+from stack.demo import tokens_of
 from stack.simulators.auditor import calling
 from stack.simulators.portal import Portal
 from stack.simulators.season import Season, season_asks
@@ -41,7 +42,8 @@ async def outage(traveller: Traveller, seconds: float) -> None:
 
 async def test_registers_that_are_down_for_a_season_decide_nothing_and_then_everything(traveller: Traveller) -> None:
     before = await traveller.pool()
-    async with calling(traveller.system.urls) as callers:
+    tokens = tokens_of(traveller.system.config.home)
+    async with calling(traveller.system.urls, tokens) as callers:
         run = uuid4().hex[:6]
         portal = Portal(callers["intake"], SEED, traveller.today, run)
         season = Season(portal, season_asks(SEED, COMPANIES, traveller.today, run), lambda _: None)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
+from stack.demo import tokens_of
 from stack.simulators import bodies
 from stack.simulators.asks import Ask, ask
 from stack.simulators.population import Company, Role, companies
@@ -29,19 +30,23 @@ class Traveller:
         self.client = client
         self.today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
 
+    def _portal(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {tokens_of(self.system.config.home)('portal', 'portal')}"}
+
     def ask_of(self, role: Role, number: int = 0) -> Ask:
         """Return what a company of this role asks for, on a contract of its own."""
         found: list[Company] = [company for company in companies(SEED, 400) if company.role is role]
         return ask(SEED, found[number], self.today, run=uuid4().hex[:8])
 
     async def get(self, service: str, path: str, **params: Any) -> State:
-        response = await self.client.get(f"{self.system.urls[service]}{path}", params=params)
+        headers = self._portal() if service == "intake" else {}
+        response = await self.client.get(f"{self.system.urls[service]}{path}", params=params, headers=headers)
         assert response.status_code == 200, response.text
         state: State = response.json()
         return state
 
     async def post(self, path: str, body: Any, key: str | None = None) -> httpx.Response:
-        headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"}
+        headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"} | self._portal()
         return await self.client.post(f"{self.system.urls['intake']}{path}", json=body, headers=headers)
 
     async def upload(self, content: bytes, kind: str) -> str:
@@ -50,7 +55,7 @@ class Traveller:
             f"{self.system.urls['intake']}/v1/documents",
             files={"file": ("document", content)},
             data={"kind": kind},
-            headers={"idempotency-key": str(uuid4())},
+            headers={"idempotency-key": str(uuid4())} | self._portal(),
         )
         assert response.status_code == 201, response.text
         return str(response.json()["document_id"])

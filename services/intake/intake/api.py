@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from contracts.refusal import Refusal
 from intake import queries, rules
+from intake.callers import READERS, client_of, viewer
 from intake.claiming import CreateClaim
 from intake.commands import (
     ChangeDraft,
@@ -22,15 +23,12 @@ from intake.documents.scanning import Scanner
 from intake.documents.store import DocumentStore
 from intake.hearing import AnswerClarification, LodgeAppeal
 from intake.schemas import Appeal, ChangedDraft, Clarification, NewApplication, NewClaim, Withdrawal
-from kit.access import Access
+from kit.access import Access, Principal
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import TRACEPARENT, page_of
-from kit.idempotency import Answer
+from kit.idempotency import Answer, Key
 from kit.writes import IdempotencyKey, key_of, response_of
-
-# Until callers are told apart by their tokens there is one client.
-_CLIENT = "portal"
 
 Limit = Annotated[int, Query(ge=1, le=200, description="at most so many items")]
 IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 when it is stale")]
@@ -59,6 +57,10 @@ class Parts:
         return self._database
 
     @property
+    def access(self) -> Access:
+        return self._access
+
+    @property
     def library(self) -> documents.Library:
         return documents.Library(self._store, self._scanner, self._access, lambda: self.database, self._submit)
 
@@ -79,7 +81,7 @@ def router(parts: Parts) -> APIRouter:
     _add_hearing(routes, parts)
     _add_claims(routes, parts)
     _add_reads(routes, parts)
-    documents.add(routes, parts.library, _CLIENT)
+    documents.add(routes, parts.library)
     return routes
 
 
@@ -97,21 +99,27 @@ def _add_schemes(routes: APIRouter, parts: Parts) -> None:
 
 
 def _add_writes(routes: APIRouter, parts: Parts) -> None:
+    Sender = Annotated[Principal, parts.access.principal("portal")]  # noqa: N806  # a type
+
     @routes.post("/applications", tags=["applications"], status_code=201, summary="Apply: as a draft, or at once")
     async def create_application(
-        request: Request, body: NewApplication, idempotency_key: IdempotencyKey = None
+        request: Request,
+        body: NewApplication,
+        person: Sender,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, _CLIENT, idempotency_key)
+        key = await key_of(request, client_of(person), idempotency_key)
         sent = body.model_dump(mode="json")
         scheme, submit = sent.pop("scheme"), sent.pop("submit")
-        command = CreateApplication(key=key, traceparent=TRACEPARENT.get(), scheme=scheme, body=sent, submit=submit)
+        command = CreateApplication(**_asked(person, key), scheme=scheme, body=sent, submit=submit)
         return response_of(await parts.writer.submit(command))
 
     @routes.patch("/applications/{application_id}", tags=["applications"], summary="Change a draft")
-    async def change_draft(application_id: UUID, body: ChangedDraft, if_match: IfMatch = None) -> Response:
+    async def change_draft(
+        application_id: UUID, body: ChangedDraft, person: Sender, if_match: IfMatch = None
+    ) -> Response:
         command = ChangeDraft(
-            key=None,
-            traceparent=TRACEPARENT.get(),
+            **_asked(person, None),
             application_id=application_id,
             parts=body.model_dump(mode="json", exclude_none=True),
             version=_version(if_match),
@@ -120,77 +128,107 @@ def _add_writes(routes: APIRouter, parts: Parts) -> None:
 
     @routes.post("/applications/{application_id}/submission", tags=["applications"], summary="Submit a draft")
     async def submit_application(
-        request: Request, application_id: UUID, idempotency_key: IdempotencyKey = None
+        request: Request,
+        application_id: UUID,
+        person: Sender,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, _CLIENT, idempotency_key, required=False)
-        command = SubmitApplication(key=key, traceparent=TRACEPARENT.get(), application_id=application_id)
+        key = await key_of(request, client_of(person), idempotency_key, required=False)
+        command = SubmitApplication(**_asked(person, key), application_id=application_id)
         return response_of(await parts.writer.submit(command))
 
     @routes.post("/applications/{application_id}/withdrawal", tags=["applications"], summary="Withdraw")
     async def withdraw_application(
-        request: Request, application_id: UUID, body: Withdrawal | None = None, idempotency_key: IdempotencyKey = None
+        request: Request,
+        application_id: UUID,
+        person: Sender,
+        body: Withdrawal | None = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, _CLIENT, idempotency_key, required=False)
+        key = await key_of(request, client_of(person), idempotency_key, required=False)
         reason = body.reason if body else ""
         command = WithdrawApplication(
-            key=key, traceparent=TRACEPARENT.get(), application_id=application_id, reason=reason
+            **_asked(person, key),
+            application_id=application_id,
+            reason=reason,
         )
         return response_of(await parts.writer.submit(command))
 
 
 def _add_hearing(routes: APIRouter, parts: Parts) -> None:
+    Sender = Annotated[Principal, parts.access.principal("portal")]  # noqa: N806  # a type
+
     @routes.post(
         "/applications/{application_id}/clarification", tags=["applications"], summary="Answer what an officer asked"
     )
     async def answer_clarification(
-        request: Request, application_id: UUID, body: Clarification, idempotency_key: IdempotencyKey = None
+        request: Request,
+        application_id: UUID,
+        body: Clarification,
+        person: Sender,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, _CLIENT, idempotency_key)
+        key = await key_of(request, client_of(person), idempotency_key)
         sent = body.model_dump(mode="json")
-        command = AnswerClarification(key=key, traceparent=TRACEPARENT.get(), application_id=application_id, **sent)
+        command = AnswerClarification(**_asked(person, key), application_id=application_id, **sent)
         return response_of(await parts.writer.submit(command))
 
     @routes.post(
         "/applications/{application_id}/appeal", tags=["applications"], summary="Appeal against a rejection, once"
     )
     async def lodge_appeal(
-        request: Request, application_id: UUID, body: Appeal, idempotency_key: IdempotencyKey = None
+        request: Request,
+        application_id: UUID,
+        body: Appeal,
+        person: Sender,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, _CLIENT, idempotency_key)
+        key = await key_of(request, client_of(person), idempotency_key)
         sent = body.model_dump(mode="json")
-        command = LodgeAppeal(key=key, traceparent=TRACEPARENT.get(), application_id=application_id, **sent)
+        command = LodgeAppeal(**_asked(person, key), application_id=application_id, **sent)
         return response_of(await parts.writer.submit(command))
 
 
 def _add_claims(routes: APIRouter, parts: Parts) -> None:
+    Sender = Annotated[Principal, parts.access.principal("portal")]  # noqa: N806  # a type
+    Reader = Annotated[Principal, parts.access.principal(*READERS)]  # noqa: N806  # a type
+    Provider = Annotated[Principal, parts.access.principal("provider")]  # noqa: N806  # a type
+
     @routes.post("/awards/{award_id}/claims", tags=["claims"], status_code=201, summary="Claim against an award")
     async def create_claim(
-        request: Request, award_id: UUID, body: NewClaim, idempotency_key: IdempotencyKey = None
+        request: Request,
+        award_id: UUID,
+        body: NewClaim,
+        person: Sender,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response:
-        key = await key_of(request, _CLIENT, idempotency_key)
+        key = await key_of(request, client_of(person), idempotency_key)
         sent = body.model_dump(mode="json")
-        command = CreateClaim(key=key, traceparent=TRACEPARENT.get(), award_id=award_id, body=sent)
+        command = CreateClaim(**_asked(person, key), award_id=award_id, body=sent)
         return response_of(await parts.writer.submit(command))
 
     @routes.get("/claims/{claim_id}", tags=["claims"], summary="One claim")
-    async def get_claim(claim_id: UUID) -> Response:
+    async def get_claim(claim_id: UUID, person: Reader) -> Response:
         async with parts.database.reading() as connection:
-            return _json_or_404(await queries.claim(connection, claim_id), "claim", claim_id)
+            return _json_or_404(await queries.claim(connection, claim_id, viewer(person)), "claim", claim_id)
 
     @routes.get("/awards/{award_id}", tags=["awards"], summary="One award")
-    async def get_award(award_id: UUID) -> Response:
+    async def get_award(award_id: UUID, person: Reader) -> Response:
         async with parts.database.reading() as connection:
-            return _json_or_404(await queries.award(connection, award_id), "award", award_id)
+            return _json_or_404(await queries.award(connection, award_id, viewer(person)), "award", award_id)
 
     @routes.get("/vouchers/{code}", tags=["awards"], summary="Is this voucher good, whose is it, what is left of it?")
-    async def get_voucher(code: str) -> Response:
+    async def get_voucher(code: str, person: Provider) -> Response:
         async with parts.database.reading() as connection:
-            return _json_or_404(await queries.voucher(connection, code), "voucher", code)
+            return _json_or_404(await queries.voucher(connection, code, person.subject), "voucher", code)
 
 
 def _add_reads(routes: APIRouter, parts: Parts) -> None:
+    Reader = Annotated[Principal, parts.access.principal(*READERS)]  # noqa: N806  # a type
+
     @routes.get("/applications", tags=["applications"], summary="Search, in the order of making")
     async def list_applications(
+        person: Reader,
         applicant: str | None = None,
         scheme: str | None = None,
         status: str | None = None,
@@ -204,6 +242,7 @@ def _add_reads(routes: APIRouter, parts: Parts) -> None:
         async with parts.database.reading() as connection:
             rows = await queries.applications(
                 connection,
+                client=viewer(person),
                 filters=filters,
                 submitted_from=submitted_from,
                 submitted_until=submitted_until,
@@ -213,18 +252,23 @@ def _add_reads(routes: APIRouter, parts: Parts) -> None:
         return _json(page_of(rows, limit, "application_id"))
 
     @routes.get("/applications/{application_id}", tags=["applications"], summary="The whole state of an application")
-    async def get_application(application_id: UUID) -> Response:
+    async def get_application(application_id: UUID, person: Reader) -> Response:
         async with parts.database.reading() as connection:
-            found = await queries.application(connection, application_id)
+            found = await queries.application(connection, application_id, viewer(person))
         response = _json_or_404(found, "application", application_id)
         response.headers["etag"] = f'"{found["version"]}"' if found else ""
         return response
 
     @routes.get("/applications/{application_id}/timeline", tags=["applications"], summary="What happened, in order")
-    async def get_timeline(application_id: UUID) -> Response:
+    async def get_timeline(application_id: UUID, person: Reader) -> Response:
         async with parts.database.reading() as connection:
-            lines = await queries.timeline(connection, application_id)
+            lines = await queries.timeline(connection, application_id, viewer(person))
         return _json_or_404({"items": lines, "next_cursor": None} if lines else None, "application", application_id)
+
+
+def _asked(person: Principal, key: Key | None) -> dict[str, Any]:
+    """Return what every command has: who asks, under which key, within which trace."""
+    return {"key": key, "traceparent": TRACEPARENT.get(), "client": client_of(person)}
 
 
 # --- headers and bytes ------------------------------------------------------------------------------------

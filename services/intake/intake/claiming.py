@@ -20,6 +20,7 @@ class CreateClaim(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     traceparent: str | None
+    client: str
     award_id: UUID
     body: dict[str, Any]
 
@@ -27,7 +28,7 @@ class CreateClaim(msgspec.Struct, frozen=True, kw_only=True):
 def create_claim(desk: Desk, command: CreateClaim) -> Answer:
     """Take in a claim; answer 201 with its state. An invoice that counts in another claim is refused."""
     application = next((found for found in desk.applications.values() if found.award_id == command.award_id), None)
-    if application is None:
+    if application is None or application.client != desk.client:
         raise rules.not_found("award", command.award_id)
     policy = desk.policies[application.scheme][application.policy_version]
     rules.check_claimable(application, policy, command.body, desk.now)
@@ -35,9 +36,9 @@ def create_claim(desk: Desk, command: CreateClaim) -> Answer:
         if (invoice["seller"], invoice["number"]) in desk.invoices:
             raise rules.invoice_already_claimed(position, invoice["number"])
     usage = command.body["usage"]
-    references.check(desk.documents, command.body["documents"], usage["statement"] if usage else None)
+    references.check(desk.evidence, command.body["documents"], usage["statement"] if usage else None)
     if usage and usage["statement"]:
-        statement = desk.documents[UUID(usage["statement"])]
+        statement = desk.evidence[UUID(usage["statement"])]
         rules.check_statement(policy, application.body["request"].get("contract"), statement.confirmed_by)
     claim = Claim(
         claim_id=uuid7(),
@@ -70,7 +71,7 @@ def _submitted_claim(desk: Desk, application: Application, claim: Claim) -> Clai
         invoices=msgspec.convert(claim.body["invoices"], tuple[Invoice, ...]),
         usage=msgspec.convert(claim.body["usage"], Usage | None),
         milestone=claim.body["milestone"],
-        documents=references.told(desk.documents, references.named_in(claim.body)),
+        documents=references.told(desk.evidence, references.named_in(claim.body)),
         details=claim.body["details"],
         submitted_at=desk.now,
     )

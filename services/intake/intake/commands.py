@@ -32,6 +32,7 @@ class CreateApplication(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     traceparent: str | None
+    client: str
     scheme: str
     body: dict[str, Any]
     submit: bool
@@ -42,6 +43,7 @@ class ChangeDraft(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     traceparent: str | None
+    client: str
     application_id: UUID
     parts: dict[str, Any]
     version: int | None
@@ -52,6 +54,7 @@ class SubmitApplication(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     traceparent: str | None
+    client: str
     application_id: UUID
 
 
@@ -60,6 +63,7 @@ class WithdrawApplication(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     traceparent: str | None
+    client: str
     application_id: UUID
     reason: str
 
@@ -84,7 +88,7 @@ async def apply(
     desk = await _load(connection, commands, now)
     outcomes: list[Outcome] = []
     for command in commands:
-        desk.said.traceparent = command.traceparent
+        desk.said.traceparent, desk.client = command.traceparent, command.client
         try:
             outcomes.append(CARRIED_OUT_BY[type(command)](desk, command))
         except Refusal as refusal:
@@ -129,9 +133,9 @@ def _documents_of(desk: Desk, command: Command) -> Iterable[UUID]:
 def create_application(desk: Desk, command: CreateApplication) -> Answer:
     """Take in an application; answer 201 with its state."""
     policy = desk.current_policy(command.scheme)
-    references.check(desk.documents, command.body["documents"])
+    references.check(desk.evidence, command.body["documents"])
     if command.submit:
-        submission.check(policy, command.body, desk.documents, desk.now)
+        submission.check(policy, command.body, desk.evidence, desk.now)
     year = rules.local_date(desk.now, policy).year
     application = Application(
         application_id=uuid7(),
@@ -146,6 +150,7 @@ def create_application(desk: Desk, command: CreateApplication) -> Answer:
         created_at=desk.now,
         updated_at=desk.now,
         progress={},
+        client=command.client,
     )
     desk.add(application)
     if command.submit:
@@ -167,7 +172,7 @@ def change_draft(desk: Desk, command: ChangeDraft) -> Answer:
         )
     if application.status != "draft":
         raise rules.wrong_state(application, "修改", "changed", ["draft"])
-    references.check(desk.documents, command.parts.get("documents", []))
+    references.check(desk.evidence, command.parts.get("documents", []))
     application.body = {**application.body, **command.parts}
     application.applicant = application.body["applicant"]["uscc"]
     application.district = application.body["applicant"]["district"]
@@ -182,8 +187,8 @@ def submit_application(desk: Desk, command: SubmitApplication) -> Answer:
     if application.status != "draft":
         raise rules.wrong_state(application, "提交", "submitted", ["draft"])
     policy = desk.current_policy(application.scheme)
-    references.check(desk.documents, application.body["documents"])
-    submission.check(policy, application.body, desk.documents, desk.now)
+    references.check(desk.evidence, application.body["documents"])
+    submission.check(policy, application.body, desk.evidence, desk.now)
     application.policy_version, application.provisional = policy.version, policy.provisional
     _submit(desk, application)
     return answers.whole(desk, application, 200)
@@ -193,7 +198,7 @@ def _submit(desk: Desk, application: Application) -> None:
     application.submitted_at = desk.now
     desk.change(application)
     desk.note(application, ApplicationSubmitted.TYPE, desk.now)
-    desk.say(submission.told(application, desk.documents, desk.now))
+    desk.say(submission.told(application, desk.evidence, desk.now))
 
 
 def withdraw_application(desk: Desk, command: WithdrawApplication) -> Answer:

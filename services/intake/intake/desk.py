@@ -28,6 +28,8 @@ class Desk:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.said = Announcements()
+        self.client = ""
+        """Who asks: set for each command. What another client sent is not there for it."""
         self.policies: dict[str, dict[str, Policy]] = {}
         self.new_policies: list[Policy] = []
         self.numbers: list[int] = []
@@ -114,10 +116,15 @@ class Desk:
             raise rules.unknown_scheme(scheme, list(self.policies))
         return policy
 
+    @property
+    def evidence(self) -> dict[UUID, Document]:
+        """Return the loaded documents that the client who asks has uploaded."""
+        return {key: document for key, document in self.documents.items() if document.client == self.client}
+
     def find(self, application_id: UUID) -> Application:
-        """Return an application; raise the 404 refusal when there is none."""
+        """Return an application; raise the 404 refusal when the client who asks has sent none of this id."""
         application = self.applications.get(application_id)
-        if application is None:
+        if application is None or application.client != self.client:
             raise rules.not_found("application", application_id)
         return application
 

@@ -29,6 +29,7 @@ class AnswerClarification(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     traceparent: str | None
+    client: str
     application_id: UUID
     answer: str
     documents: list[str]
@@ -39,6 +40,7 @@ class LodgeAppeal(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     traceparent: str | None
+    client: str
     application_id: UUID
     grounds: str
     documents: list[str]
@@ -52,7 +54,7 @@ def answer_clarification(desk: Desk, command: AnswerClarification) -> Answer:
     application = desk.find(command.application_id)
     if application.status != "clarifying":
         raise rules.wrong_state(application, "答复", "answered", ["clarifying"])
-    references.check(desk.documents, command.documents)
+    references.check(desk.evidence, command.documents)
     asked = application.progress[CLARIFICATION]
     said = {"answer": command.answer, "answered_at": desk.now}
     application.progress = {**application.progress, CLARIFICATION: {**asked, **said}}
@@ -65,7 +67,7 @@ def answer_clarification(desk: Desk, command: AnswerClarification) -> Answer:
             scheme=application.scheme,
             applicant=application.applicant,
             answer=command.answer,
-            documents=references.told(desk.documents, command.documents),
+            documents=references.told(desk.evidence, command.documents),
         )
     )
     return answers.whole(desk, application, 200)
@@ -75,7 +77,7 @@ def lodge_appeal(desk: Desk, command: LodgeAppeal) -> Answer:
     """Hand an appeal on; an application has one."""
     application = desk.find(command.application_id)
     _check_appealable(application, desk.policies[application.scheme][application.policy_version], desk.now)
-    references.check(desk.documents, command.documents)
+    references.check(desk.evidence, command.documents)
     lodged = {"grounds": command.grounds, "lodged_at": desk.now}
     application.progress = {**application.progress, APPEAL: lodged}
     desk.change(application)
@@ -87,7 +89,7 @@ def lodge_appeal(desk: Desk, command: LodgeAppeal) -> Answer:
             scheme=application.scheme,
             applicant=application.applicant,
             grounds=command.grounds,
-            documents=references.told(desk.documents, command.documents),
+            documents=references.told(desk.evidence, command.documents),
         )
     )
     return answers.whole(desk, application, 200)

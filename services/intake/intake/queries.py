@@ -29,17 +29,21 @@ async def any_policy(connection: AsyncConnection) -> bool:
     return (await connection.execute(select(tables.policies.c.scheme).limit(1))).first() is not None
 
 
-async def application(connection: AsyncConnection, application_id: UUID) -> dict[str, Any] | None:
+Client = str | None
+"""Who asks, and sees its own only; None for whoever may see everything."""
+
+
+async def application(connection: AsyncConnection, application_id: UUID, client: Client) -> dict[str, Any] | None:
     """Return the whole state of one application, or None."""
-    found = await _states(
-        connection, select(tables.applications).where(tables.applications.c.application_id == application_id)
-    )
+    query = select(tables.applications).where(tables.applications.c.application_id == application_id)
+    found = await _states(connection, _seen_by(query, client))
     return found[0] if found else None
 
 
 async def applications(
     connection: AsyncConnection,
     *,
+    client: Client,
     filters: dict[str, str | None],
     submitted_from: datetime | None,
     submitted_until: datetime | None,
@@ -58,7 +62,11 @@ async def applications(
         query = query.where(columns.submitted_at < submitted_until)
     if after is not None:
         query = query.where(columns.application_id > after)
-    return await _states(connection, query)
+    return await _states(connection, _seen_by(query, client))
+
+
+def _seen_by(query: Select[Any], client: Client) -> Select[Any]:
+    return query if client is None else query.where(tables.applications.c.client == client)
 
 
 async def _states(connection: AsyncConnection, query: Select[Any]) -> list[dict[str, Any]]:
@@ -77,8 +85,11 @@ async def _claims(connection: AsyncConnection, application_ids: Sequence[UUID]) 
     return by_application
 
 
-async def timeline(connection: AsyncConnection, application_id: UUID) -> list[dict[str, Any]]:
+async def timeline(connection: AsyncConnection, application_id: UUID, client: Client) -> list[dict[str, Any]]:
     """Return what happened to an application, in the order in which it happened."""
+    mine = _seen_by(select(tables.applications).where(tables.applications.c.application_id == application_id), client)
+    if await _first(connection, mine) is None:
+        return []
     columns = tables.timeline.c
     query = (
         select(tables.timeline).where(columns.application_id == application_id).order_by(columns.at, columns.position)
@@ -86,18 +97,22 @@ async def timeline(connection: AsyncConnection, application_id: UUID) -> list[di
     return [views.happening(Happening(**row)) for row in (await connection.execute(query)).mappings()]
 
 
-async def award(connection: AsyncConnection, award_id: UUID) -> dict[str, Any] | None:
+async def award(connection: AsyncConnection, award_id: UUID, client: Client) -> dict[str, Any] | None:
     """Return an award, or None."""
-    record = await _first(connection, select(tables.applications).where(tables.applications.c.award_id == award_id))
+    query = select(tables.applications).where(tables.applications.c.award_id == award_id)
+    record = await _first(connection, _seen_by(query, client))
     if record is None:
         return None
     return {"application_id": record.application_id, **(views.award(record) or {})}
 
 
-async def voucher(connection: AsyncConnection, code: str) -> dict[str, Any] | None:
-    """Return what a provider may know of a voucher: valid or not, holder, rest."""
+async def voucher(connection: AsyncConnection, code: str, provider: str) -> dict[str, Any] | None:
+    """Return what a provider may know of a voucher on a contract with it: valid or not, holder, rest."""
     record = await _first(connection, select(tables.applications).where(tables.applications.c.voucher_code == code))
     if record is None or record.award is None:
+        return None
+    contract = record.body["request"].get("contract")
+    if contract is not None and contract["provider"] != provider:
         return None
     return {
         "voucher_code": code,
@@ -109,9 +124,13 @@ async def voucher(connection: AsyncConnection, code: str) -> dict[str, Any] | No
     }
 
 
-async def claim(connection: AsyncConnection, claim_id: UUID) -> dict[str, Any] | None:
+async def claim(connection: AsyncConnection, claim_id: UUID, client: Client) -> dict[str, Any] | None:
     """Return a claim, or None."""
+    applied = tables.applications.c
     query = select(tables.claims).where(tables.claims.c.claim_id == claim_id)
+    if client is not None:
+        own = select(applied.application_id).where(applied.client == client)
+        query = query.where(tables.claims.c.application_id.in_(own))
     row = (await connection.execute(query)).mappings().first()
     return views.claim(Claim(**row)) if row else None
 

@@ -10,13 +10,18 @@ import msgspec
 NEW_AWARD: Final[dict[str, Any]] = {"released": 0, "recovered": 0, "expiry_announced_at": None}
 
 
+# Who sent everything before callers were told apart by their tokens.
+FIRST_CLIENT: Final = "portal"
+
+
 class Application(msgspec.Struct, kw_only=True):
     """An application as the portal sees it.
 
     ``body`` is what was sent (applicant, request, documents). ``progress`` holds what was heard of it: review,
     waitlisted, refused, withdrawn, lapsed; ``decision`` and ``award`` are what the portal shows, ``recoveries`` what
     was heard of money that is asked back, by id (``intake.recoveries``). ``version`` is the ETag. ``waits_for`` names
-    the clock that runs (``waits``), ``due_at`` its deadline, ``missed_at`` when it was found to be over.
+    the clock that runs (``waits``), ``due_at`` its deadline, ``missed_at`` when it was found to be over. ``client`` is
+    the program that sent it, and the only one of its kind that sees it.
     """
 
     application_id: UUID
@@ -43,6 +48,7 @@ class Application(msgspec.Struct, kw_only=True):
     waits_since: datetime | None = None
     due_at: datetime | None = None
     missed_at: datetime | None = None
+    client: str = FIRST_CLIENT
 
 
 class Claim(msgspec.Struct, kw_only=True):

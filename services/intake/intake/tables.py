@@ -68,6 +68,7 @@ applications: Final = Table(
     Column("voucher_code", Text, unique=True),
     Column("recoveries", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("happenings", Integer, nullable=False),
+    Column("client", Text, nullable=False, server_default="portal"),
     *_clock(),
     Index("ix_applications_applicant", "applicant", "application_id"),
     Index("ix_applications_status", "status", "application_id"),

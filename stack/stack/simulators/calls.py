@@ -37,9 +37,12 @@ class UnexpectedAnswerError(OutsiderError):
 class Caller:
     """Calls one service, patiently; counts what it had to repeat."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str, patience_seconds: float = 120.0) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, url: str, patience_seconds: float = 120.0, auth: httpx.Auth | None = None
+    ) -> None:
         self.repeated = 0
         self._client = client
+        self._auth = auth or client.auth
         self._url = url.rstrip("/")
         self._patience_seconds = patience_seconds
 
@@ -84,7 +87,7 @@ class Caller:
         pause = _PAUSE_SECONDS
         while True:
             try:
-                answer = await self._client.request(method, self._url + path, **request)
+                answer = await self._client.request(method, self._url + path, auth=self._auth, **request)
             except httpx.TransportError as error:
                 wrong, asked_to_wait = repr(error), None
             else:

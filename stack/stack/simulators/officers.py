@@ -227,6 +227,11 @@ class Bearer(httpx.Auth):
         yield request
 
 
+def portal_of(tokens: Callable[[str, str], str]) -> Bearer:
+    """Return what the portal sends along: a token of its own."""
+    return Bearer(lambda person: tokens(person, "portal"), "portal")
+
+
 def _client(desk: Desk, person: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(auth=Bearer(desk.tokens, person), timeout=_TIMEOUT_SECONDS, trust_env=False)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import quote
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 
 from contracts.refusal import Refusal
 from intake import queries, rules, views
+from intake.callers import READERS, client_of, viewer
 from intake.commands import Command
 from intake.documents import references, upload
 from intake.documents.noting import AddDocument, ConfirmDocument
@@ -54,17 +55,20 @@ class Library(msgspec.Struct, frozen=True):
         return self.store
 
 
-def add(routes: APIRouter, library: Library, client: str) -> None:
+def add(routes: APIRouter, library: Library) -> None:
     """Add the calls about documents."""
-    _add_upload(routes, library, client)
+    _add_upload(routes, library)
     _add_confirmation(routes, library)
     _add_reads(routes, library)
 
 
-def _add_upload(routes: APIRouter, library: Library, client: str) -> None:
+def _add_upload(routes: APIRouter, library: Library) -> None:
+    Sender = Annotated[Principal, library.access.principal("portal")]  # noqa: N806  # a type
+
     @routes.post("/documents", tags=["documents"], status_code=201, summary="Upload evidence, at most 20 MiB")
     async def upload_document(
         request: Request,
+        person: Sender,
         file: Annotated[UploadFile, File(description="PDF, image, XML or OFD invoice, CSV; told by its content")],
         kind: Annotated[Slug | None, Form(description="which evidence of the scheme it is, by its id")] = None,
         sha256: Sha256 = None,
@@ -72,11 +76,12 @@ def _add_upload(routes: APIRouter, library: Library, client: str) -> None:
     ) -> Response:
         if idempotency_key is None:
             raise missing_key()
+        client = client_of(person)
         sent = upload.Sent(name=(file.filename or "document")[:200].replace("\0", ""), kind=kind, sha256=sha256)
         document = await upload.take(library.bytes, library.scanner, file.file, sent, client)
         said = f"{document.sha256} {document.kind} {document.name}".encode()
         key = Key(client, idempotency_key, request_hash(request.method, request.url.path, said))
-        command = AddDocument(key=key, traceparent=TRACEPARENT.get(), document=document)
+        command = AddDocument(key=key, traceparent=TRACEPARENT.get(), client=client, document=document)
         try:
             answer = await library.submit(command)
         except Refusal:
@@ -88,36 +93,45 @@ def _add_upload(routes: APIRouter, library: Library, client: str) -> None:
 
 
 def _add_confirmation(routes: APIRouter, library: Library) -> None:
-    provider: Any = library.access.principal("provider")
+    Provider = Annotated[Principal, library.access.principal("provider")]  # noqa: N806  # a type
 
     @routes.post(
         "/documents/{document_id}/confirmation",
         tags=["documents"],
         summary="As the provider (the token's subject is its USCC): what this document states of our service is true",
     )
-    async def confirm_document(document_id: UUID, person: Annotated[Principal, provider]) -> Response:
-        command = ConfirmDocument(key=None, traceparent=TRACEPARENT.get(), document_id=document_id, by=person.subject)
+    async def confirm_document(document_id: UUID, person: Provider) -> Response:
+        command = ConfirmDocument(
+            key=None, traceparent=TRACEPARENT.get(), client=person.subject, document_id=document_id
+        )
         return response_of(await library.submit(command))
 
 
 def _add_reads(routes: APIRouter, library: Library) -> None:
-    async def find(document_id: UUID) -> Document:
+    Reader = Annotated[Principal, library.access.principal(*READERS, "provider")]  # noqa: N806  # a type
+
+    async def find(document_id: UUID, person: Principal) -> Document:
+        """Return a document; a provider may read any that it was given the id of, to confirm it."""
         async with library.database().reading() as connection:
             found = await queries.document(connection, document_id)
-        if found is None:
+        sees_all = viewer(person) is None or "provider" in person.scopes
+        if found is None or not (sees_all or found.client == client_of(person)):
             raise rules.not_found("document", document_id)
         return found
 
     @routes.get("/documents/{document_id}", tags=["documents"], summary="What is known of a document")
-    async def get_document(document_id: UUID) -> Response:
-        return Response(msgspec.json.encode(views.document(await find(document_id))), media_type="application/json")
+    async def get_document(document_id: UUID, person: Reader) -> Response:
+        return Response(
+            msgspec.json.encode(views.document(await find(document_id, person))), media_type="application/json"
+        )
 
     @routes.get("/documents/{document_id}/content", tags=["documents"], summary="Its bytes; takes a Range")
     async def get_content(
         document_id: UUID,
+        person: Reader,
         asked: Annotated[str | None, Header(alias="Range", description="such as bytes=1000-")] = None,
     ) -> Response:
-        found = await find(document_id)
+        found = await find(document_id, person)
         if found.finding is not None:
             raise references.quarantined()
         start, length, status = _part(asked, found.size)

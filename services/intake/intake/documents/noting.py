@@ -16,6 +16,7 @@ class AddDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     traceparent: str | None
+    client: str
     document: Document
 
 
@@ -24,8 +25,8 @@ class ConfirmDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key | None
     traceparent: str | None
+    client: str
     document_id: UUID
-    by: str
 
 
 def add_document(desk: Desk, command: AddDocument) -> Answer:
@@ -42,8 +43,8 @@ def confirm_document(desk: Desk, command: ConfirmDocument) -> Answer:
         raise rules.not_found("document", command.document_id)
     if document.finding is not None:
         raise references.quarantined()
-    if document.confirmed_by not in (None, command.by):
+    if document.confirmed_by not in (None, command.client):
         raise references.confirmed_before()
     if document.confirmed_by is None:
-        desk.confirm(document, command.by)
+        desk.confirm(document, command.client)
     return Answer(200, msgspec.json.encode(views.document(document)))
