@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from stack import state
+from stack import issuer, state
 from stack.errors import StackError
 from stack.grants import SERVICES
 from stack.home import Home
@@ -163,7 +163,8 @@ def _ask(home: Home, service: str, method: str, path: str, seconds: float, **mor
 def _answer(home: Home, service: str, method: str, path: str, seconds: float, **more: Any) -> httpx.Response:
     url = f"{address(home, service)}{path}"
     try:
-        with httpx.Client(trust_env=False, timeout=seconds, headers={"accept-language": "en"}) as client:
+        headers = {"accept-language": "en", **issuer.at_hand(home, "auditor")}
+        with httpx.Client(trust_env=False, timeout=seconds, headers=headers) as client:
             answer = client.request(method, url, **more)
     except httpx.HTTPError as error:
         raise StackError(f"{service} does not answer at {url} ({error}): drawdown status") from error

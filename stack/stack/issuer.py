@@ -8,7 +8,9 @@ The library that signs takes 0.2 s to import, so that is done where it is needed
 """
 
 import fcntl
+import getpass
 import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -36,6 +38,14 @@ def rotate_keys(home: Home) -> None:
     """Sign with a new key from now on; tokens that were signed with an older one stay valid until they expire."""
     with _alone(home):
         _add_key(home)
+
+
+def at_hand(home: Home, scope: str) -> dict[str, str]:
+    """Return the header with which a command calls: DRAWDOWN_TOKEN, or a token of the local stack, if there is one."""
+    token = os.environ.get("DRAWDOWN_TOKEN")
+    if token is None and home.signing_key_file.exists():
+        token = mint(home, subject=getpass.getuser(), scopes=[scope], client=client_for([scope]))
+    return {"authorization": f"Bearer {token}"} if token else {}
 
 
 def client_for(scopes: Iterable[str]) -> str:

@@ -3,9 +3,7 @@
 Who calls is known by a token: that of DRAWDOWN_TOKEN, else one of the local stack's own issuer.
 """
 
-import getpass
 import json
-import os
 import subprocess
 import sys
 import uuid
@@ -101,8 +99,7 @@ def _call(home: Home, method: str, path: str, scope: str, seconds: float, **more
 
 
 def _client(home: Home, scope: str, seconds: float) -> httpx.Client:
-    token = os.environ.get("DRAWDOWN_TOKEN") or issuer.mint(home, subject=getpass.getuser(), scopes=[scope])
-    headers = {"accept-language": "en", "authorization": f"Bearer {token}"}
+    headers = {"accept-language": "en", **issuer.at_hand(home, scope)}
     return httpx.Client(trust_env=False, timeout=seconds, headers=headers)
 
 

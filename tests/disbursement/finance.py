@@ -48,7 +48,7 @@ class Finance:
         return await self._client.get(path, headers=self._headers(by, scope))
 
     async def get(self, path: str) -> Any:
-        return (await self._client.get(path)).json()
+        return (await self.fetch(path)).json()
 
     def _headers(self, by: str, scope: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.issuer.token(scope, sub=by)}", "Accept-Language": "en"}

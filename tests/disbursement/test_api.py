@@ -16,14 +16,29 @@ from kit.database import Database
 from kit.errors import SetupError
 from kit.http import create_app
 from tests.disbursement.scenes import PROGRAMME, YUAN, Scene, approved, only, policy, publish, verified
+from tests.kit.issuer import Issuer, access_of, bearing
 
 
 @pytest.fixture
 async def client(opened: Path, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    issuer = Issuer()
+    issuer.come()
     app = create_app(service="disbursement", title="disbursement", description="", trouble={})
-    app.include_router(api.router(api.Parts(database)))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://disbursement") as client:
+    app.include_router(api.router(api.Parts(database, access=access_of(issuer))))
+    transport, headers = httpx.ASGITransport(app=app), bearing(issuer, "auditor")
+    async with httpx.AsyncClient(transport=transport, base_url="http://disbursement", headers=headers) as client:
         yield client
+    await issuer.go()
+
+
+async def test_companies_business_is_read_with_a_token_only(client: httpx.AsyncClient) -> None:
+    del client.headers["authorization"]
+    for what in ("transfers?pool=x", "awards", "claims", "recoveries", "payments", "discrepancies", "orders"):
+        path = f"/v1/{what}"
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_missing"), path
+    for path in ("/v1/pools", "/v1/envelopes"):
+        assert (await client.get(path)).status_code == 200, path
 
 
 async def test_a_pool_is_opened_once_by_a_transfer_with_a_fixed_id(

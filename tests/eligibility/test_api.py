@@ -16,14 +16,28 @@ from kit.identifiers import uuid7
 from tests.eligibility.office import Office
 from tests.eligibility.registers import FakeRegisters
 from tests.eligibility.scenes import APPLICANT, OTHER_APPLICANT, POLICY, application
+from tests.kit.issuer import Issuer, access_of, bearing
 
 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    issuer = Issuer()
+    issuer.come()
     app = create_app(service="eligibility", title="eligibility", description="", trouble={})
-    app.include_router(api.router(Parts(Shelf(), database)))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://eligibility") as client:
+    app.include_router(api.router(Parts(Shelf(), database, access=access_of(issuer))))
+    transport, headers = httpx.ASGITransport(app=app), bearing(issuer, "auditor")
+    async with httpx.AsyncClient(transport=transport, base_url="http://eligibility", headers=headers) as client:
         yield client
+    await issuer.go()
+
+
+async def test_companies_business_is_read_with_a_token_only(client: httpx.AsyncClient) -> None:
+    del client.headers["authorization"]
+    for path in ("/v1/assessments", f"/v1/assessments/{uuid7()}"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_missing"), path
+    for path in ("/v1/policies",):
+        assert (await client.get(path)).status_code == 200, path
 
 
 async def test_assessments_come_in_pages(office: Office, client: httpx.AsyncClient) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,12 @@ from intake.documents import api as documents
 from intake.documents.scanning import Scanner
 from intake.documents.store import DirectoryStore
 from kit import migrations
-from kit.access import Access
-from kit.access_keys import IssuerKeys
-from kit.access_tokens import Verifier
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import create_app
 from stack.postgres import Postgres
 from tests.intake.scenes import Portal, publish_policy
-from tests.kit.issuer import AUDIENCE, NAME, Issuer
+from tests.kit.issuer import Issuer, access_of, bearing
 
 
 @pytest.fixture(scope="session")
@@ -80,12 +76,8 @@ async def portal(app: FastAPI, empty_database: Database, issuer: Issuer) -> Asyn
 
 def calling(app: FastAPI, issuer: Issuer, scope: str = "portal", **claims: Any) -> httpx.AsyncClient:
     """Return a client whose calls carry a token."""
-    headers = {"authorization": f"Bearer {issuer.token(scope, exp=int(time.time()) + 600, **claims)}"}
+    headers = bearing(issuer, scope, **claims)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://intake", headers=headers)
-
-
-def access_of(issuer: Issuer) -> Access:
-    return Access(Verifier(IssuerKeys(issuer.url, "ES256"), issuer=NAME, audience=AUDIENCE, algorithm="ES256"))
 
 
 @pytest.fixture

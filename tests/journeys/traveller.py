@@ -31,7 +31,10 @@ class Traveller:
         self.today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
 
     def _portal(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {tokens_of(self.system.config.home)('portal', 'portal')}"}
+        return self._bearer("portal")
+
+    def _bearer(self, scope: str) -> dict[str, str]:
+        return {"authorization": f"Bearer {tokens_of(self.system.config.home)(scope, scope)}"}
 
     def ask_of(self, role: Role, number: int = 0) -> Ask:
         """Return what a company of this role asks for, on a contract of its own."""
@@ -39,7 +42,7 @@ class Traveller:
         return ask(SEED, found[number], self.today, run=uuid4().hex[:8])
 
     async def get(self, service: str, path: str, **params: Any) -> State:
-        headers = self._portal() if service == "intake" else {}
+        headers = self._portal() if service == "intake" else self._bearer("auditor")
         response = await self.client.get(f"{self.system.urls[service]}{path}", params=params, headers=headers)
         assert response.status_code == 200, response.text
         state: State = response.json()

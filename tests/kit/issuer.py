@@ -14,6 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from kit.access import Access
+from kit.access_keys import IssuerKeys
+from kit.access_tokens import Verifier
 from stack.ports import free_ports
 
 NAME: Final = "https://id.example.gov.cn/realms/city"
@@ -89,3 +92,13 @@ class Issuer:
 
 def public(key: SigningKey) -> dict[str, Any]:
     return dict(key.as_dict(private=False))
+
+
+def access_of(issuer: Issuer) -> Access:
+    """Return what a service that believes this issuer demands tokens with."""
+    return Access(Verifier(IssuerKeys(issuer.url, "ES256"), issuer=NAME, audience=AUDIENCE, algorithm="ES256"))
+
+
+def bearing(issuer: Issuer, scope: str, **claims: Any) -> dict[str, str]:
+    """Return the header of whoever has a token that is good for ten minutes."""
+    return {"authorization": f"Bearer {issuer.token(scope, exp=int(time.time()) + 600, **claims)}"}

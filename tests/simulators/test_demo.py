@@ -67,7 +67,8 @@ def place(stack: Stack) -> Place:
 async def first_award(stack: Stack) -> None:
     """Return once disbursement shows an award: applications, claims and payments are then all under way."""
     deadline = time.monotonic() + DEADLINE_SECONDS
-    async with httpx.AsyncClient(trust_env=False) as client:
+    token = tokens_of(stack.config.home)("auditor", "auditor")
+    async with httpx.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {token}"}) as client:
         while not (await client.get(f"{stack.urls['disbursement']}/v1/awards")).json()["items"]:
             assert time.monotonic() < deadline, "no award within the deadline"
             await asyncio.sleep(0.02)

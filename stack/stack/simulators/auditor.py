@@ -18,7 +18,7 @@ from contracts.events import (
     PaymentInstructed,
 )
 from stack.simulators.calls import Caller
-from stack.simulators.officers import portal_of
+from stack.simulators.officers import Bearer, portal_of
 from stack.simulators.panel import Tokens
 from stack.simulators.reading import Record, read_topics
 from stack.simulators.views import (
@@ -130,15 +130,12 @@ _LISTS: Final[dict[str, type[Any]]] = {
 
 @asynccontextmanager
 async def calling(urls: Mapping[str, str], tokens: Tokens, connections: int = 24) -> AsyncIterator[dict[str, Caller]]:
-    """Open a caller for each service and outside party that the urls name; intake is called as the portal.
+    """Open a caller for each service and outside party that the urls name: intake is called as the portal, others read.
 
     Writers need room besides readers.
     """
-    portal = portal_of(tokens)
+    auditor = Bearer(lambda person: tokens(person, "auditor"), "auditor")
+    sent_along = {"intake": portal_of(tokens), "eligibility": auditor, "disbursement": auditor}
     limits = httpx.Limits(max_connections=connections)
     async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, limits=limits, trust_env=False) as client:
-        yield {
-            name: Caller(client, url, auth=portal if name == "intake" else None)
-            for name, url in urls.items()
-            if name in SERVICES
-        }
+        yield {name: Caller(client, url, auth=sent_along.get(name)) for name, url in urls.items() if name in SERVICES}

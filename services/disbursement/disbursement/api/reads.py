@@ -47,19 +47,29 @@ class Page(BaseModel):
 
 
 def add(routes: APIRouter, parts: Parts) -> None:
-    """Add the calls that read."""
-    _add_ledger(routes, parts)
-    _add_awards(routes, parts)
-    _add_payments(routes, parts)
-    _add_orders(routes, parts)
+    """Add the calls that read: pools and envelopes are public, companies' business is finance's and auditors'."""
+    _add_pools(routes, parts)
+    inside = APIRouter(dependencies=[parts.access.principal("finance", "auditor")])
+    _add_transfers(inside, parts)
+    _add_awards(inside, parts)
+    _add_payments(inside, parts)
+    _add_orders(inside, parts)
+    routes.include_router(inside)
 
 
-def _add_ledger(routes: APIRouter, parts: Parts) -> None:
+def _add_pools(routes: APIRouter, parts: Parts) -> None:
     @routes.get("/pools", tags=["pools"], summary="All pools with their balances")
     async def list_pools() -> PoolsOut:
         async with parts.database.reading() as connection:
             return PoolsOut(items=[PoolOut(**pool) for pool in await queries.pools(connection)])
 
+    @routes.get("/envelopes", tags=["pools"], summary="What each scheme may commit in a year, and has")
+    async def list_envelopes() -> Page:
+        async with parts.database.reading() as connection:
+            return Page(items=await queries.envelopes(connection), next_cursor=None)
+
+
+def _add_transfers(routes: APIRouter, parts: Parts) -> None:
     @routes.get("/transfers", tags=["ledger"], summary="A pool's transfers as published, by version")
     async def list_transfers(
         pool: str,
@@ -123,11 +133,6 @@ def _add_orders(routes: APIRouter, parts: Parts) -> None:
         async with parts.database.reading() as connection:
             rows = await queries.orders(connection, status=status, after=cursor, limit=limit + 1)
         return Page(**page_of(rows, limit, "order_id"))
-
-    @routes.get("/envelopes", tags=["pools"], summary="What each scheme may commit in a year, and has")
-    async def list_envelopes() -> Page:
-        async with parts.database.reading() as connection:
-            return Page(items=await queries.envelopes(connection), next_cursor=None)
 
 
 def _unknown(kind: str, identifier: UUID) -> Refusal:

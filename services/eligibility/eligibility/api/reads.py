@@ -16,8 +16,26 @@ Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page bef
 
 
 def add(routes: APIRouter, parts: Parts) -> None:
-    """Add the calls that only read."""
+    """Add the calls that only read: published documents are public, assessments are officers' and auditors'."""
+    inside = APIRouter(dependencies=[parts.access.principal("officer", "auditor")])
+    _add_assessments(inside, parts)
+    routes.include_router(inside)
 
+    @routes.get("/policies", tags=["policies"], summary="All published policy documents")
+    async def list_policies() -> views.PoliciesOut:
+        async with parts.database.reading() as connection:
+            return views.PoliciesOut.model_validate({"items": await policies.read(connection)})
+
+    @routes.get("/policies/{scheme}", tags=["policies"], summary="A scheme's published versions, in order of effect")
+    async def get_policy(scheme: str) -> views.PoliciesOut:
+        async with parts.database.reading() as connection:
+            found = await policies.read(connection, scheme)
+        if not found:
+            raise not_found("policy", scheme)
+        return views.PoliciesOut.model_validate({"items": found})
+
+
+def _add_assessments(routes: APIRouter, parts: Parts) -> None:
     @routes.get("/assessments", tags=["assessments"], summary="Assessments, in the order of their applications' ids")
     async def list_assessments(limit: Limit = 100, cursor: Cursor = None) -> views.AssessmentsOut:
         async with parts.database.reading() as connection:
@@ -38,16 +56,3 @@ def add(routes: APIRouter, parts: Parts) -> None:
             await policies.stock(connection, parts.shelf, [found.version])
             earlier = await hearings.earlier_of(connection, [found])
         return views.detail(found, earlier, parts.shelf)
-
-    @routes.get("/policies", tags=["policies"], summary="All published policy documents")
-    async def list_policies() -> views.PoliciesOut:
-        async with parts.database.reading() as connection:
-            return views.PoliciesOut.model_validate({"items": await policies.read(connection)})
-
-    @routes.get("/policies/{scheme}", tags=["policies"], summary="A scheme's published versions, in order of effect")
-    async def get_policy(scheme: str) -> views.PoliciesOut:
-        async with parts.database.reading() as connection:
-            found = await policies.read(connection, scheme)
-        if not found:
-            raise not_found("policy", scheme)
-        return views.PoliciesOut.model_validate({"items": found})
