@@ -1,7 +1,7 @@
 """Migrations by Alembic: each service's live inside its package, and `python -m <service> migrate` runs them.
 
 A migration runs while the old code still runs: it waits seconds at most for a lock, and two that start at the same
-time take turns.
+time take turns. It is one transaction. Where it and a writer wait for each other, it is undone whole and tried again.
 """
 
 import asyncio
@@ -10,16 +10,24 @@ from typing import Any, Final
 from alembic import command, context, op
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from kit import revisions
-from kit.database import async_url
+from kit.backoff import Backoff
+from kit.database import async_url, describe
 from kit.delivery_ddl import DELIVERY_DDL
+from kit.logging import get_logger
 from kit.revisions import head
 
 _LOCK_KEY: Final = 7_201_452  # any constant: one migration at a time per database
 _LOCK_TIMEOUT: Final = "5s"
+_IN_THE_WAY: Final = ("40P01", "55P03")  # a deadlock, a lock that was not had in time
+_TRIES: Final = 10
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 3.0
+
+log = get_logger(__name__)
 
 __all__ = ["configuration", "create_delivery_tables", "execute_script", "head", "migrate", "run", "upgrade"]
 
@@ -33,11 +41,21 @@ def configuration(service: str) -> Config:
 
 
 async def upgrade(service: str, url: str) -> None:
-    """Bring a database to the head revision."""
+    """Bring a database to the head revision; what stands in the way of its locks is waited for, again and again."""
     engine = create_async_engine(async_url(url), poolclass=NullPool)
+    backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     try:
-        async with engine.begin() as connection:
-            await connection.run_sync(_upgrade, configuration(service))
+        while True:
+            try:
+                async with engine.begin() as connection:
+                    await connection.run_sync(_upgrade, configuration(service))
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY or backoff.attempts >= _TRIES - 1:
+                    raise
+                log.warning("migration_tried_again", service=service, reason=describe(error))
+                await asyncio.sleep(backoff.next_seconds())
+            else:
+                return
     finally:
         await engine.dispose()
 

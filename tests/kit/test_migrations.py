@@ -1,5 +1,6 @@
 """Migrations of every service: one head, again without harm, and what they make is what the code says."""
 
+import asyncio
 from importlib import import_module
 
 import pytest
@@ -7,6 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from contracts.topics import SERVICES
@@ -49,3 +51,28 @@ async def test_the_runtime_login_finds_its_revision_and_may_roll_partitions_but_
         async with database.transaction() as connection:
             await connection.execute(text("DROP TABLE outbox"))
     await database.close()
+
+
+async def test_a_migration_tries_again_while_others_are_in_the_way(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.owner_dsn("metrics")
+    await migrations.upgrade("metrics", url)
+    monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "100ms")
+    engine = create_async_engine(async_url(url))
+    async with engine.begin() as busy:
+        await busy.execute(text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
+        migrating = asyncio.create_task(migrations.upgrade("metrics", url))
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%alembic_v%'"
+        for _ in range(2):  # seen waiting, given up, and waiting again
+            for wanted in (1, 0):
+                while (await busy.execute(text(waiting))).scalar_one() != wanted:
+                    await asyncio.sleep(0.01)
+        assert not migrating.done()
+    await migrating
+    monkeypatch.setattr(migrations, "_TRIES", 2)
+    async with engine.begin() as busy:
+        await busy.execute(text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await migrations.upgrade("metrics", url)
+    await engine.dispose()

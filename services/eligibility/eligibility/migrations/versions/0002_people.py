@@ -8,6 +8,7 @@ branch_labels = None
 depends_on = None
 
 _TABLES = """
+LOCK TABLE assessments, claims IN ACCESS EXCLUSIVE MODE;
 CREATE TABLE tasks (
   task_id uuid NOT NULL,
   kind text NOT NULL,

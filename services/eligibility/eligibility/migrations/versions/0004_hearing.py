@@ -8,6 +8,7 @@ branch_labels = None
 depends_on = None
 
 _TABLES = """
+LOCK TABLE assessments, claims, tasks IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE assessments ADD COLUMN left_seconds double precision, ADD COLUMN approved_at timestamptz;
 
 ALTER TABLE tasks DROP CONSTRAINT ck_tasks_kind;
