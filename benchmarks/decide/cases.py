@@ -44,6 +44,7 @@ def cases(companies: int) -> list[Case]:
 def _asks(companies: int) -> Iterator[Ask]:
     yield from season_asks(SEED, companies, NOW.date())
     yield from wishes.communities(SEED, NOW.date())
+    yield from wishes.competitors(SEED, NOW.date())
     yield from wishes.others(SEED, NOW.date())
 
 

@@ -60,9 +60,9 @@ class Process:
             await asyncio.sleep(0.1)
         raise AssertionError(f"{path} never answers 200")
 
-    async def get(self, path: str) -> httpx.Response:
+    async def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         async with httpx.AsyncClient(timeout=5) as client:
-            return await client.get(self.url + path)
+            return await client.get(self.url + path, headers=headers)
 
     def kill(self) -> None:
         self._child.kill()

@@ -33,6 +33,7 @@ from stack.postgres import Postgres
 from tests.eligibility.processes import Process, publish, read
 from tests.eligibility.registers import FakeRegisters
 from tests.eligibility.scenes import POLICIES, application, claim, invoice, withdrawn
+from tests.kit.issuer import NAME, Issuer, bearing
 
 DECISIONS = ["eligibility.decisions"]
 
@@ -49,8 +50,20 @@ async def own_kafka(migrated: Database) -> AsyncIterator[Kafka]:
 
 
 @pytest.fixture
-def environment(database: Database, postgres: Postgres, own_kafka: Kafka, registers: FakeRegisters) -> dict[str, str]:
+async def issuer() -> AsyncIterator[Issuer]:
+    issuer = Issuer()
+    issuer.come()
+    yield issuer
+    await issuer.go()
+
+
+@pytest.fixture
+def environment(
+    database: Database, postgres: Postgres, own_kafka: Kafka, registers: FakeRegisters, issuer: Issuer
+) -> dict[str, str]:
     return {
+        "ACCESS_ISSUER": NAME,
+        "ACCESS_JWKS_URL": issuer.url,
         "DATABASE_URL": postgres.dsn("eligibility"),
         "MIGRATION_DATABASE_URL": postgres.owner_dsn("eligibility"),
         "KAFKA_BOOTSTRAP": own_kafka.bootstrap,
@@ -67,7 +80,7 @@ def applications(count: int, start: int) -> list[ApplicationSubmitted]:
 
 
 async def test_killed_and_doubled_each_application_is_decided_once(
-    environment: dict[str, str], own_kafka: Kafka, registers: FakeRegisters
+    environment: dict[str, str], own_kafka: Kafka, registers: FakeRegisters, issuer: Issuer
 ) -> None:
     submitted = applications(150, 1000)
     registers.answer("credit_record", {"blacklisted": True}, code=submitted[7].applicant)
@@ -81,7 +94,8 @@ async def test_killed_and_doubled_each_application_is_decided_once(
         await publish(own_kafka.bootstrap, submitted[80:])
         await asyncio.gather(second.until_ready(), third.until_ready())
         messages = await read(own_kafka.bootstrap, DECISIONS, enough=150, quiet_seconds=2.0)
-        shown = (await second.get(f"/v1/assessments/{submitted[7].application_id}")).json()
+        path = f"/v1/assessments/{submitted[7].application_id}"
+        shown = (await second.get(path, bearing(issuer, "auditor"))).json()
         metrics = (await third.get("/metrics")).text
         assert [await second.stop(), await third.stop()] == [0, 0]
     # A relay that is killed between sending and noting it sends again: the same event, under the same id.
