@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from contracts.common import Text
 from contracts.events import (
@@ -106,6 +107,18 @@ async def test_the_decision_stands_until_it_is_made_anew(
     assert first.decided_at is not None
     assert held.decided_at > first.decided_at
     assert len(await told(office, ApplicationApproved)) == 1
+
+
+async def test_what_was_approved_before_its_time_was_kept_is_supported_from_then_on(
+    office: Office, database: Database, persons: Persons, registers: FakeRegisters
+) -> None:
+    submitted = await approved(office, database)
+    first = await office.find(submitted)
+    async with database.transaction() as connection:  # as an earlier version has stored it
+        await connection.execute(text("UPDATE assessments SET approved_at = NULL"))
+    await reopen(persons, submitted)
+    await office.assess()
+    assert (await office.find(submitted)).approved_at == first.decided_at
 
 
 async def test_persons_look_again_at_what_persons_decided(office: Office, database: Database, persons: Persons) -> None:

@@ -44,15 +44,7 @@ def follow(book: Book, award: Award, command: str) -> int:
         award.committed, award.released = award.committed - freed, award.released + freed
         award.excess -= freed
         limits.give_back(book, award, freed)
-        book.post(
-            command=command,
-            pool=award.pool,
-            source="committed",
-            target="available",
-            amount=freed,
-            reason=AwardChanged.TYPE,
-            award=award,
-        )
+        _post(book, award, command, "committed", "available", freed)
     due = min(award.excess, award.disbursed - recoveries.demanded(book, award))
     if due > 0:
         recoveries.demand(book, award, due, _REASON)
@@ -120,16 +112,21 @@ def _add(book: Book, event: ApplicationReassessed, award: Award, wanted: int, co
     award.awarded, award.committed = award.awarded + amount, award.committed + amount
     award.limited_by = limited_by
     limits.take(book, award, amount)
+    _post(book, award, command, "available", "committed", amount)
+    return amount
+
+
+def _post(book: Book, award: Award, command: str, source: str, target: str, amount: int) -> None:
+    assert award.pool is not None, "money is moved in a pool"
     book.post(
         command=command,
         pool=award.pool,
-        source="available",
-        target="committed",
+        source=source,
+        target=target,
         amount=amount,
         reason=AwardChanged.TYPE,
         award=award,
     )
-    return amount
 
 
 def tell(book: Book, award: Award, *, added: int, freed: int) -> None:

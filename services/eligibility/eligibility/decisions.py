@@ -40,11 +40,16 @@ async def decide_group(
         _conclude(trial, now, retry, announcements)
     tried = [trial.assessment for trial in trials]
     await assessments.store_tries(connection, tried)
-    await contracts.release(connection, [one.application_id for one in tried if one.result == "rejected"])
+    await contracts.release(connection, [one.application_id for one in tried if _was_taken_back(one)])
     wanted = [task for trial in trials if (task := _task(trial, now))]
     await tasks.open_all(connection, wanted)
     await tasks.close_others(connection, {one.application_id: _came_to(one) for one in tried}, wanted)
     return tried, announcements
+
+
+def _was_taken_back(assessment: Assessment) -> bool:
+    """Return whether an approval was decided anew and rejected: its contract is free again."""
+    return assessment.result == "rejected" and assessment.approved_at is not None
 
 
 def _came_to(assessment: Assessment) -> str:

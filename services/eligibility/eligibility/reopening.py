@@ -40,8 +40,15 @@ async def reassess(shelf: Shelf, connection: AsyncConnection, command: Reassess,
 async def reopen(shelf: Shelf, connection: AsyncConnection, held: Assessment, because: str, now: datetime) -> None:
     """Keep the decision, and have the assessor decide again, under the same policy version."""
     await hearings.keep_decision(connection, held, because)
+    approved_at = held.approved_at or (held.decided_at if held.outcome == "approved" else None)
     again = msgspec.structs.replace(
-        held, status="waiting", waits_for="registers", facts=None, next_try_at=now, attempts=0
+        held,
+        status="waiting",
+        waits_for="registers",
+        facts=None,
+        next_try_at=now,
+        attempts=0,
+        approved_at=approved_at,
     )
     waits.begin(again, shelf.find(*held.version, held.submitted.submitted_at).policy.clocks, now)
     await assessments.store_tries(connection, [again])

@@ -178,8 +178,9 @@ class Desk:
         self, connection: AsyncConnection, ids: Iterable[UUID], *, to_change: Iterable[UUID] = ()
     ) -> None:
         """Load what was uploaded under these ids, those ``to_change`` locked; one that is not there is left out."""
-        for wanted in (set(to_change), set(ids) - set(to_change)):
-            await self._load_documents(connection, wanted, lock=wanted == set(to_change))
+        changed = set(to_change)
+        await self._load_documents(connection, changed, lock=True)
+        await self._load_documents(connection, set(ids) - changed, lock=False)
 
     async def _load_documents(self, connection: AsyncConnection, ids: Iterable[UUID], *, lock: bool) -> None:
         ids = sorted(set(ids))

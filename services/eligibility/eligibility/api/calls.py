@@ -8,13 +8,12 @@ from fastapi import APIRouter, Request, Response
 from contracts.codec import to_builtins
 from eligibility import calls, waits
 from eligibility.api import schemas
-from eligibility.api.parts import Parts
+from eligibility.api.parts import Parts, asked
 from eligibility.commands import Rank, Score
 from eligibility.store import assessments, tasks
 from eligibility.store import calls as store
 from kit.access import Principal
-from kit.http import TRACEPARENT
-from kit.writes import IdempotencyKey, key_of
+from kit.writes import IdempotencyKey
 
 
 def add(routes: APIRouter, parts: Parts) -> None:
@@ -67,9 +66,7 @@ def _add_panel(routes: APIRouter, parts: Parts) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         command = Score(
-            key=await key_of(request, person.subject, idempotency_key, required=False),
-            traceparent=TRACEPARENT.get(),
-            by=person.subject,
+            **await asked(request, person, idempotency_key, required=False),
             application_id=application_id,
             score=body.score,
             comment=body.comment,
@@ -104,9 +101,7 @@ def _add_ranking(routes: APIRouter, parts: Parts) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         command = Rank(
-            key=await key_of(request, person.subject, idempotency_key),
-            traceparent=TRACEPARENT.get(),
-            by=person.subject,
+            **await asked(request, person, idempotency_key),
             scheme=scheme,
             version=version,
         )

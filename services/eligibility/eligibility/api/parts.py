@@ -1,15 +1,17 @@
 """What the routes need; without a database and a writer they are only described."""
 
 from collections.abc import Callable
+from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from eligibility.commands import Command
 from eligibility.shelf import Shelf
-from kit.access import Access
+from kit.access import Access, Principal
 from kit.database import Database
 from kit.groups import GroupedWriter
-from kit.writes import response_of
+from kit.http import TRACEPARENT
+from kit.writes import key_of, response_of
 
 
 class Parts:
@@ -40,3 +42,9 @@ class Parts:
         given = await self._writer.submit(command)
         self.wake()
         return response_of(given)
+
+
+async def asked(request: Request, person: Principal, key: str | None, *, required: bool = True) -> dict[str, Any]:
+    """Return what every command has: who asks, under which key, within which trace."""
+    given = await key_of(request, person.subject, key, required=required)
+    return {"key": given, "traceparent": TRACEPARENT.get(), "by": person.subject}

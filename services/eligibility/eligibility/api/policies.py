@@ -11,15 +11,14 @@ from pydantic import AwareDatetime
 
 from contracts.money import LARGEST_EXACT_INTEGER
 from eligibility import past
-from eligibility.api.parts import Parts
+from eligibility.api.parts import Parts, asked
 from eligibility.api.schemas import PublishedOut, ReplayLineOut, SimulationOut
 from eligibility.commands import PublishPolicy
 from eligibility.policies import parse_document
 from eligibility.refusals import policy_invalid
 from kit.access import Principal
 from kit.errors import SetupError
-from kit.http import TRACEPARENT
-from kit.writes import IdempotencyKey, key_of
+from kit.writes import IdempotencyKey
 
 _YAML = {"requestBody": {"content": {"application/yaml": {"schema": {"type": "string"}}}, "required": True}}
 
@@ -43,10 +42,8 @@ def add(routes: APIRouter, parts: Parts) -> None:
     async def publish_policy(
         request: Request, person: Annotated[Principal, editor], idempotency_key: IdempotencyKey = None
     ) -> Response:
-        key = await key_of(request, person.subject, idempotency_key)
-        document = _parsed(await request.body())
-        command = PublishPolicy(key=key, traceparent=TRACEPARENT.get(), by=person.subject, document=document)
-        return await parts.carry_out(command)
+        who = await asked(request, person, idempotency_key)
+        return await parts.carry_out(PublishPolicy(**who, document=_parsed(await request.body())))
 
     @routes.post(
         "/policies/simulations",

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from eligibility import looks
 from eligibility.api import schemas
-from eligibility.api.parts import Parts
+from eligibility.api.parts import Parts, asked
 from eligibility.commands import Ask, Decide, DeclareInterest, HoldTask, Object, Reassess
 from eligibility.refusals import interested, not_found
 from eligibility.store import tasks
 from kit.access import Principal
-from kit.http import TRACEPARENT, page_of
-from kit.writes import IdempotencyKey, key_of
+from kit.http import page_of
+from kit.writes import IdempotencyKey
 
 Limit = Annotated[int, Query(ge=1, le=500, description="at most so many items")]
 
@@ -22,7 +22,8 @@ def add(routes: APIRouter, parts: Parts) -> None:
     """Add the calls of persons who decide."""
     _add_reads(routes, parts)
     _add_decisions(routes, parts)
-    _add_statements(routes, parts)
+    _add_questions(routes, parts)
+    _add_doubts(routes, parts)
     _add_interests(routes, parts)
     _add_audit(routes, parts)
 
@@ -66,10 +67,8 @@ def _add_decisions(routes: APIRouter, parts: Parts) -> None:
     officer: Any = parts.access.principal("officer")
 
     async def hold(request: Request, person: Principal, task_id: UUID, key: str | None, *, take: bool) -> Response:
-        given = await key_of(request, person.subject, key, required=False)
-        return await parts.carry_out(
-            HoldTask(key=given, traceparent=TRACEPARENT.get(), by=person.subject, task_id=task_id, hold=take)
-        )
+        who = await asked(request, person, key, required=False)
+        return await parts.carry_out(HoldTask(**who, task_id=task_id, hold=take))
 
     @routes.post(
         "/tasks/{task_id}/claim",
@@ -102,9 +101,7 @@ def _add_decisions(routes: APIRouter, parts: Parts) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         command = Decide(
-            key=await key_of(request, person.subject, idempotency_key),
-            traceparent=TRACEPARENT.get(),
-            by=person.subject,
+            **await asked(request, person, idempotency_key),
             task_id=task_id,
             approve=body.outcome == "approve",
             amount=body.amount,
@@ -113,7 +110,7 @@ def _add_decisions(routes: APIRouter, parts: Parts) -> None:
         return await parts.carry_out(command)
 
 
-def _add_statements(routes: APIRouter, parts: Parts) -> None:
+def _add_questions(routes: APIRouter, parts: Parts) -> None:
     officer: Any = parts.access.principal("officer")
 
     @routes.post(
@@ -130,13 +127,15 @@ def _add_statements(routes: APIRouter, parts: Parts) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         command = Ask(
-            key=await key_of(request, person.subject, idempotency_key),
-            traceparent=TRACEPARENT.get(),
-            by=person.subject,
+            **await asked(request, person, idempotency_key),
             task_id=task_id,
             question=body.question.text(),
         )
         return await parts.carry_out(command)
+
+
+def _add_doubts(routes: APIRouter, parts: Parts) -> None:
+    officer: Any = parts.access.principal("officer")
 
     @routes.post(
         "/assessments/{application_id}/objections",
@@ -153,9 +152,7 @@ def _add_statements(routes: APIRouter, parts: Parts) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         command = Object(
-            key=await key_of(request, person.subject, idempotency_key),
-            traceparent=TRACEPARENT.get(),
-            by=person.subject,
+            **await asked(request, person, idempotency_key),
             application_id=application_id,
             grounds=body.grounds,
         )
@@ -175,9 +172,7 @@ def _add_statements(routes: APIRouter, parts: Parts) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         command = Reassess(
-            key=await key_of(request, person.subject, idempotency_key),
-            traceparent=TRACEPARENT.get(),
-            by=person.subject,
+            **await asked(request, person, idempotency_key),
             application_id=application_id,
             reasons=body.reasons.text(),
         )
@@ -201,9 +196,7 @@ def _add_interests(routes: APIRouter, parts: Parts) -> None:
         idempotency_key: IdempotencyKey = None,
     ) -> Response:
         command = DeclareInterest(
-            key=await key_of(request, person.subject, idempotency_key),
-            traceparent=TRACEPARENT.get(),
-            by=person.subject,
+            **await asked(request, person, idempotency_key),
             applicant=body.applicant,
             why=body.why,
         )
