@@ -10,7 +10,8 @@ from benchmarks.ledger.traffic import Told
 from contracts.topics import TOPICS, event_type, topics_with
 from disbursement.handlers import SUBSCRIPTIONS, handle
 from kit import offsets
-from kit.batch import Batch, Batches
+from kit.ahead import Batch, reached
+from kit.batch import Batches
 from kit.database import Database
 
 
@@ -25,6 +26,7 @@ class Ours(Side):
         types = frozenset(event_type(event) for event in SUBSCRIPTIONS)
         self._batches = Batches(database, self._group, types, handle, "disbursement.dead-letters")
         self._next: dict[TopicPartition, int] = {}
+        self._handled: dict[TopicPartition, int] = {}
         self._epochs: dict[TopicPartition, int] = {}
 
     @classmethod
@@ -37,13 +39,21 @@ class Ours(Side):
         ]
         async with ours._database.transaction() as connection:
             for place, (next_offset, epoch) in (await offsets.claim(connection, ours._group, places)).items():
-                ours._next[place], ours._epochs[place] = next_offset, epoch
+                ours._next[place] = ours._handled[place] = next_offset
+                ours._epochs[place] = epoch
         return ours
 
     async def handle(self, told: Sequence[Told], batch_size: int = BATCH) -> None:
-        """Handle events in batches; each is one transaction, the outbox and the offsets in it."""
-        for at in range(0, len(told), batch_size):
-            handled = await self._batches.transact(self._fetched(told[at : at + batch_size]), self._epochs)
+        """Handle events in batches; each is one transaction, the outbox and the offsets in it.
+
+        As the consumer does it: the next batch is read while one is handled.
+        """
+        following = self._fetched(told[:batch_size])
+        for at in range(batch_size, len(told) + batch_size, batch_size):
+            batch, following = following, self._fetched(told[at : at + batch_size])
+            async with self._batches.reading(following):
+                handled = await self._batches.transact(batch, self._epochs, self._handled)
+            self._handled |= reached(batch)
             assert not handled.parked, f"an event was parked: {handled.parked[0].reason}"
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:

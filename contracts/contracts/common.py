@@ -1,4 +1,7 @@
-"""The words that several events share: companies, contracts, invoices, reasons, texts in two languages."""
+"""The words that several events share: companies, contracts, invoices, reasons, texts in two languages.
+
+``gc=False``: the collector looks for rings, and none of these can be in one, while a batch makes ten thousands of them.
+"""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -21,7 +24,7 @@ LimitedBy = Literal["approved", "cap", "envelope", "pool", "stack_limit"]
 Outcome = Literal["met", "not_met", "unknown"]
 
 
-class Text(msgspec.Struct, frozen=True):
+class Text(msgspec.Struct, frozen=True, gc=False):
     """A sentence for an applicant, in Simplified Chinese and in English."""
 
     zh: str = msgspec.field(name="zh-CN")
@@ -32,7 +35,7 @@ class Text(msgspec.Struct, frozen=True):
         return self.zh if language.lower().startswith("zh") else self.en
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """One criterion of a decision: what the rule asked for, whether it was met, and the words for it."""
 
     code: str
@@ -41,7 +44,7 @@ class Reason(msgspec.Struct, frozen=True):
     text: Text
 
 
-class Account(msgspec.Struct, frozen=True):
+class Account(msgspec.Struct, frozen=True, gc=False):
     """A bank account that money is paid to."""
 
     name: str
@@ -49,7 +52,7 @@ class Account(msgspec.Struct, frozen=True):
     bank_code: str
 
 
-class Company(msgspec.Struct, frozen=True):
+class Company(msgspec.Struct, frozen=True, gc=False):
     """The applicant as it described itself at submission."""
 
     uscc: Uscc
@@ -62,7 +65,7 @@ class Company(msgspec.Struct, frozen=True):
     account: Account
 
 
-class Contract(msgspec.Struct, frozen=True):
+class Contract(msgspec.Struct, frozen=True, gc=False):
     """The signed contract that an award is asked for."""
 
     number: str
@@ -73,14 +76,14 @@ class Contract(msgspec.Struct, frozen=True):
     money: Money
 
 
-class Stack(msgspec.Struct, frozen=True):
+class Stack(msgspec.Struct, frozen=True, gc=False):
     """The limit of all public support for one contract, and what others give for it (domain.md, rule 1)."""
 
     limit: Money
     other: Money
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """What is asked for: the expected expense, the contract behind it, and the scheme's own fields."""
 
     money: Money
@@ -88,7 +91,7 @@ class Request(msgspec.Struct, frozen=True):
     details: dict[str, Any] = {}
 
 
-class Invoice(msgspec.Struct, frozen=True):
+class Invoice(msgspec.Struct, frozen=True, gc=False):
     """An invoice in a claim. ``seller`` and ``number`` together count once in the whole programme."""
 
     number: str
@@ -98,7 +101,7 @@ class Invoice(msgspec.Struct, frozen=True):
     tax: Money
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """The period of use that a claim covers, with the provider's statement."""
 
     starts_on: date
@@ -106,7 +109,7 @@ class Usage(msgspec.Struct, frozen=True):
     statement: Identifier | None = None
 
 
-class DocumentReference(msgspec.Struct, frozen=True):
+class DocumentReference(msgspec.Struct, frozen=True, gc=False):
     """Evidence: an event carries where it is and what it hashes to, never the bytes."""
 
     document_id: Identifier

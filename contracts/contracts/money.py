@@ -14,7 +14,7 @@ Fen = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_EXACT_INTEGER, description="w
 Rate = Annotated[int, msgspec.Meta(ge=0, le=BASIS_POINTS, description="hundredths of a percent, 10000 = 100 %")]
 
 
-class Money(msgspec.Struct, frozen=True):
+class Money(msgspec.Struct, frozen=True, gc=False):
     """An amount of money in fen, never negative: a direction is said by the field that holds it."""
 
     amount: Fen

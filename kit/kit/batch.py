@@ -5,6 +5,7 @@ A record that breaks the contract, or whose key is held, is parked on the way. A
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.topics import EVENTS
 from kit import meters, offsets, outbox, parking
+from kit.ahead import Batch, Positions, reached
 from kit.database import Database
 from kit.errors import FencedError, PermanentError
 from kit.inbox import unseen
-from kit.messages import Message, WrongKeyError, event_type_of, parse
+from kit.messages import Message, WrongKeyError, event_type_of
 from kit.outbox import Announcements
 from kit.parking import Parked, Place
+from kit.reading import Reading
 
 Handler = Callable[[AsyncConnection, Sequence[Message], datetime], Awaitable[Announcements]]
-Batch = dict[TopicPartition, list[Any]]
 
 
 class Handled(msgspec.Struct, frozen=True):
@@ -45,17 +47,23 @@ class Batches:
         self._group = group
         self._types = types
         self._handle = handle
+        self._reading = Reading(self._wanted)
 
-    async def transact(self, batch: Batch, epochs: Mapping[TopicPartition, int]) -> Handled:
-        """Handle a batch in one transaction.
+    def reading(self, following: Batch) -> AbstractAsyncContextManager[None]:
+        """Read the batch that follows while the block handles the one before it."""
+        return self._reading.of_next(following)
 
-        Raises FencedError when a partition is not ours any more, and whatever the handler or the database raises;
-        nothing has happened then.
+    async def transact(self, batch: Batch, epochs: Mapping[TopicPartition, int], begins: Positions) -> Handled:
+        """Handle a batch in one transaction. ``begins`` is the offset at which what was handled of a partition ends.
+
+        Raises FencedError when a partition is not ours any more, or the database says that another offset is next, and
+        whatever the handler or the database raises; nothing has happened then.
         """
+        begins = {place: begins[place] for place in batch if place in begins}  # a rebalance forgets them meanwhile
         with meters.BATCH_SECONDS.time():
             async with self._database.transaction() as connection:
-                now, starts = await self._fence(connection, batch, epochs)
-                messages, parked = await self._sort(connection, batch, starts)
+                now = await self._fence(connection, batch, epochs, begins)
+                messages, parked = await self._sort(connection, batch, begins)
                 await self._park(connection, parked)
                 fresh = await unseen(connection, messages)
                 if fresh:
@@ -64,24 +72,28 @@ class Batches:
         total = sum(len(records) for records in batch.values())
         return Handled(fresh, parked, total - len(fresh) - len(parked), now)
 
-    async def park(self, place: TopicPartition, event: Parked, epoch: int) -> None:
+    async def park(self, place: TopicPartition, event: Parked, epoch: int, begin: int) -> None:
         """Park the one record that can't be handled, and go past it."""
         batch = {place: [event.record]}
         async with self._database.transaction() as connection:
-            await self._fence(connection, batch, {place: epoch})
+            await self._fence(connection, batch, {place: epoch}, {place: begin})
             await self._park(connection, [event])
             await offsets.advance(connection, self._group, reached(batch))
 
     async def _fence(
-        self, connection: AsyncConnection, batch: Batch, epochs: Mapping[TopicPartition, int]
-    ) -> tuple[datetime, dict[TopicPartition, int]]:
+        self, connection: AsyncConnection, batch: Batch, epochs: Mapping[TopicPartition, int], begins: Positions
+    ) -> datetime:
         ours = {place: epochs[place] for place in batch if place in epochs}
         if len(ours) != len(batch):
             raise FencedError("the partitions were given away while their batch waited")
-        return await offsets.fence(connection, self._group, ours)
+        now, starts = await offsets.fence(connection, self._group, ours)
+        for place, start in starts.items():
+            if begins.get(place) != start:  # so that nothing is ever passed over, whatever was fetched
+                raise FencedError(f"{place.topic}/{place.partition} goes on at {start}, not at {begins.get(place)}")
+        return now
 
     async def _sort(
-        self, connection: AsyncConnection, batch: Batch, starts: Mapping[TopicPartition, int]
+        self, connection: AsyncConnection, batch: Batch, begins: Positions
     ) -> tuple[list[Message], list[Parked]]:
         """Tell what can be handled from what has to wait: what is broken, or behind a parked event of its key."""
         held = await parking.held(connection, {place.topic for place in batch})
@@ -89,14 +101,24 @@ class Batches:
         parked: list[Parked] = []
         for place, records in batch.items():
             for record in records:
-                if record.offset < starts[place] or not self._wanted(record):
+                if record.offset < begins[place] or not self._wanted(record):
                     continue
-                found = _message_or_parked(record, held)
+                found = self._message_or_parked(record, held)
                 if isinstance(found, Message):
                     messages.append(found)
                 else:
                     parked.append(found)
         return messages, parked
+
+    def _message_or_parked(self, record: Any, held: set[Place]) -> Message | Parked:
+        if held and parking.place_of(record) in held:
+            return Parked(record=record, family="behind", reason="an earlier event of this key is parked", attempts=0)
+        try:
+            return self._reading.message(record)
+        except PermanentError as error:
+            if not isinstance(error, WrongKeyError):
+                held.add(parking.place_of(record))
+            return Parked(record=record, family="invalid", reason=str(error), error_class=type(error).__name__)
 
     def _wanted(self, record: Any) -> bool:
         """Skip the contract's other events of a topic; what the contract does not know has to be looked at."""
@@ -109,19 +131,3 @@ class Batches:
         await parking.park(connection, events)
         letters = [event for event in events if event.family not in ("behind", "not_yet")]
         await outbox.add_dead_letters(connection, self._dead_letters, self._group, letters)
-
-
-def reached(batch: Batch) -> dict[TopicPartition, int]:
-    """Return the offset after the batch, by partition."""
-    return {place: int(records[-1].offset) + 1 for place, records in batch.items()}
-
-
-def _message_or_parked(record: Any, held: set[Place]) -> Message | Parked:
-    if held and parking.place_of(record) in held:
-        return Parked(record=record, family="behind", reason="an earlier event of this key is parked", attempts=0)
-    try:
-        return parse(record)
-    except PermanentError as error:
-        if not isinstance(error, WrongKeyError):
-            held.add(parking.place_of(record))
-        return Parked(record=record, family="invalid", reason=str(error), error_class=type(error).__name__)

@@ -19,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from contracts.events import Event
 from contracts.topics import event_type, topics_with
 from kit import offsets
+from kit.ahead import Ahead, Batch, reached
 from kit.backoff import Backoff
-from kit.batch import Batch, Batches, Handler, reached
+from kit.batch import Batches, Handler
 from kit.blocked import BlockedPartitions
 from kit.database import Database, describe, is_transient
 from kit.deadlines import within
@@ -35,9 +36,7 @@ log = get_logger(__name__)
 _START_DEADLINE_SECONDS: Final = 30.0
 _STOP_DEADLINE_SECONDS: Final = 3.0
 _COMMIT_DEADLINE_SECONDS: Final = 10.0
-_POLL_DEADLINE_SECONDS: Final = 30.0
 _LOOK_ROUND_SECONDS: Final = 5.0
-_POLL_MS: Final = 200
 _WAITED_OUT: Final = (KafkaError, SQLAlchemyError, OSError, TimeoutError, TransientError, FencedError)
 
 # An error that no family claims may be a race that a second look decides; after this many it is the event's fault.
@@ -80,11 +79,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._topics = topics_with(events)
         types = frozenset(event_type(event) for event in events)
         self._batches = Batches(database, group, types, handle, dead_letters or f"{group}.dead-letters")
-        self._max_batch_events = max_batch_events
         self._committed = committed
         self._progressed = progressed
         self._epochs: dict[TopicPartition, int] = {}
         self._positions: dict[TopicPartition, int] = {}
+        self._ahead = Ahead(max_batch_events)
         self._blocked = BlockedPartitions(self._topics)
         self._tries: dict[tuple[TopicPartition, int], int] = {}
         self._assigned = False
@@ -111,9 +110,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             looked_at = 0.0
             while not stop.is_set():
                 await self._claim(kafka)
-                polled = kafka.getmany(timeout_ms=_POLL_MS, max_records=self._max_batch_events)
-                batch = await within(_POLL_DEADLINE_SECONDS, polled, "polling for events")
-                await self._process(kafka, self._in_order(kafka, batch))
+                batch = self._in_order(kafka, await self._ahead.next(kafka, self._positions))
+                following = await self._ahead.fetch(kafka, batch, self._positions)
+                async with self._batches.reading(following):
+                    await self._process(kafka, batch)
                 if measure_lag(kafka, self._positions) == 0 and self._assigned:
                     self._progressed()
                 self.trouble = self._state()
@@ -156,6 +156,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     def _forget(self) -> None:
         self._epochs.clear()
+        self._ahead.drop(self._positions)
         self._positions.clear()
         self._blocked.forget()
         self._assigned = False
@@ -167,6 +168,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             return
         async with self._database.transaction() as connection:
             claimed = await offsets.claim(connection, self._group, unclaimed)
+        self._ahead.drop(claimed)
         for place, (next_offset, epoch) in claimed.items():
             if place in kafka.assignment():
                 kafka.seek(place, next_offset)
@@ -243,7 +245,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             next_try_seconds=NOT_YET_SECONDS,
         )
         try:
-            await self._batches.park(place, event, self._epochs.get(place, -1))
+            begin = self._positions.get(place, -1)
+            await self._batches.park(place, event, self._epochs.get(place, -1), begin)
         except FencedError:
             raise
         except Exception as parking_failed:  # noqa: BLE001  # then the partition waits: nothing may be passed over
@@ -255,7 +258,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         return True
 
     async def _transact(self, batch: Batch) -> None:
-        handled = await self._batches.transact(batch, self._epochs)
+        handled = await self._batches.transact(batch, self._epochs, self._positions)
         self._passed(batch)
         self._committed()
         log_parked([event for event in handled.parked if event.family != "behind"])

@@ -13,9 +13,13 @@ from kit.messages import Message
 # code does; their numbers compare faster.)
 _NUMBER: Final = attrgetter("int")
 
+# One row comes back, not one for each event: their ids only where some of them were there already.
 _ADD: Final = text(
     """
-    INSERT INTO inbox (event_id) SELECT unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING RETURNING event_id
+    WITH added AS (
+      INSERT INTO inbox (event_id) SELECT unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING RETURNING event_id
+    )
+    SELECT array_agg(event_id) FROM added HAVING count(*) < cardinality(CAST(:ids AS uuid[]))
     """
 )
 
@@ -25,8 +29,8 @@ async def unseen(connection: AsyncConnection, messages: Sequence[Message]) -> li
     if not messages:
         return []
     first_of = {message.id: message for message in reversed(messages)}
-    added = (await connection.execute(_ADD, {"ids": sorted(first_of, key=_NUMBER)})).scalars().all()
-    if len(added) == len(messages):
+    some = (await connection.execute(_ADD, {"ids": sorted(first_of, key=_NUMBER)})).one_or_none()
+    if some is None and len(first_of) == len(messages):
         return list(messages)
-    fresh = set(added)
+    fresh = first_of.keys() if some is None else set(some[0] or ())
     return [message for message in messages if message.id in fresh and first_of[message.id] is message]

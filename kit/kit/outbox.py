@@ -41,7 +41,7 @@ _INSERT: Final = text(
 _DRAW: Final = text(
     """
     WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS xid)
-    SELECT nextval('outbox_id_seq') FROM own, generate_series(1, :count)
+    SELECT array_agg(nextval('outbox_id_seq')) FROM own, generate_series(1, :count)
     """
 )
 _FEWEST_COPIED: Final = 20  # one more round trip for the ids, then half the cost for each event
@@ -102,7 +102,7 @@ async def add(connection: AsyncConnection, announcements: Sequence[Announcement]
     if len(events) < _FEWEST_COPIED:
         await connection.execute(_INSERT, dict(zip(_COLUMNS, columns, strict=True)))
         return
-    ids = (await connection.execute(_DRAW, {"count": len(events)})).scalars().all()
+    ids = (await connection.execute(_DRAW, {"count": len(events)})).scalar_one()
     await copy_columns(connection, "outbox", ("id", *_COLUMNS), [ids, *columns])
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from sqlalchemy import text
 
-from kit import batch, groups, inbox, offsets, outbox
+from kit import ahead, batch, groups, inbox, offsets, outbox
 from kit.errors import NotYetError, PermanentError
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
@@ -36,12 +36,13 @@ def _later(work: Any) -> None:
 def offset_before_transaction() -> None:
     """The offset is committed first; a transaction that then fails has lost its events."""
 
-    async def transact(self: Any, records: Any, epochs: Any) -> Any:
+    async def transact(self: Any, records: Any, epochs: Any, begins: Any) -> Any:
+        begins = dict(begins)
         async with self._database.transaction() as connection:
-            now, starts = await self._fence(connection, records, epochs)
-            await offsets.advance(connection, self._group, batch.reached(records))
+            now = await self._fence(connection, records, epochs, begins)
+            await offsets.advance(connection, self._group, ahead.reached(records))
         async with self._database.transaction() as connection:
-            messages, parked = await self._sort(connection, records, starts)
+            messages, parked = await self._sort(connection, records, begins)
             await self._park(connection, parked)
             fresh = await inbox.unseen(connection, messages)
             if fresh:
@@ -95,14 +96,20 @@ def adds_instead_of_subtracting() -> None:
 
 
 def no_epoch_fence() -> None:
-    """Nobody compares epochs: a zombie goes on with what was given away."""
+    """Nobody compares epochs, nor where a batch begins: a zombie goes on with what was given away."""
     real = offsets._FENCE
 
     async def fence(connection: Any, group: str, epochs: Any) -> Any:
         rows = (await connection.execute(real, offsets._values(group, epochs))).all()
         return rows[0].now, {TopicPartition(row.topic, row.partition): row.next_offset for row in rows}
 
+    async def careless(self: Any, connection: Any, records: Any, epochs: Any, _begins: Any) -> Any:
+        ours = {place: epochs[place] for place in records if place in epochs}
+        now, _ = await fence(connection, self._group, ours)
+        return now
+
     _set(offsets, "fence", fence)
+    _set(batch.Batches, "_fence", careless)
 
 
 def payment_under_new_key() -> None:

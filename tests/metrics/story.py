@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from contracts.chain import GENESIS, sealed
+from contracts.chain import GENESIS, seal
 from contracts.common import Account, Company, Reason, Request, Text
 from contracts.events import (
     ApplicationApproved,
@@ -58,22 +58,21 @@ class Ledger:
                 self.balances[state] += change
         self.version += 1
         known: dict[str, Any] = {"scheme": SCHEME, "district": DISTRICT, "reason": "test", **details}
-        transfer, _ = sealed(
-            TransferPosted(
-                occurred_at=at(minutes),
-                transfer_id=identifier("transfer", self.pool, self.version),
-                pool=self.pool,
-                version=self.version,
-                previous_hash=self.hash,
-                hash="",
-                source=source,
-                to=target,
-                money=Money(amount),
-                balances=Balances(**self.balances),
-                posted_at=at(minutes),
-                **known,
-            )
+        transfer = TransferPosted(
+            occurred_at=at(minutes),
+            transfer_id=identifier("transfer", self.pool, self.version),
+            pool=self.pool,
+            version=self.version,
+            previous_hash=self.hash,
+            hash="",
+            source=source,
+            to=target,
+            money=Money(amount),
+            balances=Balances(**self.balances),
+            posted_at=at(minutes),
+            **known,
         )
+        seal(transfer)
         self.hash = transfer.hash
         return transfer
 

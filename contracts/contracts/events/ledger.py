@@ -9,7 +9,7 @@ from contracts.events.base import Event
 from contracts.money import Fen, Money
 
 
-class Balances(msgspec.Struct, frozen=True):
+class Balances(msgspec.Struct, frozen=True, gc=False):
     """A pool's four amounts, in fen, after a transfer."""
 
     available: Fen

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, Final, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from contracts.chain import sealed
+from contracts.chain import seal
 from contracts.events import Balances, EnvelopeSet, Event, TransferPosted
 from contracts.money import Money
 from contracts.policy import Policy
@@ -270,7 +270,7 @@ class Book:
             balances=_balances(account),
             posted_at=self.now,
         )
-        event, data = sealed(event)
+        data = seal(event)
         account.hash = event.hash
         self.transfers.append(_row(event, command, data))
         self.said.say(event, data)

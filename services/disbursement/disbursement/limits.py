@@ -40,8 +40,12 @@ def refusal(limited_by: LimitedBy) -> Reason:
 
 def cap_used(book: Book, scheme: str, year: int, applicant: str) -> int:
     """Return what the applicant's cap group was granted: the sum over its members as they are known now."""
-    keys = ((scheme, year, member) for member in members(book, applicant))
-    return sum(book.caps[key].granted for key in keys if key in book.caps)
+    granted = 0
+    for member in members(book, applicant):
+        cap = book.caps.get((scheme, year, member))
+        if cap is not None:
+            granted += cap.granted
+    return granted
 
 
 def members(book: Book, applicant: str) -> list[str]:
@@ -54,6 +58,8 @@ def learn_group(book: Book, event: ApplicationApproved) -> None:
 
     Kept for each member: the next one to apply may have been assessed before the group was known.
     """
+    if not book.companies and event.cap_members in ((), (event.applicant,)):
+        return  # as for nearly all: it shares its cap with nobody, and never did
     group = sorted({event.applicant, *event.cap_members})
     for member in group:
         known = book.companies.get(member)

@@ -1,0 +1,63 @@
+"""Fetches one batch ahead: while one is written, the next one is here already, and can be read.
+
+A batch that was fetched ahead knows where each of its partitions begins: where the records before it end. It is taken
+only from where the records that were handled end. So nothing is passed over when those before it were not handled
+after all: their partition stands still, or was given away. The offset in the database is the last wall (``kit.batch``).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from kit.deadlines import within
+
+Batch = dict[TopicPartition, list[Any]]
+Positions = Mapping[TopicPartition, int]
+
+_POLL_DEADLINE_SECONDS: Final = 30.0
+_POLL_MS: Final = 200
+
+
+def reached(batch: Batch) -> dict[TopicPartition, int]:
+    """Return the offset after the batch, by partition."""
+    return {place: int(records[-1].offset) + 1 for place, records in batch.items()}
+
+
+class Ahead:
+    """Takes batches of at most so many events from the client, and keeps the one that was fetched ahead."""
+
+    def __init__(self, max_batch_events: int) -> None:
+        self._most = max_batch_events
+        self._fetched: Batch = {}
+        self._begins: dict[TopicPartition, int] = {}
+
+    async def next(self, kafka: AIOKafkaConsumer, positions: Positions) -> Batch:
+        """Return what was fetched ahead, where it goes on at the positions; else what comes within a moment."""
+        fetched, self._fetched = self._fetched, {}
+        batch: Batch = {}
+        for place, records in fetched.items():
+            if place in positions and self._begins[place] == positions[place]:
+                batch[place] = records
+            elif place in positions and place in kafka.assignment():
+                kafka.seek(place, positions[place])
+        return batch or await self._poll(kafka, _POLL_MS)
+
+    async def fetch(self, kafka: AIOKafkaConsumer, batch: Batch, positions: Positions) -> Batch:
+        """Take what the client has got already of what follows this batch; return it."""
+        if not batch:
+            return {}
+        begins = {**positions, **reached(batch)}
+        fetched = await self._poll(kafka, 0)
+        self._fetched = {place: records for place, records in fetched.items() if place in begins}
+        self._begins = begins
+        return self._fetched
+
+    def drop(self, places: Iterable[TopicPartition]) -> None:
+        """Let go of partitions that will be read from elsewhere."""
+        for place in places:
+            self._fetched.pop(place, None)
+
+    async def _poll(self, kafka: AIOKafkaConsumer, timeout_ms: int) -> Batch:
+        polled = kafka.getmany(timeout_ms=timeout_ms, max_records=self._most)
+        return await within(_POLL_DEADLINE_SECONDS, polled, "polling for events")
