@@ -18,6 +18,7 @@ from contracts.common import Text
 from contracts.refusal import Refusal
 from kit import meters
 from kit.errors import OverloadedError, TransientError
+from kit.limits import Caller, Limits
 from kit.logging import get_logger
 
 log = get_logger(__name__)
@@ -40,6 +41,7 @@ _TITLES: Final = {
     "access_not_configured": Text(zh="未配置令牌签发方", en="No issuer of access tokens is configured"),
     "not_found": Text(zh="未找到", en="Not found"),
     "method_not_allowed": Text(zh="不支持该方法", en="Method not allowed"),
+    "rate_limited": Text(zh="调用过于频繁", en="Too many calls"),
     "overloaded": Text(zh="系统繁忙", en="The service is busy"),
     "unavailable": Text(zh="服务暂不可用", en="The service is not available right now"),
     "internal_error": Text(zh="内部错误", en="Internal error"),
@@ -93,6 +95,7 @@ def create_app(
     stuck: Trouble = lambda: None,
     more_metrics: MoreMetrics = _no_more_metrics,
     body_limits: Mapping[str, int] | None = None,
+    limits: Limits | None = None,
 ) -> FastAPI:
     """Return the service's application with the calls and errors that every service has.
 
@@ -100,12 +103,13 @@ def create_app(
     ``stuck`` says why only a new process can go on, or None.
     ``more_metrics`` renders, at each scrape, what this process does not count itself.
     ``body_limits`` maps paths whose bodies may be larger than MAX_BODY_BYTES to how large, in bytes.
+    ``limits`` says how often one caller may call; without it there is no limit.
     """
     app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
     _add_health(app, service, trouble, stuck)
     _add_metrics(app, more_metrics)
     _add_errors(app)
-    app.add_middleware(_Edge, body_limits=body_limits or {})
+    app.add_middleware(_Edge, body_limits=body_limits or {}, limits=limits)
     return app
 
 
@@ -216,11 +220,12 @@ def page_of(rows: list[dict[str, Any]], limit: int, identifier: str) -> dict[str
 
 
 class _Edge:
-    """The outermost layer: trace context, body limit, time and count of each request. Plain ASGI, for speed."""
+    """The outermost layer: trace context, limits, time and count of each request. Plain ASGI, for speed."""
 
-    def __init__(self, app: ASGIApp, body_limits: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, body_limits: Mapping[str, int], limits: Limits | None) -> None:
         self._app = app
         self._body_limits = body_limits
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -234,9 +239,22 @@ class _Edge:
             await problem(Request(scope), 413, "body_too_large", _BodyTooLargeError(limit).text)(scope, receive, send)
             return
         counted = receive if length is not None else _counted(receive, limit)
-        await self._measured(scope, counted, send)
+        await self._limited(scope, headers, counted, send)
 
-    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _limited(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        caller: Caller | None = None
+        try:
+            caller = self._limits.admit(scope, headers) if self._limits else None
+        except Refusal as refusal:
+            await self._measured(await _refused(Request(scope), refusal), scope, receive, send)
+            return
+        try:
+            await self._measured(self._app, scope, receive, send)
+        finally:
+            if self._limits and caller:
+                self._limits.settle(caller, scope)
+
+    async def _measured(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         status = 500
 
@@ -247,7 +265,7 @@ class _Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, note_status)
+            await app(scope, receive, note_status)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             meters.HTTP_REQUESTS.labels(scope["method"], route, status).inc()

@@ -98,7 +98,7 @@ class Service:
         collector.calm()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        server = _Server(_http_config(app))
+        server = _Server(_http_config(app, self.settings.http_trusted_proxies))
         serving = asyncio.create_task(server.serve(sockets=[self._listen()]))
         work = asyncio.create_task(self._work())
         log.info(
@@ -235,9 +235,11 @@ async def _gone(part: str, tasks: Collection[asyncio.Task[Any]], seconds: float)
     return not late
 
 
-def _http_config(app: FastAPI) -> uvicorn.Config:
+def _http_config(app: FastAPI, trusted_proxies: list[str]) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        proxy_headers=bool(trusted_proxies),  # by default uvicorn would believe whoever calls from the loopback
+        forwarded_allow_ips=trusted_proxies,
         log_config=None,
         access_log=False,
         lifespan="off",
