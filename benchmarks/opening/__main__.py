@@ -1,4 +1,4 @@
-"""``python -m benchmarks.opening [--kill]``: one morning, its figures on the screen. Exit code 1 if anything is wrong."""
+"""``python -m benchmarks.opening [--kill]``: one morning, its figures on the screen. Exit code 1 if it went wrong."""
 
 import argparse
 import asyncio

@@ -57,8 +57,8 @@ class Plan(msgspec.Struct, frozen=True):
 class Intent(msgspec.Struct, frozen=True):
     """One application that somebody wants to make; ``clicks`` are seconds after the opening, the first one is meant.
 
-    ``mistake`` says what is wrong with a malformed body, ``refused`` what is to be answered to it. Whoever hangs up does
-    so on the first click; further clicks are of one who came back.
+    ``mistake`` says what is wrong with a malformed body, ``refused`` what is to be answered to it. Whoever hangs up
+    does so on the first click; further clicks are of one who came back.
     """
 
     number: int

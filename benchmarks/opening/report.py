@@ -13,6 +13,7 @@ from stack.grants import SERVICES
 
 TITLE: Final = "Opening morning: 20,000 submissions in 60 s"
 _LIMIT_MB: Final = 300
+_SHOWN: Final = 5
 
 
 class WrongError(Exception):
@@ -31,9 +32,9 @@ async def measure(*, quick: bool, long_past: int | None) -> Result:
 def result(outcome: Outcome) -> Result:
     """Return what is kept of a morning. Raises WrongError when anything that has to hold does not."""
     for name, found in outcome.wrong.items():
-        say(
-            f"  {'ok' if not found else f'{len(found)} x wrong'}: {name}{''.join(f'{chr(10)}      {e}' for e in found[:5])}"
-        )
+        say(f"  {f'{len(found)} x wrong' if found else 'ok'}: {name}")
+        for each in found[:_SHOWN]:
+            say(f"      {each}")
     if any(outcome.wrong.values()):
         raise WrongError("the morning was not in order: see above")
     largest = max(outcome.memory_mb[name] for name in SERVICES)

@@ -1,7 +1,8 @@
-"""The crowd's connections: HTTP/1.1 by hand, because thousands of them must cost little beside what is measured.
+"""The portal's connections: HTTP/1.1 by hand, because 40,000 calls must cost little beside what is measured.
 
-Each request has a connection of its own, which is kept for the next one. Hanging up is done as people do it: half-way
-through sending, or as soon as all is sent.
+There are so many and no more, each is kept for the next call, and who finds none free waits in line. (Without a bound
+the crowd's own process was busy opening connections, 15,000 of them, and intake had nothing to do.) Hanging up is done
+as people do it: half-way through sending, or as soon as all is sent.
 """
 
 import asyncio
@@ -23,9 +24,12 @@ class Answer(msgspec.Struct):
 
 
 class Wire:
-    """Connections to one place. ``post`` and ``get`` raise OSError or TimeoutError when there is no answer."""
+    """Connections to one place. ``post`` and ``get`` raise OSError or TimeoutError when there is no answer in time;
+    the time begins when there is a connection.
+    """
 
-    def __init__(self, host: str, port: int, token: str, answer_seconds: float) -> None:
+    def __init__(self, host: str, port: int, token: str, answer_seconds: float, connections: int = 1_000) -> None:
+        self._free = asyncio.Semaphore(connections)
         self._place = (host, port)
         self._head = f"Host: {host}:{port}\r\nAuthorization: Bearer {token}\r\nAccept-Language: en\r\n".encode()
         self._answer_seconds = answer_seconds
@@ -60,21 +64,23 @@ class Wire:
         return b"%s %s HTTP/1.1\r\n%s%s\r\n" % (method.encode(), path.encode(), self._head, told.encode()) + body
 
     async def _exchange(self, request: bytes) -> Answer:
-        connection: _Connection | None = None
+        async with self._free, asyncio.timeout(self._answer_seconds):
+            return await self._on_connection(self._kept() or await self._open(), request)
+
+    async def _on_connection(self, connection: "_Connection", request: bytes) -> Answer:
+        keep = False
         try:
-            async with asyncio.timeout(self._answer_seconds):
-                connection = self._kept() or await self._open()
-                connection.send(request)
-                answer = await connection.answer()
+            connection.send(request)
+            answer = await connection.answer()
+            keep = answer.headers.get("connection", "").lower() != "close"
         except httptools.HttpParserError as error:
             raise ConnectionError(f"that is no HTTP: {error}") from error
         else:
-            if answer.headers.get("connection", "").lower() != "close":
-                self._idle.append(connection)
-                connection = None
             return answer
         finally:
-            if connection is not None:
+            if keep:
+                self._idle.append(connection)
+            else:
                 connection.close()
 
     async def _open(self) -> "_Connection":

@@ -175,9 +175,21 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, _BodyTooLargeError):
         return problem(request, 413, "body_too_large", error.text)
+    if isinstance(error.__cause__, (UnicodeDecodeError, RecursionError)):  # FastAPI makes the same of both
+        return problem(request, 400, "malformed_json", _unparsed(error.__cause__))
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     said = str(error.detail)
     return problem(request, error.status_code, code, Text(zh=said, en=said), headers=dict(error.headers or {}))
+
+
+def _unparsed(error: UnicodeDecodeError | RecursionError) -> Text:
+    if isinstance(error, RecursionError):
+        return Text(zh="请求体嵌套过深，请减少嵌套层数。", en="The body is nested too deeply; send it flatter.")
+    place = error.start
+    return Text(
+        zh=f"请求体第 {place} 个字节处不是 UTF-8，请以 UTF-8 编码发送。",
+        en=f"The body is no UTF-8 at byte {place}; send it in UTF-8.",
+    )
 
 
 async def _overloaded(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """The HTTP side that all services share: how large a body may be, for all calls and for a few."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +20,10 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def measure(name: str, request: Request) -> int:
         return len(await request.body())
 
+    @app.post("/json/any")
+    async def take(body: dict[str, Any]) -> int:
+        return len(body)
+
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
         yield client
 
@@ -30,3 +35,20 @@ async def test_a_body_may_be_as_large_as_its_path_allows(client: httpx.AsyncClie
 
     assert taken.json() == limit
     assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"name": "深'.encode()[:-1], "no UTF-8 at byte 10"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"name": ', "Can't parse the JSON"),
+    ],
+)
+async def test_what_cannot_be_parsed_is_malformed_whatever_is_wrong_with_it(
+    client: httpx.AsyncClient, body: bytes, said: str
+) -> None:
+    headers = {"content-type": "application/json", "accept-language": "en"}
+    refused = await client.post("/json/any", content=body, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed_json")
+    assert said in refused.json()["detail"]
