@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.common import Text
 from contracts.refusal import Refusal
 from kit import meters
+from kit.door import Door
 from kit.errors import OverloadedError, TransientError
 from kit.limits import Caller, Limits
 from kit.logging import get_logger
@@ -96,6 +97,7 @@ def create_app(
     more_metrics: MoreMetrics = _no_more_metrics,
     body_limits: Mapping[str, int] | None = None,
     limits: Limits | None = None,
+    door: Door | None = None,
 ) -> FastAPI:
     """Return the service's application with the calls and errors that every service has.
 
@@ -103,13 +105,13 @@ def create_app(
     ``stuck`` says why only a new process can go on, or None.
     ``more_metrics`` renders, at each scrape, what this process does not count itself.
     ``body_limits`` maps paths whose bodies may be larger than MAX_BODY_BYTES to how large, in bytes.
-    ``limits`` says how often one caller may call; without it there is no limit.
+    ``limits`` says how often one caller may call, ``door`` how many calls begin at a time; without them all may.
     """
     app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
     _add_health(app, service, trouble, stuck)
     _add_metrics(app, more_metrics)
     _add_errors(app)
-    app.add_middleware(_Edge, body_limits=body_limits or {}, limits=limits)
+    app.add_middleware(_Edge, body_limits=body_limits or {}, limits=limits, door=door)
     return app
 
 
@@ -234,10 +236,11 @@ def page_of(rows: list[dict[str, Any]], limit: int, identifier: str) -> dict[str
 class _Edge:
     """The outermost layer: trace context, limits, time and count of each request. Plain ASGI, for speed."""
 
-    def __init__(self, app: ASGIApp, body_limits: Mapping[str, int], limits: Limits | None) -> None:
+    def __init__(self, app: ASGIApp, body_limits: Mapping[str, int], limits: Limits | None, door: Door | None) -> None:
         self._app = app
         self._body_limits = body_limits
         self._limits = limits
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -251,22 +254,25 @@ class _Edge:
             await problem(Request(scope), 413, "body_too_large", _BodyTooLargeError(limit).text)(scope, receive, send)
             return
         counted = receive if length is not None else _counted(receive, limit)
-        await self._limited(scope, headers, counted, send)
+        await self._measured(scope, headers, counted, send)
 
-    async def _limited(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+    async def _admitted(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         caller: Caller | None = None
         try:
             caller = self._limits.admit(scope, headers) if self._limits else None
-        except Refusal as refusal:
-            await self._measured(await _refused(Request(scope), refusal), scope, receive, send)
+            if self._door:
+                await self._door.enter(scope)
+        except (Refusal, OverloadedError) as error:
+            answer = _refused if isinstance(error, Refusal) else _overloaded
+            await (await answer(Request(scope), error))(scope, receive, send)
             return
         try:
-            await self._measured(self._app, scope, receive, send)
+            await self._app(scope, receive, send)
         finally:
             if self._limits and caller:
                 self._limits.settle(caller, scope)
 
-    async def _measured(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _measured(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         status = 500
 
@@ -277,7 +283,7 @@ class _Edge:
             await send(message)
 
         try:
-            await app(scope, receive, note_status)
+            await self._admitted(scope, headers, receive, note_status)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             meters.HTTP_REQUESTS.labels(scope["method"], route, status).inc()

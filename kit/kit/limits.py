@@ -20,6 +20,7 @@ from contracts.refusal import Refusal
 from kit import meters
 from kit.access_tokens import Principal
 from kit.buckets import Buckets
+from kit.door import UNHINDERED
 from kit.logging import get_logger
 from kit.settings import ServiceSettings
 
@@ -28,7 +29,6 @@ log = get_logger(__name__)
 PRINCIPAL: Final = "drawdown.principal"
 """Under this name ``access`` puts whom a token speaks for into the ASGI scope."""
 
-_UNCOUNTED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOGGED_EVERY_SECONDS: Final = 1.0
 _ONE_NETWORK_BITS: Final = 64  # what one subscriber of IPv6 is given (RFC 6177): it can call from each of its addresses
@@ -88,7 +88,7 @@ class Limits:
 
         Raises Refusal `rate_limited`.
         """
-        if scope["path"] in _UNCOUNTED:
+        if scope["path"] in UNHINDERED:
             return None
         caller = self._caller(scope, headers.get(b"authorization"))
         now = self._clock()

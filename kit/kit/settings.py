@@ -87,6 +87,12 @@ class ServiceSettings(BaseSettings):
         default="ES256", description="the one algorithm that tokens may be signed with"
     )
 
+    http_line_size: int = Field(
+        default=2000, ge=0, description="calls that may wait to be begun with; beyond it callers get 503 at once"
+    )
+    http_line_seconds: float = Field(
+        default=0.8, gt=0, description="after this long in that line a call is answered 503, and so are newcomers"
+    )
     http_trusted_proxies: list[str] = Field(
         default=[],
         description="JSON list of the addresses or networks of the proxies in front, whose `X-Forwarded-For` is "

@@ -16,6 +16,7 @@ from kit import admin
 from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
+from kit.door import Door
 from kit.groups import GroupedWriter
 from kit.http import create_app
 from kit.limits import Limits
@@ -62,6 +63,7 @@ async def run(settings: Settings) -> None:
         more_metrics=reconciled.renderer(service.callers),
         body_limits=api.BODY_LIMITS,
         limits=Limits.of(settings, access),
+        door=Door.of(settings),
     )
     app.include_router(api.router(api.Parts(service.callers, writer, access, files)))
     app.include_router(admin.router(worker.redrive, worker.lags, access))

@@ -21,6 +21,7 @@ from kit import admin
 from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
+from kit.door import Door
 from kit.groups import GroupedWriter
 from kit.http import create_app
 from kit.limits import Limits
@@ -60,6 +61,7 @@ async def run(settings: Settings) -> None:
         trouble=worker.trouble,
         stuck=worker.stuck,
         limits=Limits.of(settings, access),
+        door=Door.of(settings),
     )
     app.include_router(api.router(api.Parts(shelf, service.callers, writer, access, due.set)))
     app.include_router(admin.router(worker.redrive, worker.lags, access))

@@ -20,6 +20,7 @@ from kit.access import Access
 from kit.backoff import Backoff
 from kit.clocks import Scanner
 from kit.database import Database, describe
+from kit.door import Door
 from kit.groups import GroupedWriter
 from kit.http import create_app
 from kit.limits import Limits
@@ -67,6 +68,7 @@ async def run(settings: Settings) -> None:
         stuck=worker.stuck,
         body_limits={documents.PATH: documents.LARGEST_BODY_BYTES},
         limits=Limits.of(settings, access),
+        door=Door.of(settings),
     )
     store = open_store(settings.documents_url) if settings.documents_url else None
     if store is not None and "worker" in settings.roles:

@@ -9,6 +9,7 @@ from contracts.topics import SERVICES
 from kit import admin
 from kit.access import Access
 from kit.database import Database, describe
+from kit.door import Door
 from kit.errors import TransientError
 from kit.http import MoreMetrics, Trouble, create_app
 from kit.limits import Limits
@@ -47,8 +48,16 @@ async def run(settings: Settings) -> None:
         service.add_loop("lag", LagWatch(settings.kafka_bootstrap, settings.lag_poll_seconds, groups).run)
     callers = service.callers
     access = Access.of(settings)
-    render, limits = renderer(callers, known, settings), Limits.of(settings, access)
-    app = application(callers, known, render, worker.trouble, worker.stuck, limits)
+    render = renderer(callers, known, settings)
+    app = application(
+        callers,
+        known,
+        render,
+        worker.trouble,
+        worker.stuck,
+        limits=Limits.of(settings, access),
+        door=Door.of(settings),
+    )
     app.include_router(admin.router(worker.redrive, worker.lags, access))
     await service.run(app)
 
@@ -59,7 +68,9 @@ def application(
     more_metrics: MoreMetrics,
     trouble: dict[str, Trouble],
     stuck: Trouble = lambda: None,
+    *,
     limits: Limits | None = None,
+    door: Door | None = None,
 ) -> FastAPI:
     """Return the HTTP application."""
     app = create_app(
@@ -70,6 +81,7 @@ def application(
         stuck=stuck,
         more_metrics=more_metrics,
         limits=limits,
+        door=door,
     )
     api.add_routes(app, database, known)
     return app
