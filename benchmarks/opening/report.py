@@ -65,6 +65,7 @@ def figures(outcome: Outcome) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {
         "offered": {"says": f"{offered}: {outcome.accepted} accepted, {refused} malformed and refused"},
         "tries": {"says": ", ".join(f"{count} x {what}" for what, count in heard.tries.most_common())},
+        "hung up": {"says": outcome.hung_up},
         "answered/all clicks": _latencies(heard.latencies, plan.seconds),
         "answered/first clicks": _latencies(heard.first_latencies, plan.seconds),
         "last answer": {"says": f"{heard.last_answer:.1f} s after the opening", "value": heard.last_answer},

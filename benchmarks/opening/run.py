@@ -57,6 +57,7 @@ class Outcome(msgspec.Struct):
 
     morning: Morning
     accepted: int
+    hung_up: str
     heard: Heard
     looks: list[Look]
     within: dict[int, float]
@@ -124,6 +125,7 @@ async def on(stack: Stack, morning: Morning) -> Outcome:
     return Outcome(
         morning=morning,
         accepted=len(listed),
+        hung_up=verdict.hung_up(wanted, listed),
         heard=heard,
         looks=progress.looks,
         within={seconds: progress.share_within(seconds, len(listed)) for seconds in (75, 120)},
@@ -150,6 +152,7 @@ async def _play(crowd: Remote, stack: Stack, morning: Morning, opening: float) -
 def _say_heard(heard: Heard) -> None:
     tries = ", ".join(f"{count} x {what}" for what, count in heard.tries.most_common())
     say(f"the last answer came after {heard.last_answer:.1f} s; {tries}")
+    say(f"the crowd was late by {heard.late_seconds:.2f} s at most and opened {heard.connections} connections")
 
 
 def _some_accepted(heard: Heard, morning: Morning) -> list[int]:

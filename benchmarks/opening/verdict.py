@@ -5,14 +5,14 @@ What is there is read as the portal reads it: by search, and by id.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from benchmarks.opening.crowd import PATH, Heard, Told
-from benchmarks.opening.plan import Intent
+from benchmarks.opening.plan import Intent, Manner
 from benchmarks.opening.wire import Wire
 
 _PAGE: Final = 200
@@ -121,6 +121,11 @@ def _of(intent: Intent, told: Told, there: list[UUID]) -> Iterator[str]:
         yield f"{name} was never accepted; it is there as {there}"
 
 
-def shown(said: Mapping[str, Sequence[str]], most: int = 5) -> dict[str, Any]:
-    """Return how much each check found, and the first of it."""
-    return {name: {"count": len(found), "first": list(found[:most])} for name, found in said.items()}
+def hung_up(intents: Sequence[Intent], listed: Sequence[Application]) -> str:
+    """Say of how many the application is there though they hung up and never came back."""
+    there = {each.contract for each in listed}
+    said = []
+    for manner in (Manner.HANGS_UP_AFTER, Manner.HANGS_UP_MIDWAY):
+        gone = [intent for intent in intents if intent.manner is manner and not intent.must_be_accepted]
+        said.append(f"{sum(each.contract in there for each in gone)} of {len(gone)} {manner.replace('_', ' ')}")
+    return f"never came back, and are accepted: {', '.join(said)}"

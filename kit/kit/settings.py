@@ -91,7 +91,7 @@ class ServiceSettings(BaseSettings):
         default=2000, ge=0, description="calls that may wait to be begun with; beyond it callers get 503 at once"
     )
     http_line_seconds: float = Field(
-        default=0.8, gt=0, description="after this long in that line a call is answered 503, and so are newcomers"
+        default=2.0, gt=0, description="after this long in that line a call is answered 503, and so are newcomers"
     )
     http_trusted_proxies: list[str] = Field(
         default=[],

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kit.door import Door
+from kit.door import Away, Door
 from kit.errors import OverloadedError
 from kit.http import create_app
 from tests.kit.conftest import eventually
@@ -83,6 +83,24 @@ async def test_who_has_waited_too_long_is_sent_away_and_so_are_newcomers_meanwhi
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(answer) for answer in answers] == [type(None)] * 2 + [OverloadedError] * 4
     await door.enter(CALL)
+
+
+def test_the_refused_stay_away_longer_while_most_come_in_vain() -> None:
+    away = Away()
+
+    def after(let_in: int, refused: int, seconds: range) -> list[int]:
+        told = []
+        for second in seconds:
+            for _ in range(let_in):
+                away.let_in()
+            told += [away.refused(float(second)).retry_after_seconds for _ in range(refused)]
+        return told
+
+    assert set(after(100, 10, range(3))) == {1, 2, 3}
+    worse = after(10, 200, range(3, 10))
+    assert (min(worse[-200:]), max(worse[-200:])) == (10, 30)
+    assert len(set(worse[-200:])) > 10, "they come back as one"
+    assert set(after(100, 10, range(10, 20))[-30:]) == {1, 2, 3}
 
 
 async def test_a_caller_that_goes_away_takes_nobodys_turn() -> None:
