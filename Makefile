@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo up down status test faults soak bench check format docs clean
+.PHONY: help setup demo up down status test faults soak opening bench check format docs clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -43,6 +43,9 @@ faults: setup ## break the running system for ten minutes and check its books; S
 
 soak: setup ## 100,000 random steps of two writers against a model of the books; SEED=1
 	@$(RUN) python -m tests.disbursement.soak --seed $(or $(SEED),1)
+
+opening: setup ## 20,000 submissions in 60 s to the whole system, all checked; KILL=1 kills intake meanwhile; SEED=1
+	@$(RUN) python -m benchmarks.opening --seed $(or $(SEED),1) $(if $(KILL),--kill,--results benchmarks/results)
 
 bench: setup ## ratios to peers, results in benchmarks/results; one of them by bench-NAME, QUICK=1 shows that it runs
 	@$(RUN) python -m benchmarks

@@ -11,8 +11,9 @@ from benchmarks.decide import report as decide
 from benchmarks.harness import document, plots, results
 from benchmarks.harness.progress import say
 from benchmarks.ledger import report as ledger
+from benchmarks.opening import report as opening
 
-BENCHMARKS: Final[dict[str, ModuleType]] = {"decide": decide, "ledger": ledger}
+BENCHMARKS: Final[dict[str, ModuleType]] = {"decide": decide, "ledger": ledger, "opening": opening}
 
 
 def main() -> None:

@@ -63,6 +63,8 @@ def _moments(machine: Mapping[str, Any]) -> str:
 
 
 def _row(key: str, figure: Mapping[str, Any]) -> str:
+    if "says" in figure:
+        return f"| {key} | {figure['says']} | | |"
     if "p50_ms" in figure:
         took = f"p50 {figure['p50_ms']} ms, p99 {figure['p99_ms']} ms, longest {figure['max_ms']} ms"
         return f"| {key} | {took} | {figure['units']} at {figure['rate']:,}/s, {figure['late']} above 1 s | |"

@@ -15,6 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from contracts.refusal import Refusal
 from kit.access_keys import PAUSE_SECONDS, IssuerKeys, KeysAwayError
 from kit.access_tokens import InvalidTokenError, Principal, Verifier
+from kit.limits import PRINCIPAL
 from kit.logging import get_logger
 from kit.settings import ServiceSettings
 
@@ -57,14 +58,20 @@ class Access:
 
         async def demand(request: Request, credentials: _Credentials) -> Principal:
             try:
-                return await self._admit(credentials, accepted)
+                return await self._admit(request, credentials, accepted)
             except Refusal as refusal:
                 log.info("access_refused", path=request.url.path, code=refusal.code, reason=refusal.text.en)
                 raise
 
         return Security(demand, scopes=accepted)
 
-    async def _admit(self, credentials: HTTPAuthorizationCredentials | None, accepted: tuple[str, ...]) -> Principal:
+    def remembered(self, token: str, now: datetime) -> Principal | None:
+        """Return whose token this is if it was found good before; it is no leave to do anything (``limits``)."""
+        return self._verifier.remembered(token, now) if self._verifier else None
+
+    async def _admit(
+        self, request: Request, credentials: HTTPAuthorizationCredentials | None, accepted: tuple[str, ...]
+    ) -> Principal:
         if self._verifier is None:
             raise _unconfigured()
         if credentials is None:
@@ -75,6 +82,7 @@ class Access:
             raise _invalid(error) from error
         except KeysAwayError as error:
             raise _unavailable() from error
+        request.scope[PRINCIPAL] = principal
         if principal.scopes.isdisjoint(accepted):
             raise _insufficient(principal, accepted)
         return principal

@@ -1,7 +1,7 @@
 """What an operator asks of every service: which events are parked and why, redrive or discard them, how far behind.
 
-Nothing here asks who calls. Until callers carry tokens these routes are as reachable as the rest of the service: on
-the loopback address, unless its operator chose another one. `who` and `why` are kept as they are given.
+All of it is for holders of the scope `ops`. `who` and `why` are kept as they are given; where the token is another's,
+its subject is kept beside it.
 """
 
 import asyncio
@@ -15,11 +15,13 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from contracts.refusal import Refusal
 from kit import refill
+from kit.access import Access, Principal
 from kit.lag import Lags
 from kit.parking import Row
 from kit.redrive import Outcome, Redrive
 
 TAG: Final = "admin"
+SCOPE: Final = "ops"
 _SHOWN_BYTES: Final = 64 * 1024
 _AT_ONCE: Final = 2  # these calls use the loops' connections, and must leave them room
 
@@ -89,11 +91,12 @@ class RepeatedOut(BaseModel):
     partitions: int | None = Field(default=None, description="partitions that are, or would be, read again")
 
 
-def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
+def router(redrive: Redrive | None, lags: Lags | None, access: Access) -> APIRouter:
     """Return the routes. Without their parts they can be described, not called."""
     places = asyncio.Semaphore(_AT_ONCE)
+    Operator = Annotated[Principal, access.principal(SCOPE)]  # noqa: N806  # a type
 
-    async def place() -> AsyncIterator[None]:
+    async def place(_operator: Operator) -> AsyncIterator[None]:
         async with places:
             yield
 
@@ -116,13 +119,13 @@ def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
         return Items(items=[_shown(row) for row in rows])
 
     @routes.post("/parked/redrive", summary="Handle parked events again, in order; a dry run unless told otherwise")
-    async def start_redrive(body: RedriveIn) -> RedriveOut:
-        outcomes = await _redriven(parts()[0], body)
+    async def start_redrive(body: RedriveIn, operator: Operator) -> RedriveOut:
+        outcomes = await _redriven(parts()[0], body, _signed(operator, body.who))
         return RedriveOut(dry_run=body.dry_run, items=[msgspec.structs.asdict(outcome) for outcome in outcomes])
 
     @routes.post("/parked/discard", summary="Take one parked event out for good")
-    async def discard(body: DiscardIn) -> dict[str, Any]:
-        row = await parts()[0].discard(body.id, who=body.who, why=body.why)
+    async def discard(body: DiscardIn, operator: Operator) -> dict[str, Any]:
+        row = await parts()[0].discard(body.id, who=_signed(operator, body.who), why=body.why)
         if row is None:
             raise _unknown_event(body.id)
         return _shown(row) | {"state": "discarded"}
@@ -132,14 +135,14 @@ def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
         return Items(items=await parts()[0].audited(limit))
 
     @routes.post("/resend", summary="Publish the outbox again from a moment on; a dry run unless told otherwise")
-    async def resend(body: ResendIn) -> RepeatedOut:
-        found = parts()[0]
-        events = await refill.resend(found.database, body.since, who=body.who, why=body.why, dry_run=body.dry_run)
+    async def resend(body: ResendIn, operator: Operator) -> RepeatedOut:
+        found, who = parts()[0], _signed(operator, body.who)
+        events = await refill.resend(found.database, body.since, who=who, why=body.why, dry_run=body.dry_run)
         return RepeatedOut(dry_run=body.dry_run, events=events)
 
     @routes.post("/reread", summary="Read a topic again from its beginning; a dry run unless told otherwise")
-    async def reread(body: RereadIn) -> RepeatedOut:
-        found, signed = parts()[0], {"who": body.who, "why": body.why}
+    async def reread(body: RereadIn, operator: Operator) -> RepeatedOut:
+        found, signed = parts()[0], {"who": _signed(operator, body.who), "why": body.why}
         count = await refill.reread(found.database, found.group, body.topic, **signed, dry_run=body.dry_run)
         if not count:
             raise _not_read(body.topic)
@@ -154,10 +157,15 @@ def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
     return routes
 
 
-async def _redriven(redrive: Redrive, body: RedriveIn) -> list[Outcome]:
+def _signed(operator: Principal, who: str) -> str:
+    """Return who it was, as told; with whose token, where that is somebody else's."""
+    return who if who == operator.subject else f"{who} (token of {operator.subject})"
+
+
+async def _redriven(redrive: Redrive, body: RedriveIn, who: str) -> list[Outcome]:
     if body.topic is None or body.key is None:
-        return await redrive.all(who=body.who, why=body.why, dry_run=body.dry_run)
-    outcome = await redrive.one((body.topic, body.key), who=body.who, why=body.why, dry_run=body.dry_run)
+        return await redrive.all(who=who, why=body.why, dry_run=body.dry_run)
+    outcome = await redrive.one((body.topic, body.key), who=who, why=body.why, dry_run=body.dry_run)
     if not outcome.handled and not outcome.left:
         raise _not_parked(body.topic, body.key)
     return [outcome]

@@ -17,13 +17,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.common import Text
 from contracts.refusal import Refusal
 from kit import meters
+from kit.door import Door
 from kit.errors import OverloadedError, TransientError
+from kit.limits import Caller, Limits
 from kit.logging import get_logger
 
 log = get_logger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"
 MAX_BODY_BYTES: Final = 1024 * 1024
+_READ_AHEAD_BYTES: Final = 32 * 1024  # of each call that waits at the door
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 Trouble = Callable[[], str | None]
@@ -40,6 +43,7 @@ _TITLES: Final = {
     "access_not_configured": Text(zh="未配置令牌签发方", en="No issuer of access tokens is configured"),
     "not_found": Text(zh="未找到", en="Not found"),
     "method_not_allowed": Text(zh="不支持该方法", en="Method not allowed"),
+    "rate_limited": Text(zh="调用过于频繁", en="Too many calls"),
     "overloaded": Text(zh="系统繁忙", en="The service is busy"),
     "unavailable": Text(zh="服务暂不可用", en="The service is not available right now"),
     "internal_error": Text(zh="内部错误", en="Internal error"),
@@ -93,6 +97,8 @@ def create_app(
     stuck: Trouble = lambda: None,
     more_metrics: MoreMetrics = _no_more_metrics,
     body_limits: Mapping[str, int] | None = None,
+    limits: Limits | None = None,
+    door: Door | None = None,
 ) -> FastAPI:
     """Return the service's application with the calls and errors that every service has.
 
@@ -100,12 +106,13 @@ def create_app(
     ``stuck`` says why only a new process can go on, or None.
     ``more_metrics`` renders, at each scrape, what this process does not count itself.
     ``body_limits`` maps paths whose bodies may be larger than MAX_BODY_BYTES to how large, in bytes.
+    ``limits`` says how often one caller may call, ``door`` how many calls begin at a time; without them all may.
     """
     app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
     _add_health(app, service, trouble, stuck)
     _add_metrics(app, more_metrics)
     _add_errors(app)
-    app.add_middleware(_Edge, body_limits=body_limits or {})
+    app.add_middleware(_Edge, body_limits=body_limits or {}, limits=limits, door=door)
     return app
 
 
@@ -171,9 +178,21 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error, _BodyTooLargeError):
         return problem(request, 413, "body_too_large", error.text)
+    if isinstance(error.__cause__, (UnicodeDecodeError, RecursionError)):  # FastAPI makes the same of both
+        return problem(request, 400, "malformed_json", _unparsed(error.__cause__))
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     said = str(error.detail)
     return problem(request, error.status_code, code, Text(zh=said, en=said), headers=dict(error.headers or {}))
+
+
+def _unparsed(error: UnicodeDecodeError | RecursionError) -> Text:
+    if isinstance(error, RecursionError):
+        return Text(zh="请求体嵌套过深，请减少嵌套层数。", en="The body is nested too deeply; send it flatter.")
+    place = error.start
+    return Text(
+        zh=f"请求体第 {place} 个字节处不是 UTF-8，请以 UTF-8 编码发送。",
+        en=f"The body is no UTF-8 at byte {place}; send it in UTF-8.",
+    )
 
 
 async def _overloaded(request: Request, error: Exception) -> Response:
@@ -216,11 +235,13 @@ def page_of(rows: list[dict[str, Any]], limit: int, identifier: str) -> dict[str
 
 
 class _Edge:
-    """The outermost layer: trace context, body limit, time and count of each request. Plain ASGI, for speed."""
+    """The outermost layer: trace context, limits, time and count of each request. Plain ASGI, for speed."""
 
-    def __init__(self, app: ASGIApp, body_limits: Mapping[str, int]) -> None:
+    def __init__(self, app: ASGIApp, body_limits: Mapping[str, int], limits: Limits | None, door: Door | None) -> None:
         self._app = app
         self._body_limits = body_limits
+        self._limits = limits
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -234,9 +255,26 @@ class _Edge:
             await problem(Request(scope), 413, "body_too_large", _BodyTooLargeError(limit).text)(scope, receive, send)
             return
         counted = receive if length is not None else _counted(receive, limit)
-        await self._measured(scope, counted, send)
+        await self._measured(scope, headers, counted, send)
 
-    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _admitted(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        caller: Caller | None = None
+        try:
+            caller = self._limits.admit(scope, headers) if self._limits else None
+            if self._door:
+                receive = await _read_ahead(headers, receive)
+                await self._door.enter(scope)
+        except (Refusal, OverloadedError) as error:
+            answer = _refused if isinstance(error, Refusal) else _overloaded
+            await (await answer(Request(scope), error))(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if self._limits and caller:
+                self._limits.settle(caller, scope)
+
+    async def _measured(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         status = 500
 
@@ -247,7 +285,7 @@ class _Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, note_status)
+            await self._admitted(scope, headers, receive, note_status)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             meters.HTTP_REQUESTS.labels(scope["method"], route, status).inc()
@@ -260,6 +298,27 @@ class _BodyTooLargeError(HTTPException):
     def __init__(self, limit: int) -> None:
         super().__init__(413)
         self.text = Text(zh=f"请求体上限为 {limit} 字节。", en=f"A body has at most {limit} bytes.")
+
+
+async def _read_ahead(headers: dict[bytes, bytes], receive: Receive) -> Receive:
+    """Return a ``receive`` that has a short body whole: who has sent it and hangs up in line undoes nothing."""
+    if not 0 < int(headers.get(b"content-length", b"0")) <= _READ_AHEAD_BYTES:
+        return receive
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    else:
+        message = {"type": "http.request", "body": body, "more_body": False}
+    first: list[Message] = [message]
+
+    async def repeated() -> Message:
+        return first.pop() if first else await receive()
+
+    return repeated
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

@@ -28,6 +28,10 @@ LOOP_LAG = Gauge("drawdown_event_loop_lag_seconds", "How late the event loop ran
 BUILD = Gauge("drawdown_build_info", "1, with the version that runs", ["service", "version"])
 HTTP_REQUESTS = Counter("http_requests", "HTTP requests", ["method", "route", "status"])
 HTTP_SECONDS = Histogram("http_request_duration_seconds", "Time to answer", ["method", "route"])
+RATE_LIMITED = Counter(
+    "drawdown_rate_limited", "Calls refused because their caller calls too often: read, write, unknown caller", ["kind"]
+)
+HTTP_LINE = Gauge("drawdown_http_line_requests", "Calls that wait at the door, at the last turn of the event loop")
 POOL_IN_USE = Gauge("database_pool_connections_in_use", "Connections taken from the pool", ["pool"])
 POOL_SIZE = Gauge("database_pool_size", "Connections that the pool keeps", ["pool"])
 

@@ -38,6 +38,7 @@ _RELAY_STOP_SECONDS: Final = 3.0
 _POOL_STOP_SECONDS: Final = 1.5
 _HOUSEKEEPING_SECONDS: Final = 3600.0
 _LOOP_LAG_SECONDS: Final = 1.0
+_ACCEPTED_IN_A_TURN: Final = 32
 
 
 class _Server(uvicorn.Server):
@@ -98,8 +99,8 @@ class Service:
         collector.calm()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        server = _Server(_http_config(app))
-        serving = asyncio.create_task(server.serve(sockets=[self._listen()]))
+        server = _Server(_http_config(app, self.settings.http_trusted_proxies))
+        serving = asyncio.create_task(server.serve(sockets=_doubled(self._listen())))
         work = asyncio.create_task(self._work())
         log.info(
             "started",
@@ -225,6 +226,15 @@ class Service:
             meters.LOOP_LAG.set(max(0.0, loop.time() - due))
 
 
+def _doubled(listener: socket.socket) -> list[socket.socket]:
+    """Return the listener in as many copies as connections are to be accepted in one turn of the event loop.
+
+    uvloop takes one from a listener in a turn. While a crowd is there a turn takes 10 ms and more, and new connections
+    would wait for seconds in the kernel, where nobody can tell them anything. All copies have the one queue.
+    """
+    return [listener, *(listener.dup() for _ in range(_ACCEPTED_IN_A_TURN - 1))]
+
+
 async def _gone(part: str, tasks: Collection[asyncio.Task[Any]], seconds: float) -> bool:
     """Wait for tasks to end, for so long and no longer; return whether all did. Their results are read elsewhere."""
     if not tasks:
@@ -235,9 +245,11 @@ async def _gone(part: str, tasks: Collection[asyncio.Task[Any]], seconds: float)
     return not late
 
 
-def _http_config(app: FastAPI) -> uvicorn.Config:
+def _http_config(app: FastAPI, trusted_proxies: list[str]) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        proxy_headers=bool(trusted_proxies),  # by default uvicorn would believe whoever calls from the loopback
+        forwarded_allow_ips=trusted_proxies,
         log_config=None,
         access_log=False,
         lifespan="off",

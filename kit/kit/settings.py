@@ -87,6 +87,30 @@ class ServiceSettings(BaseSettings):
         default="ES256", description="the one algorithm that tokens may be signed with"
     )
 
+    http_line_size: int = Field(
+        default=2000, ge=0, description="calls that may wait to be begun with; beyond it callers get 503 at once"
+    )
+    http_line_seconds: float = Field(
+        default=2.0, gt=0, description="after this long in that line a call is answered 503, and so are newcomers"
+    )
+    http_trusted_proxies: list[str] = Field(
+        default=[],
+        description="JSON list of the addresses or networks of the proxies in front, whose `X-Forwarded-For` is "
+        "believed; without it a call comes from whoever has the connection",
+    )
+    limit_reads_per_second: float = Field(
+        default=500.0, gt=0, description="reads (GET) a second that one client (a token's client_id) may make"
+    )
+    limit_writes_per_second: float = Field(
+        default=500.0, gt=0, description="writes (POST, PATCH and others) a second that one client may make"
+    )
+    limit_unknown_per_second: float = Field(
+        default=100.0, gt=0, description="calls a second without a good token from one address (IPv6: one /64 network)"
+    )
+    limit_burst_seconds: float = Field(
+        default=4.0, gt=0, description="after a pause, as many calls may come at once as otherwise in so many seconds"
+    )
+
     @field_validator("access_issuer", "access_jwks_url")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:

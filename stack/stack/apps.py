@@ -80,9 +80,7 @@ def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str
         "HTTP_HOST": LOOPBACK,
         "HTTP_PORT": str(port),
         "LOG_FORMAT": "json",
-        "ACCESS_ISSUER": issuer.URL,
-        "ACCESS_JWKS_URL": f"http://{LOOPBACK}:{config.ports.registers}{issuer.JWKS_PATH}",
-        "ACCESS_AUDIENCE": issuer.AUDIENCE,
+        **issuer.settings(config.ports.registers),
         **_extra(name, config),
     }
     environment = _inherited(config.environment, name) | {f"{name.upper()}_{key}": value for key, value in own.items()}

@@ -1,7 +1,8 @@
 """You are behind `drawdown events`: what each service says over its admin calls about events that wait.
 
 Each function asks one or all services and answers what to show. A service that runs elsewhere than in a data
-directory is named by DRAWDOWN_<SERVICE>_URL, brokers by DRAWDOWN_KAFKA_BOOTSTRAP.
+directory is named by DRAWDOWN_<SERVICE>_URL, brokers by DRAWDOWN_KAFKA_BOOTSTRAP, and DRAWDOWN_TOKEN is the access
+token: it needs the scope `ops` here, `auditor` for what is read elsewhere.
 """
 
 import os
@@ -163,7 +164,7 @@ def _ask(home: Home, service: str, method: str, path: str, seconds: float, **mor
 def _answer(home: Home, service: str, method: str, path: str, seconds: float, **more: Any) -> httpx.Response:
     url = f"{address(home, service)}{path}"
     try:
-        headers = {"accept-language": "en", **issuer.at_hand(home, "auditor")}
+        headers = {"accept-language": "en", **issuer.at_hand(home, "ops" if path.startswith("/admin") else "auditor")}
         with httpx.Client(trust_env=False, timeout=seconds, headers=headers) as client:
             answer = client.request(method, url, **more)
     except httpx.HTTPError as error:

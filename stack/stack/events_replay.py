@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from stack import events, health
+from stack import events, health, issuer
 from stack.config import policies_dir
 from stack.errors import StackError
 from stack.grants import grant_use, owner
@@ -92,7 +92,8 @@ class Replay:
         child = Child(self._command("run", {"HTTP_HOST": LOOPBACK, "HTTP_PORT": str(port)}))
         child.start()
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS) as client:
+            headers = issuer.at_hand(self._home, "ops")
+            async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS, headers=headers) as client:
                 await child.until(lambda: health.http_trouble(client, url), READY_SECONDS)
                 await self._catch_up(client, url, child)
                 new = await _figures(client, url)
@@ -116,6 +117,7 @@ class Replay:
             "CONSUMER_GROUP": f"{self._service}-{self._stamp}",
             "PROGRAMME_FILE": str(policies_dir() / "programme.yaml"),
             "LOG_FORMAT": "json",
+            **issuer.settings(events.port(self._home, "registers")),
             **more,
         }
         return Command(

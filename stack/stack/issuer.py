@@ -18,6 +18,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from stack.home import Home, write_private
+from stack.ports import LOOPBACK
 
 URL: Final = "https://issuer.drawdown.invalid"
 """Its name, the `iss` of its tokens. Not an address: a token outlives the ports of the stack that it was made for."""
@@ -38,6 +39,15 @@ def rotate_keys(home: Home) -> None:
     """Sign with a new key from now on; tokens that were signed with an older one stay valid until they expire."""
     with _alone(home):
         _add_key(home)
+
+
+def settings(registers_port: int) -> dict[str, str]:
+    """Return what a service is told so that it believes this issuer, without the service's prefix."""
+    return {
+        "ACCESS_ISSUER": URL,
+        "ACCESS_JWKS_URL": f"http://{LOOPBACK}:{registers_port}{JWKS_PATH}",
+        "ACCESS_AUDIENCE": AUDIENCE,
+    }
 
 
 def at_hand(home: Home, scope: str) -> dict[str, str]:

@@ -127,6 +127,21 @@ async def test_an_answer_serves_for_a_while(settings: Settings, registers: FakeR
     await client.close()
 
 
+async def test_who_asks_the_same_meanwhile_shares_the_answer(settings: Settings, registers: FakeRegisters) -> None:
+    """One of them giving up takes it from nobody."""
+    client = Registers(settings)
+    registers.delay_seconds = 0.1
+    asking = [asyncio.create_task(client.ask({"credit_record": APPLICANT})) for _ in range(5)]
+    await asyncio.sleep(0.05)
+    asking[0].cancel()
+    answers = await asyncio.gather(*asking[1:])
+    assert all(answer == answers[0] != {} for answer in answers)
+    assert registers.asked["credit_record"] == 1
+    await client.ask({"credit_record": APPLICANT})
+    assert registers.asked["credit_record"] == 2
+    await client.close()
+
+
 def test_the_breaker_opens_pauses_and_lets_one_through() -> None:
     now = 0.0
     breaker = Breaker(failures_to_open=2, open_seconds=10, clock=lambda: now)

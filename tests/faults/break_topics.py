@@ -17,6 +17,7 @@ import httpx
 from aiokafka.errors import KafkaError
 
 from contracts.topics import TOPICS
+from stack import issuer
 from stack.grants import SERVICES
 from stack.topics import admin_client, create_topics
 from tests.faults.sabotage import NotHappenedError, Place, Poison, Saboteur, until
@@ -107,7 +108,8 @@ async def _told(by: Saboteur, service: str, command: str, **body: str) -> AsyncI
     """Tell one of a service's processes after the other, for a while, until the caller has heard enough."""
     ends = time.monotonic() + _COMMAND_SECONDS
     processes = cycle((service, f"{service}-2"))
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+    headers = issuer.at_hand(by.system.home, "ops")
+    async with httpx.AsyncClient(trust_env=False, timeout=30, headers=headers) as client:
         while time.monotonic() < ends:
             url = f"{by.system.stack.urls[next(processes)]}/admin/{command}"
             try:

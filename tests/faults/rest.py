@@ -13,6 +13,7 @@ import httpx
 from aiokafka.errors import KafkaError
 
 from contracts.topics import TOPICS
+from stack import issuer
 from stack.grants import SERVICES
 from tests.faults.sabotage import Saboteur
 from tests.faults.system import System
@@ -57,7 +58,8 @@ async def come_to_rest(by: Saboteur, seconds: float) -> tuple[float | None, list
 async def take_out_poison(by: Saboteur) -> None:
     """Discard the suite's own bad events, as an operator does; what waited behind them is then redriven."""
     intruders = by.intruders
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    headers = issuer.at_hand(by.system.home, "ops")
+    async with httpx.AsyncClient(trust_env=False, timeout=10, headers=headers) as client:
         for service in SERVICES:
             rows = await by.system.fetch(
                 service,

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import RecoveryDemanded
 from kit import admin, logging
+from kit.access import Access
 from kit.database import Database
 from kit.http import create_app
 from kit.messages import Message
@@ -39,7 +40,7 @@ async def run(settings: SmallSettings) -> None:
 
     worker = Worker(service, events=[RecoveryDemanded], handle=handle, group=settings.group)
     app = create_app(service="small", title="Small", description="A test", trouble=worker.trouble, stuck=worker.stuck)
-    app.include_router(admin.router(worker.redrive, worker.lags))
+    app.include_router(admin.router(worker.redrive, worker.lags, Access.of(settings)))
 
     @app.get("/slow")
     async def slow(seconds: float) -> str:

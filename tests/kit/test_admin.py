@@ -1,6 +1,7 @@
 """The admin calls as an operator makes them, over HTTP: what is parked, redrive, discard, audit, lag."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from stack.ports import free_ports
 from tests.kit.broker import send
 from tests.kit.conftest import TOPIC, company, eventually
 from tests.kit.echo import Echo, consumer_of, running
+from tests.kit.issuer import Issuer, access_of, bearing
 from tests.kit.test_parking import broken, handled, records, told
 
 WHO = {"who": "li.wei", "why": "OPS-12"}
@@ -27,12 +29,19 @@ def echo() -> Echo:
     return Echo()
 
 
-def client_of(database: Database, bootstrap: str, group: str, echo: Echo) -> httpx.AsyncClient:
+@asynccontextmanager
+async def client_of(database: Database, bootstrap: str, group: str, echo: Echo) -> AsyncIterator[httpx.AsyncClient]:
+    """Call as an operator whose token says who it is."""
+    issuer = Issuer()
+    issuer.come()
     app = create_app(service="test", title="Test", description="A test", trouble={})
     redrive = Redrive(database, group=group, handle=echo.handle)
-    app.include_router(admin.router(redrive, Lags(database, bootstrap, group=group, topics=[TOPIC])))
+    app.include_router(admin.router(redrive, Lags(database, bootstrap, group=group, topics=[TOPIC]), access_of(issuer)))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://test", headers={"accept-language": "en"})
+    headers = {"accept-language": "en", **bearing(issuer, "ops", sub=WHO["who"])}
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+        yield client
+    await issuer.go()
 
 
 @pytest.fixture
@@ -99,6 +108,25 @@ async def test_a_discarded_event_frees_those_behind_it(
     assert await handled(database, key) == [0, 2, 3, 4]
     actions = [entry["action"] for entry in (await client.get("/admin/parked/audit")).json()["items"]]
     assert actions == ["redrive", "discard"]
+
+
+async def test_an_operator_shows_a_token_and_who_signs_for_somebody_else_is_told_with_it(
+    client: httpx.AsyncClient, database: Database, kafka: Kafka, group: str, echo: Echo
+) -> None:
+    strangers = {"authorization": ""}, {"authorization": "Bearer nonsense"}
+    for path in ("/admin/parked", "/admin/parked/audit", "/admin/lag"):
+        answers = [await client.get(path, headers=headers) for headers in strangers]
+        assert [answer.json()["code"] for answer in answers] == ["token_missing", "token_invalid"]
+    for path in ("redrive", "discard"):
+        refused = await client.post(f"/admin/parked/{path}", json={}, headers=strangers[0])
+        assert (refused.status_code, refused.json()["code"]) == (401, "token_missing")
+    key = company()
+    await park(database, kafka, group, echo, key)
+    echo.refused = set()
+    body = {"topic": TOPIC, "key": key, "dry_run": False, "who": "anna", "why": "OPS-13"}
+    assert (await client.post("/admin/parked/redrive", json=body)).json()["items"][0]["handled"] == 4
+    [entry] = (await client.get("/admin/parked/audit")).json()["items"]
+    assert entry["who"] == "anna (token of li.wei)"
 
 
 async def test_what_is_no_json_is_shown_as_text(

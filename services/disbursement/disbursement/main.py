@@ -16,8 +16,10 @@ from kit import admin
 from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
+from kit.door import Door
 from kit.groups import GroupedWriter
 from kit.http import create_app
+from kit.limits import Limits
 from kit.service import Service
 from kit.worker import Worker
 
@@ -51,6 +53,7 @@ async def run(settings: Settings) -> None:
     service.add_loop("writer", writer.run)
     files = file_writer(database, opening.debtors if settings.payment_files else None, worker.wake_relay)
     service.add_loop("files", files.run)
+    access = Access.of(settings)
     app = create_app(
         service="disbursement",
         title=TITLE,
@@ -59,9 +62,11 @@ async def run(settings: Settings) -> None:
         stuck=worker.stuck,
         more_metrics=reconciled.renderer(service.callers),
         body_limits=api.BODY_LIMITS,
+        limits=Limits.of(settings, access),
+        door=Door.of(settings),
     )
-    app.include_router(api.router(api.Parts(service.callers, writer, Access.of(settings), files)))
-    app.include_router(admin.router(worker.redrive, worker.lags))
+    app.include_router(api.router(api.Parts(service.callers, writer, access, files)))
+    app.include_router(admin.router(worker.redrive, worker.lags, access))
     await service.run(app)
 
 
@@ -69,5 +74,5 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(api.Parts()))
-    app.include_router(admin.router(None, None))
+    app.include_router(admin.router(None, None, Access()))
     return app.openapi()

@@ -21,8 +21,10 @@ from kit import admin
 from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
+from kit.door import Door
 from kit.groups import GroupedWriter
 from kit.http import create_app
+from kit.limits import Limits
 from kit.service import Service
 from kit.worker import Worker
 
@@ -51,9 +53,18 @@ async def run(settings: Settings) -> None:
         service.add_loop("clocks", Scanner(database, Deadlines(shelf), committed=worker.wake_relay).run)
     writer: GroupedWriter[Command] = GroupedWriter(database, partial(desk.apply, shelf), committed=worker.wake_relay)
     service.add_loop("writer", writer.run)
-    app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck)
-    app.include_router(api.router(api.Parts(shelf, service.callers, writer, Access.of(settings), due.set)))
-    app.include_router(admin.router(worker.redrive, worker.lags))
+    access = Access.of(settings)
+    app = create_app(
+        service=NAME,
+        title=TITLE,
+        description=DESCRIPTION,
+        trouble=worker.trouble,
+        stuck=worker.stuck,
+        limits=Limits.of(settings, access),
+        door=Door.of(settings),
+    )
+    app.include_router(api.router(api.Parts(shelf, service.callers, writer, access, due.set)))
+    app.include_router(admin.router(worker.redrive, worker.lags, access))
     try:
         await service.run(app)
     finally:
@@ -64,5 +75,5 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(api.Parts(Shelf())))
-    app.include_router(admin.router(None, None))
+    app.include_router(admin.router(None, None, Access()))
     return app.openapi()

@@ -90,11 +90,14 @@ class Registers:
         self._companies = asyncio.Semaphore(settings.register_companies_at_once)
         self._breakers = {name: _breaker(settings) for name in REGISTERS}
         self._answers: OrderedDict[tuple[str, str], tuple[float, Answer]] = OrderedDict()
+        self._asking: dict[tuple[str, str], asyncio.Task[Answer | None]] = {}
         self._clients = {name: _client(settings) for name in REGISTERS}
         limited = settings.register_requests_per_second
         self._limits: dict[str, AsyncLimiter] = {name: _limit(rate) for name, rate in limited.items()}
 
     async def close(self) -> None:
+        for task in self._asking.values():
+            task.cancel()
         for client in self._clients.values():
             await client.aclose()
 
@@ -109,9 +112,18 @@ class Registers:
         return [name for name, breaker in self._breakers.items() if breaker.is_open]
 
     async def _look_up(self, name: str, code: str) -> Answer | None:
+        """Return the answer that is kept, or that somebody waits for already, or a new one."""
         kept = self._kept(name, code)
         if kept is not None:
             return kept
+        place = name, code
+        task = self._asking.get(place)
+        if task is None:
+            task = self._asking[place] = asyncio.create_task(self._asked(name, code))
+            task.add_done_callback(lambda _: self._asking.pop(place, None))
+        return await asyncio.shield(task)
+
+    async def _asked(self, name: str, code: str) -> Answer | None:
         breaker = self._breakers[name]
         if not breaker.allows():
             return None

@@ -36,7 +36,7 @@ class Settings(ServiceSettings):
     )
     register_open_seconds: float = Field(default=2.0, gt=0, description="how long a failing register is left alone")
     register_answer_age_seconds: float = Field(
-        default=30.0, ge=0, description="how old an answer may be that is used for another application"
+        default=300.0, ge=0, description="how old an answer may be that is used for another application"
     )
 
     assessor_group_size: int = Field(default=200, ge=1, le=2000, description="most applications assessed together")

@@ -20,8 +20,10 @@ from kit.access import Access
 from kit.backoff import Backoff
 from kit.clocks import Scanner
 from kit.database import Database, describe
+from kit.door import Door
 from kit.groups import GroupedWriter
 from kit.http import create_app
+from kit.limits import Limits
 from kit.logging import get_logger
 from kit.service import Service
 from kit.worker import Worker
@@ -57,6 +59,7 @@ async def run(settings: Settings) -> None:
     schemes = SchemesAwaited(database)
     service.add_loop("schemes", schemes.run)
     trouble = worker.trouble | {"schemes": lambda: schemes.trouble}
+    access = Access.of(settings)
     app = create_app(
         service="intake",
         title=TITLE,
@@ -64,13 +67,15 @@ async def run(settings: Settings) -> None:
         trouble=trouble,
         stuck=worker.stuck,
         body_limits={documents.PATH: documents.LARGEST_BODY_BYTES},
+        limits=Limits.of(settings, access),
+        door=Door.of(settings),
     )
     store = open_store(settings.documents_url) if settings.documents_url else None
     if store is not None and "worker" in settings.roles:
         service.add_loop("documents", Sweeper(database, store).run)
     scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
-    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner, Access.of(settings))))
-    app.include_router(admin.router(worker.redrive, worker.lags))
+    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner, access)))
+    app.include_router(admin.router(worker.redrive, worker.lags, access))
     await service.run(app)
 
 
@@ -97,5 +102,5 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(api.Parts(None, None)))
-    app.include_router(admin.router(None, None))
+    app.include_router(admin.router(None, None, Access()))
     return app.openapi()

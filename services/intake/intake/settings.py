@@ -12,6 +12,14 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore")
 
     http_port: int = Field(default=8001, ge=0, le=65535, description="port that the HTTP server listens on")
+    limit_reads_per_second: float = Field(
+        default=2000.0, gt=0, description="reads (GET) a second that one client (a portal's client_id) may make"
+    )
+    limit_writes_per_second: float = Field(
+        default=5000.0,
+        gt=0,
+        description="writes a second that one client may make: more than a process accepts, for a city has one portal",
+    )
     write_queue_size: int = Field(
         default=4000, ge=1, description="requests that may wait to be written; beyond it callers get 503 at once"
     )

@@ -7,9 +7,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.topics import SERVICES
 from kit import admin
+from kit.access import Access
 from kit.database import Database, describe
+from kit.door import Door
 from kit.errors import TransientError
 from kit.http import MoreMetrics, Trouble, create_app
+from kit.limits import Limits
 from kit.logging import get_logger
 from kit.service import Service
 from kit.worker import Worker
@@ -44,8 +47,18 @@ async def run(settings: Settings) -> None:
         groups = sorted({*SERVICES, settings.consumer_group})
         service.add_loop("lag", LagWatch(settings.kafka_bootstrap, settings.lag_poll_seconds, groups).run)
     callers = service.callers
-    app = application(callers, known, renderer(callers, known, settings), worker.trouble, worker.stuck)
-    app.include_router(admin.router(worker.redrive, worker.lags))
+    access = Access.of(settings)
+    render = renderer(callers, known, settings)
+    app = application(
+        callers,
+        known,
+        render,
+        worker.trouble,
+        worker.stuck,
+        limits=Limits.of(settings, access),
+        door=Door.of(settings),
+    )
+    app.include_router(admin.router(worker.redrive, worker.lags, access))
     await service.run(app)
 
 
@@ -55,6 +68,9 @@ def application(
     more_metrics: MoreMetrics,
     trouble: dict[str, Trouble],
     stuck: Trouble = lambda: None,
+    *,
+    limits: Limits | None = None,
+    door: Door | None = None,
 ) -> FastAPI:
     """Return the HTTP application."""
     app = create_app(
@@ -64,6 +80,8 @@ def application(
         trouble=trouble,
         stuck=stuck,
         more_metrics=more_metrics,
+        limits=limits,
+        door=door,
     )
     api.add_routes(app, database, known)
     return app
@@ -89,5 +107,5 @@ def openapi() -> dict[str, Any]:
     settings = Settings(database_url="postgresql://localhost/metrics", kafka_bootstrap="localhost:9092")
     database = Database(settings.database_url, name="metrics")
     app = application(database, Programme(), renderer(database, Programme(), settings), {})
-    app.include_router(admin.router(None, None))
+    app.include_router(admin.router(None, None, Access()))
     return app.openapi()
