@@ -98,7 +98,7 @@ class Service:
         collector.calm()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        server = _Server(_http_config(app))
+        server = _Server(http_config(app))
         serving = asyncio.create_task(server.serve(sockets=[self._listen()]))
         work = asyncio.create_task(self._work())
         log.info(
@@ -235,7 +235,8 @@ async def _gone(part: str, tasks: Collection[asyncio.Task[Any]], seconds: float)
     return not late
 
 
-def _http_config(app: FastAPI) -> uvicorn.Config:
+def http_config(app: FastAPI) -> uvicorn.Config:
+    """Return how every service serves HTTP."""
     return uvicorn.Config(
         app,
         log_config=None,
