@@ -14,7 +14,7 @@ from pydantic_settings import SettingsConfigDict
 
 from benchmarks.peers.synchronous.acceptance import Sent
 from benchmarks.peers.synchronous.app import create
-from intake import api
+from intake import api, shortcut
 from kit import collector
 from kit.access import Access
 from kit.http import create_app
@@ -49,7 +49,9 @@ def application(kind: str, access: Access) -> FastAPI:
     if kind == "usual":
         return create(Nothing(), access)
     app = create_app(service="intake", title="intake", description="", trouble={})
-    app.include_router(api.router(api.Parts(None, cast(Any, Nothing()), access=access)))
+    parts = api.Parts(None, cast(Any, Nothing()), access=access)
+    app.include_router(api.router(parts))
+    shortcut.add(app, parts)
     return app
 
 

@@ -64,6 +64,17 @@ class Access:
 
         return Security(demand, scopes=accepted)
 
+    def at_hand(self, authorization: bytes, accepted: frozenset[str]) -> Principal | None:
+        """Return who calls with this header, if its token is known, good, and has one of these scopes; else None.
+
+        For shortcuts: None says that the route is to look, which also says what is wrong.
+        """
+        kind, _, token = authorization.partition(b" ")
+        if self._verifier is None or kind != b"Bearer" or not token.isascii():
+            return None
+        principal = self._verifier.remembered(token.decode(), datetime.now(UTC))
+        return None if principal is None or principal.scopes.isdisjoint(accepted) else principal
+
     async def _admit(self, credentials: HTTPAuthorizationCredentials | None, accepted: tuple[str, ...]) -> Principal:
         if self._verifier is None:
             raise _unconfigured()

@@ -26,6 +26,7 @@ from kit.database import Database, describe
 from kit.deadlines import within
 from kit.errors import SetupError, TransientError
 from kit.logging import get_logger
+from kit.patience import PatientProtocol
 from kit.settings import EXIT_CONFIGURATION, ServiceSettings, complain
 
 log = get_logger(__name__)
@@ -242,7 +243,8 @@ def http_config(app: FastAPI) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         lifespan="off",
-        http="httptools",
+        proxy_headers=False,  # nobody here asks where a call came from
+        http=PatientProtocol,
         timeout_graceful_shutdown=int(_HTTP_STOP_SECONDS) - 1,
         timeout_keep_alive=30,
         h11_max_incomplete_event_size=None,

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from intake import api, queries
+from intake import api, queries, shortcut
 from intake.clocks import Deadlines
 from intake.commands import Command, apply
 from intake.documents import api as documents
@@ -69,7 +69,9 @@ async def run(settings: Settings) -> None:
     if store is not None and "worker" in settings.roles:
         service.add_loop("documents", Sweeper(database, store).run)
     scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
-    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner, Access.of(settings))))
+    parts = api.Parts(service.callers, writer, store, scanner, Access.of(settings))
+    app.include_router(api.router(parts))
+    shortcut.add(app, parts)
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 
