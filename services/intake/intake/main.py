@@ -47,6 +47,7 @@ async def run(settings: Settings) -> None:
         apply,
         max_queue_size=settings.write_queue_size,
         max_group_size=settings.write_group_size,
+        groups_at_once=settings.write_groups_at_once,
         max_age_seconds=settings.write_age_seconds,
         answer_seconds=settings.write_answer_seconds,
         committed=worker.wake_relay,
