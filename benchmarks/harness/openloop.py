@@ -66,6 +66,11 @@ async def open_loop(
             taken.extend(done - start - number / rate for number in numbers)
 
     await asyncio.gather(arrive(), *(serve() for _ in range(workers)))
+    return latencies_of(taken, rate, time.perf_counter() - start - len(work) / rate, late_seconds)
+
+
+def latencies_of(taken: Sequence[float], rate: float, drain_seconds: float, late_seconds: float) -> Latencies:
+    """Return what these times amount to, in seconds from when each piece of work should have begun."""
     cuts = quantiles(taken, n=100)
     return Latencies(
         rate=round(rate, 1),
@@ -74,5 +79,5 @@ async def open_loop(
         p99_ms=round(1000 * cuts[98], 2),
         max_ms=round(1000 * max(taken), 2),
         late=sum(seconds > late_seconds for seconds in taken),
-        drain_seconds=round(time.perf_counter() - start - len(work) / rate, 3),
+        drain_seconds=round(drain_seconds, 3),
     )

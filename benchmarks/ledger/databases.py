@@ -38,7 +38,7 @@ async def create_base(postgres: Postgres, transfers: int) -> None:
 
 async def create_ours(postgres: Postgres, name: str, policies: Sequence[Policy], appropriated: Money) -> None:
     """Create a database of disbursement: migrated, the policies' pools open, the policies known."""
-    await _create(postgres, name)
+    await create(postgres, name)
     dsn = postgres.superuser_dsn(name)
     await migrations.upgrade("disbursement", dsn)
     database = Database(dsn, pool_size=1)
@@ -55,7 +55,7 @@ async def create_ours(postgres: Postgres, name: str, policies: Sequence[Policy],
 
 async def create_theirs(postgres: Postgres, name: str, policies: Sequence[Policy], appropriated: Money) -> None:
     """Create a database of the peer: its tables, the policies' pools and envelopes."""
-    await _create(postgres, name)
+    await create(postgres, name)
     connection = await asyncpg.connect(postgres.superuser_dsn(name))
     try:
         await row_lock.create(connection, policies, appropriated)
@@ -65,7 +65,7 @@ async def create_theirs(postgres: Postgres, name: str, policies: Sequence[Policy
 
 async def copy(postgres: Postgres, source: str, target: str) -> None:
     """Copy a database, file by file. Nobody may be connected to the source."""
-    await _create(postgres, target, f"TEMPLATE {source} STRATEGY file_copy")
+    await create(postgres, target, f"TEMPLATE {source} STRATEGY file_copy")
 
 
 async def grow(postgres: Postgres, name: str, transfers: int) -> int:
@@ -88,7 +88,8 @@ async def settle(postgres: Postgres, names: Iterable[str]) -> None:
         await connection.close()
 
 
-async def _create(postgres: Postgres, name: str, how: str = "") -> None:
+async def create(postgres: Postgres, name: str, how: str = "") -> None:
+    """Create a database; ``how`` is the rest of the statement."""
     connection = await asyncpg.connect(postgres.superuser_dsn())
     try:
         await connection.execute(f"CREATE DATABASE {name} {how}")

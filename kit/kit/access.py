@@ -66,8 +66,19 @@ class Access:
         return Security(demand, scopes=accepted)
 
     def remembered(self, token: str, now: datetime) -> Principal | None:
-        """Return whose token this is if it was found good before; it is no leave to do anything (``limits``)."""
+        """Return whose token this is if it was found good before, and nobody has to be asked for that."""
         return self._verifier.remembered(token, now) if self._verifier else None
+
+    def at_hand(self, authorization: bytes, accepted: frozenset[str]) -> Principal | None:
+        """Return who calls with this header, if its token is known, good, and has one of these scopes; else None.
+
+        For shortcuts: None says that the route is to look, which also says what is wrong.
+        """
+        kind, _, token = authorization.partition(b" ")
+        if kind != b"Bearer" or not token.isascii():
+            return None
+        principal = self.remembered(token.decode(), datetime.now(UTC))
+        return None if principal is None or principal.scopes.isdisjoint(accepted) else principal
 
     async def _admit(
         self, request: Request, credentials: HTTPAuthorizationCredentials | None, accepted: tuple[str, ...]

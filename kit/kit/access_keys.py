@@ -62,6 +62,12 @@ class IssuerKeys:
             raise KeysAwayError(self._url)
         return key
 
+    def at_hand(self, kid: str) -> PublicKey | None:
+        """Return what ``find`` would, where nobody has to be asked for that; else None."""
+        if self._has_to_ask(kid) or self._clock() - self._answered_at > KEPT_SECONDS:
+            return None
+        return self._keys.get(kid)
+
     def _has_to_ask(self, kid: str) -> bool:
         now = self._clock()
         wanted = kid not in self._keys or now - self._answered_at >= MAX_AGE_SECONDS

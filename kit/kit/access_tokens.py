@@ -2,7 +2,8 @@
 
 The algorithm is the operator's choice and never the token's. A signature costs some hundred microseconds, and a portal
 sends one token with thousands of calls: a token whose signature was right is remembered for as long as its key object
-is in use, which ends each time the keys are fetched again. Its times are checked at every call.
+is in use, which ends each time the keys are fetched again. Its times are checked at every call. Of one that was found
+good, these times and the key are all that is looked at, until it has run out.
 """
 
 import base64
@@ -60,6 +61,17 @@ class _Claims(msgspec.Struct):
     client_id: str = ""
 
 
+class _Remembered(msgspec.Struct):
+    """A token whose signature was right; once it was found good, whom it speaks for, and from when to when (POSIX)."""
+
+    key: PublicKey
+    kid: str
+    claims: dict[str, Any]
+    principal: Principal | None = None
+    begins: float = 0.0
+    ends: float = 0.0
+
+
 class Verifier:
     """Tells who a token speaks for."""
 
@@ -69,44 +81,43 @@ class Verifier:
         self._audience = audience
         self._algorithm = algorithm
         self._registry = JWSRegistry(algorithms=[algorithm], strict_check_header=False)
-        self._remembered: dict[str, tuple[PublicKey, dict[str, Any]]] = {}
-        self._good: dict[str, tuple[float, Principal]] = {}
+        self._remembered: dict[str, _Remembered] = {}
+
+    def remembered(self, token: str, now: datetime) -> Principal | None:
+        """Return what ``principal`` would of a token that was found good before, without asking anybody; else None."""
+        known = self._remembered.get(token)
+        if known is None or not known.begins <= now.timestamp() < known.ends:
+            return None
+        return known.principal if self._keys.at_hand(known.kid) is known.key else None
 
     async def principal(self, token: str, now: datetime) -> Principal:
         """Return whom the token speaks for. Raises InvalidTokenError, KeysAwayError."""
+        if known := self.remembered(token, now):
+            return known
         try:
-            claims = await self._signed_claims(token)
-            self._check(claims, now)
-            told = msgspec.convert(claims, _Claims)
+            signed = await self._signed(token)
+            self._check(signed.claims, now)
+            told = msgspec.convert(signed.claims, _Claims)
         except (JoseError, msgspec.ValidationError) as error:
             raise InvalidTokenError(_why(error)) from error
-        principal = Principal(told.sub, frozenset(told.scope.split()), told.client_id)
-        if len(self._good) >= _MOST_REMEMBERED:
-            self._good.clear()
-        self._good[token] = float(claims["exp"]), principal
-        return principal
+        signed.principal = Principal(told.sub, frozenset(told.scope.split()), told.client_id)
+        signed.begins = max(signed.claims.get("nbf", 0), signed.claims.get("iat", 0))
+        signed.ends = signed.claims["exp"]
+        return signed.principal
 
-    def remembered(self, token: str, now: datetime) -> Principal | None:
-        """Return whom a token spoke for when it was last found good, None when it was not, or has expired since.
-
-        It costs a microsecond and tells whose call this is. It is no leave to do anything: ``principal`` is.
-        """
-        until, principal = self._good.get(token, (0.0, None))
-        return principal if until > now.timestamp() - LEEWAY_SECONDS else None
-
-    async def _signed_claims(self, token: str) -> dict[str, Any]:
+    async def _signed(self, token: str) -> _Remembered:
         kid = _key_name(token, self._algorithm)
         key = await self._keys.find(kid)
         if key is None:
             raise InvalidTokenError(Text(zh="令牌的签名密钥未知。", en="Its issuer has no key of that name."))
         known = self._remembered.get(token)
-        if known and known[0] is key:
-            return known[1]
+        if known and known.key is key:
+            return known
         claims = jwt.decode(token, key, registry=self._registry).claims
         if len(self._remembered) >= _MOST_REMEMBERED:
             self._remembered.clear()
-        self._remembered[token] = key, claims
-        return claims
+        signed = self._remembered[token] = _Remembered(key, kid, claims)
+        return signed
 
     def _check(self, claims: dict[str, Any], now: datetime) -> None:
         registry = jwt.JWTClaimsRegistry(

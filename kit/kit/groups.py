@@ -63,6 +63,8 @@ class GroupedWriter(Generic[C]):
 
     ``max_age_seconds`` is how old the oldest waiting command may be before newcomers are turned away,
     ``answer_seconds`` how long a caller is kept at most. Both belong below the time-out of the callers.
+    ``groups_at_once`` groups may be under way, each on a connection of its own: what one waits for the disk and the
+    network, another uses. They race as those of two processes do, and never for a key.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class GroupedWriter(Generic[C]):
         *,
         max_queue_size: int = 4_000,
         max_group_size: int = 100,
+        groups_at_once: int = 1,
         max_age_seconds: float = 2.5,
         answer_seconds: float = 4.0,
         committed: Callable[[], None] = lambda: None,
@@ -80,12 +83,16 @@ class GroupedWriter(Generic[C]):
         self._apply = apply
         self._max_queue_size = max_queue_size
         self._max_group_size = max_group_size
+        self._groups_at_once = groups_at_once
+        self._worth_a_second = max_group_size // 4
         self._max_age_seconds = max_age_seconds
         self._answer_seconds = answer_seconds
         self._committed = committed
         self._waiting: list[_Place[C]] = []
         self._by_key: dict[Key, _Place[C]] = {}
-        self._arrived = asyncio.Event()
+        self._in_hand: set[tuple[str, str]] = set()
+        """Clients and keys of the groups that are being written."""
+        self._news = asyncio.Event()
         self._closed = False
         _WRITERS.add(self)
 
@@ -115,7 +122,7 @@ class GroupedWriter(Generic[C]):
         self._waiting.append(place)
         if command.key:
             self._by_key[command.key] = place
-        self._arrived.set()
+        self._news.set()
         return place
 
     def _tell_late(self, caller: asyncio.Future[Answer]) -> None:
@@ -134,32 +141,46 @@ class GroupedWriter(Generic[C]):
     async def run(self, stop: asyncio.Event) -> None:
         """Apply groups until ``stop``, then what still waits."""
         stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self._news.set())
+        writing: set[asyncio.Task[None]] = set()
         try:
-            while not (stop.is_set() and not self._waiting):
-                if not self._waiting:
-                    self._arrived.clear()
-                    arrival = asyncio.create_task(self._arrived.wait())
-                    await asyncio.wait({arrival, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                    arrival.cancel()
-                    continue
-                await self._write(self._next_group())
+            while writing or self._waiting or not stop.is_set():
+                self._news.clear()
+                self._begin_groups(writing)
+                await self._news.wait()
+                for task in [task for task in writing if task.done()]:
+                    writing.remove(task)
+                    task.result()
         finally:
             self._closed = True
             stopping.cancel()
+
+    def _begin_groups(self, writing: "set[asyncio.Task[None]]") -> None:
+        """Begin a group; and a second one while the first waits for the disk, if enough of them wait for it."""
+        while self._waiting and len(writing) < self._groups_at_once:
+            if writing and len(self._waiting) < self._worth_a_second:
+                return
+            group = self._next_group()
+            if not group:
+                return
+            task = asyncio.create_task(self._write(group))
+            task.add_done_callback(lambda _: self._news.set())
+            writing.add(task)
 
     def _next_group(self) -> list[_Place[C]]:
         """Take the oldest commands, at most one per key: a second one has to find the first one's answer."""
         group: list[_Place[C]] = []
         left: list[_Place[C]] = []
-        names: set[tuple[str, str]] = set()
-        for place in self._waiting:
-            key = place.command.key
-            name = (key.client, key.key) if key else None
-            if len(group) >= self._max_group_size or (name and name in names):
+        for position, place in enumerate(self._waiting):
+            if len(group) >= self._max_group_size:
+                left.extend(self._waiting[position:])
+                break
+            name = _name(place)
+            if name in self._in_hand:
                 left.append(place)
                 continue
             if name:
-                names.add(name)
+                self._in_hand.add(name)
             group.append(place)
         self._waiting = left
         return group
@@ -169,6 +190,7 @@ class GroupedWriter(Generic[C]):
         for place, outcome in zip(group, outcomes, strict=True):
             if place.command.key:
                 del self._by_key[place.command.key]
+                self._in_hand.discard((place.command.key.client, place.command.key.key))
             for caller in place.callers:
                 if caller.done():
                     continue  # who went away, or waited too long: what was asked for is done all the same
@@ -227,6 +249,11 @@ class GroupedWriter(Generic[C]):
             self._committed()
         own = {id(command): outcome for command, outcome in zip(new, outcomes, strict=True)}
         return [given[command.key] if command.key in given else own[id(command)] for command in commands]
+
+
+def _name(place: _Place[Any]) -> tuple[str, str] | None:
+    key = place.command.key
+    return (key.client, key.key) if key else None
 
 
 _WRITERS: Final[WeakSet[GroupedWriter[Any]]] = WeakSet()

@@ -1,15 +1,16 @@
 """The HTTP side that all services share: problems (RFC 9457), health, metrics, request meters, trace context."""
 
 import json
-import secrets
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +22,8 @@ from kit.door import Door
 from kit.errors import OverloadedError, TransientError
 from kit.limits import Caller, Limits
 from kit.logging import get_logger
+from kit.patience import BodyTooLateError, in_time
+from kit.shortcuts import Headers, Shortcut, Shortcuts, again, send_answer, whole_body
 
 log = get_logger(__name__)
 
@@ -31,11 +34,13 @@ TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 Trouble = Callable[[], str | None]
 MoreMetrics = Callable[[], Awaitable[bytes]]
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 _TITLES: Final = {
     "validation_failed": Text(zh="请求内容有误", en="The request is not valid"),
     "malformed_json": Text(zh="请求体不是有效的 JSON", en="The body is not JSON"),
     "body_too_large": Text(zh="请求体过大", en="The body is too large"),
+    "body_too_late": Text(zh="请求体接收超时", en="The body came too slowly"),
     "token_missing": Text(zh="需要访问令牌", en="An access token is needed"),
     "token_invalid": Text(zh="访问令牌无效", en="The access token is not valid"),
     "scope_missing": Text(zh="访问令牌权限不足", en="The access token does not allow this"),
@@ -108,12 +113,21 @@ def create_app(
     ``body_limits`` maps paths whose bodies may be larger than MAX_BODY_BYTES to how large, in bytes.
     ``limits`` says how often one caller may call, ``door`` how many calls begin at a time; without them all may.
     """
-    app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
+    app = _Application(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
+    app.state.shortcuts = Shortcuts()
+    app.state.edge = {"body_limits": body_limits or {}, "limits": limits, "door": door}
     _add_health(app, service, trouble, stuck)
     _add_metrics(app, more_metrics)
     _add_errors(app)
-    app.add_middleware(_Edge, body_limits=body_limits or {}, limits=limits, door=door)
     return app
+
+
+class _Application(FastAPI):
+    """FastAPI behind the edge: what the edge answers by itself does not go through the framework's layers."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        inner = super().build_middleware_stack()
+        return _Edge(inner, shortcuts=self.state.shortcuts, errors=self.exception_handlers, **self.state.edge)
 
 
 def _add_health(app: FastAPI, service: str, trouble: dict[str, Trouble], stuck: Trouble) -> None:
@@ -180,6 +194,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
         return problem(request, 413, "body_too_large", error.text)
     if isinstance(error.__cause__, (UnicodeDecodeError, RecursionError)):  # FastAPI makes the same of both
         return problem(request, 400, "malformed_json", _unparsed(error.__cause__))
+    if isinstance(error, BodyTooLateError):
+        return problem(request, 408, "body_too_late", error.text, headers={"connection": "close"})
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
     said = str(error.detail)
     return problem(request, error.status_code, code, Text(zh=said, en=said), headers=dict(error.headers or {}))
@@ -237,9 +253,20 @@ def page_of(rows: list[dict[str, Any]], limit: int, identifier: str) -> dict[str
 class _Edge:
     """The outermost layer: trace context, limits, time and count of each request. Plain ASGI, for speed."""
 
-    def __init__(self, app: ASGIApp, body_limits: Mapping[str, int], limits: Limits | None, door: Door | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        body_limits: Mapping[str, int],
+        shortcuts: Shortcuts,
+        errors: Mapping[Any, Handler],
+        limits: Limits | None,
+        door: Door | None,
+    ) -> None:
         self._app = app
         self._body_limits = body_limits
+        self._shortcuts = shortcuts
+        self._errors = errors
         self._limits = limits
         self._door = door
 
@@ -254,27 +281,32 @@ class _Edge:
         if length is not None and int(length) > limit:
             await problem(Request(scope), 413, "body_too_large", _BodyTooLargeError(limit).text)(scope, receive, send)
             return
+        receive = in_time(scope, receive)
         counted = receive if length is not None else _counted(receive, limit)
         await self._measured(scope, headers, counted, send)
 
-    async def _admitted(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+    async def _admitted(
+        self, shortcut: Shortcut | None, scope: Scope, headers: Headers, receive: Receive, send: Send
+    ) -> None:
         caller: Caller | None = None
         try:
             caller = self._limits.admit(scope, headers) if self._limits else None
             if self._door:
                 receive = await _read_ahead(headers, receive)
                 await self._door.enter(scope)
-        except (Refusal, OverloadedError) as error:
-            answer = _refused if isinstance(error, Refusal) else _overloaded
-            await (await answer(Request(scope), error))(scope, receive, send)
+        except Exception as error:  # noqa: BLE001  # told apart by the handlers that the routes have
+            await (await self._handler(error)(Request(scope), error))(scope, receive, send)
             return
         try:
-            await self._app(scope, receive, send)
+            if shortcut is None:
+                await self._app(scope, receive, send)
+            else:
+                await self._short(shortcut, scope, headers, receive, send)
         finally:
             if self._limits and caller:
                 self._limits.settle(caller, scope)
 
-    async def _measured(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+    async def _measured(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         status = 500
 
@@ -284,12 +316,41 @@ class _Edge:
                 status = message["status"]
             await send(message)
 
+        shortcut = self._shortcuts.find(scope, headers)
         try:
-            await self._admitted(scope, headers, receive, note_status)
+            await self._admitted(shortcut, scope, headers, receive, note_status)
         finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
-            meters.HTTP_REQUESTS.labels(scope["method"], route, status).inc()
-            meters.HTTP_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - started)
+            route = scope["path"] if shortcut else getattr(scope.get("route"), "path", "unmatched")
+            _counter(scope["method"], route, status).inc()
+            _timer(scope["method"], route).observe(time.perf_counter() - started)
+
+    async def _short(self, shortcut: Shortcut, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        """Answer by the shortcut, or, where it does not answer, by the route."""
+        try:
+            body = await whole_body(receive)
+            if body is None:
+                return  # nobody is there to be answered
+            answer = await shortcut(scope["path"], headers, body)
+        except Exception as error:  # noqa: BLE001  # told apart by the handlers that the routes have
+            await (await self._handler(error)(Request(scope), error))(scope, receive, send)
+            return
+        if answer is None:
+            await self._app(scope, again(body, receive), send)
+        else:
+            await send_answer(answer, send)
+
+    def _handler(self, error: Exception) -> Handler:
+        return next(self._errors[kind] for kind in type(error).__mro__ if kind in self._errors)
+
+
+@lru_cache(maxsize=4096)
+def _counter(method: str, route: str, status: int) -> Counter:
+    return meters.HTTP_REQUESTS.labels(method, route, status)
+
+
+@lru_cache(maxsize=1024)
+def _timer(method: str, route: str) -> Histogram:
+    return meters.HTTP_SECONDS.labels(method, route)
 
 
 class _BodyTooLargeError(HTTPException):
@@ -337,4 +398,4 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 
 def _new_traceparent() -> str:
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    return f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"  # noqa: S311  # no secret

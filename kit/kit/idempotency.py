@@ -13,22 +13,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
+from kit.database import to_json
+from kit.rows import copy_columns, fetch
 
-_FIND: Final = text(
-    """
-    SELECT i.client, i.key, i.request_hash, i.status, i.headers, i.body FROM idempotency AS i
-    JOIN unnest(CAST(:clients AS text[]), CAST(:keys AS text[])) AS k(client, key)
-      ON i.client = k.client AND i.key = k.key
-    """
-)
-_STORE: Final = text(
-    """
-    INSERT INTO idempotency (client, key, request_hash, status, headers, body)
-    SELECT * FROM unnest(CAST(:clients AS text[]), CAST(:keys AS text[]), CAST(:hashes AS bytea[]),
-      CAST(:statuses AS int[]), CAST(:headers AS text[]), CAST(:bodies AS bytea[])) AS u(client, key, h, s, hs, b)
-    ORDER BY client, key
-    """
-)
+_FIND: Final = """
+SELECT i.client, i.key, i.request_hash, i.status, i.headers, i.body FROM idempotency AS i
+JOIN unnest($1::text[], $2::text[]) AS k(client, key) ON i.client = k.client AND i.key = k.key
+"""
+_COLUMNS: Final = ("client", "key", "request_hash", "status", "headers", "body")
 _FORGET: Final = text("DELETE FROM idempotency WHERE created_at < now() - make_interval(days => :days)")
 KEPT_DAYS: Final = 8  # the contract promises 7
 
@@ -73,14 +65,15 @@ async def find(connection: AsyncConnection, keys: Sequence[Key]) -> dict[Key, An
     """Return the answers already given under these keys; a Refusal where the request differs."""
     if not keys:
         return {}
-    values = {"clients": [key.client for key in keys], "keys": [key.key for key in keys]}
-    rows = {(row.client, row.key): row for row in await connection.execute(_FIND, values)}
+    found_rows = await fetch(connection, _FIND, [key.client for key in keys], [key.key for key in keys])
+    rows = {(row["client"], row["key"]): row for row in found_rows}
     found: dict[Key, Answer | Refusal] = {}
     for key in keys:
         row = rows.get((key.client, key.key))
         if row is not None:
-            same = row.request_hash == key.request_hash
-            found[key] = Answer(row.status, row.body, msgspec.json.decode(row.headers)) if same else reused(key)
+            same = row["request_hash"] == key.request_hash
+            given = Answer(row["status"], row["body"], msgspec.json.decode(row["headers"]))
+            found[key] = given if same else reused(key)
     return found
 
 
@@ -88,17 +81,11 @@ async def store(connection: AsyncConnection, answers: Sequence[tuple[Key, Answer
     """Keep the answers. An IntegrityError says that another transaction answered one of the keys first."""
     if not answers:
         return
-    await connection.execute(
-        _STORE,
-        {
-            "clients": [key.client for key, _ in answers],
-            "keys": [key.key for key, _ in answers],
-            "hashes": [key.request_hash for key, _ in answers],
-            "statuses": [answer.status for _, answer in answers],
-            "headers": [msgspec.json.encode(answer.headers).decode() for _, answer in answers],
-            "bodies": [answer.body for _, answer in answers],
-        },
+    rows = sorted(  # in one order, so that two groups with the same keys do not wait for each other
+        (key.client, key.key, key.request_hash, answer.status, to_json(answer.headers), answer.body)
+        for key, answer in answers
     )
+    await copy_columns(connection, "idempotency", _COLUMNS, list(zip(*rows, strict=True)))
 
 
 async def forget_old(connection: AsyncConnection) -> int:

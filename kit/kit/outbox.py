@@ -18,7 +18,7 @@ from kit.errors import PermanentError
 from kit.identifiers import uuid7
 from kit.messages import event_type_of
 from kit.parking import Parked
-from kit.rows import copy_columns
+from kit.rows import copy_columns, fetch
 
 # Kafka's default limit of a message is 1 MiB with its headers; an event that is larger must be refused here, while
 # its transaction can still fail, because a record that the broker refuses stops the relay.
@@ -38,12 +38,10 @@ _INSERT: Final = text(
     SELECT nextval('outbox_id_seq'), event_id, topic, key, type, subject, time, traceparent, data FROM ordered
     """
 )
-_DRAW: Final = text(
-    """
-    WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS xid)
-    SELECT array_agg(nextval('outbox_id_seq')) FROM own, generate_series(1, :count)
-    """
-)
+_DRAW: Final = """
+WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS xid)
+SELECT array_agg(nextval('outbox_id_seq')) FROM own, generate_series(1, $1)
+"""
 _FEWEST_COPIED: Final = 20  # one more round trip for the ids, then half the cost for each event
 _COLUMNS: Final = ("event_id", "topic", "key", "type", "subject", "time", "traceparent", "data")
 
@@ -102,7 +100,7 @@ async def add(connection: AsyncConnection, announcements: Sequence[Announcement]
     if len(events) < _FEWEST_COPIED:
         await connection.execute(_INSERT, dict(zip(_COLUMNS, columns, strict=True)))
         return
-    ids = (await connection.execute(_DRAW, {"count": len(events)})).scalar_one()
+    [[ids]] = await fetch(connection, _DRAW, len(events))
     await copy_columns(connection, "outbox", ("id", *_COLUMNS), [ids, *columns])
 
 

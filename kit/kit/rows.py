@@ -46,13 +46,26 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
 async def insert_records(connection: AsyncConnection, table: Table, records: Sequence[msgspec.Struct]) -> None:
     """Insert records of one kind, as ``insert_rows`` does, without making a row of each first."""
     if len(records) < _FEWEST_COPIED:
-        await insert_rows(connection, table, rows_of(records))
+        if records:
+            await insert_rows(connection, table, rows_of(records))
         return
     names = records[0].__struct_fields__
     columns = _processed(
         zip(*map(msgspec.structs.astuple, records), strict=True), _processors(connection.dialect, table, names)
     )
     await copy_columns(connection, table.name, names, columns)
+
+
+async def fetch(connection: AsyncConnection, statement: str, *values: Any) -> list[asyncpg.Record]:
+    """Run one statement in the transaction, with ``$1`` for the first value; return its rows.
+
+    It stays prepared, and costs a third of what SQLAlchemy's execute does: for statements that each group runs.
+    """
+    driver = await _driver(connection)
+    try:
+        return await driver.fetch(statement, *values)
+    except _DRIVER_ERRORS as error:
+        await _raise_as_sqlalchemy_would(connection, driver, error, statement)
 
 
 async def copy_columns(

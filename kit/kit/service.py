@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
 import uvicorn
@@ -26,6 +26,7 @@ from kit.database import Database, describe
 from kit.deadlines import within
 from kit.errors import SetupError, TransientError
 from kit.logging import get_logger
+from kit.patience import PatientProtocol
 from kit.settings import EXIT_CONFIGURATION, ServiceSettings, complain
 
 log = get_logger(__name__)
@@ -99,7 +100,7 @@ class Service:
         collector.calm()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
-        server = _Server(_http_config(app, self.settings.http_trusted_proxies))
+        server = _Server(http_config(app, self.settings.http_trusted_proxies))
         serving = asyncio.create_task(server.serve(sockets=_doubled(self._listen())))
         work = asyncio.create_task(self._work())
         log.info(
@@ -245,7 +246,8 @@ async def _gone(part: str, tasks: Collection[asyncio.Task[Any]], seconds: float)
     return not late
 
 
-def _http_config(app: FastAPI, trusted_proxies: list[str]) -> uvicorn.Config:
+def http_config(app: FastAPI, trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
+    """Return how every service serves HTTP."""
     return uvicorn.Config(
         app,
         proxy_headers=bool(trusted_proxies),  # by default uvicorn would believe whoever calls from the loopback
@@ -253,7 +255,7 @@ def _http_config(app: FastAPI, trusted_proxies: list[str]) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         lifespan="off",
-        http="httptools",
+        http=PatientProtocol,
         timeout_graceful_shutdown=int(_HTTP_STOP_SECONDS) - 1,
         timeout_keep_alive=30,
         h11_max_incomplete_event_size=None,

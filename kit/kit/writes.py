@@ -1,15 +1,17 @@
 """HTTP writes that may be sent again: the Idempotency-Key header to a key, a stored answer to a response."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Header, Request, Response
 
 from contracts.refusal import Refusal
 from kit.idempotency import Answer, Key, request_hash
 
+LONGEST_KEY: Final = 200
+
 IdempotencyKey = Annotated[
     str | None,
-    Header(min_length=1, max_length=200, description="same key and body: same answer, for at least 7 days"),
+    Header(min_length=1, max_length=LONGEST_KEY, description="same key and body: same answer, for at least 7 days"),
 ]
 
 

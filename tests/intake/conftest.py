@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from intake import api, tables
+from intake import api, shortcut, tables
 from intake.commands import Command, apply
 from intake.documents import api as documents
 from intake.documents.scanning import Scanner
@@ -62,7 +62,9 @@ async def app(empty_database: Database, tmp_path: Path, issuer: Issuer) -> Async
     limits = {documents.PATH: documents.LARGEST_BODY_BYTES}
     app = create_app(service="intake", title="intake", description="", trouble={}, body_limits=limits)
     store = DirectoryStore(tmp_path / "documents")
-    app.include_router(api.router(api.Parts(empty_database, writer, store, access=access_of(issuer))))
+    parts = api.Parts(empty_database, writer, store, access=access_of(issuer))
+    app.include_router(api.router(parts))
+    shortcut.add(app, parts)
     yield app
     stop.set()
     await running

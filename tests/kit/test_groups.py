@@ -193,6 +193,43 @@ async def test_a_full_queue_says_so_at_once(database: Database) -> None:
     assert "too-much" not in await entries(database)
 
 
+async def test_a_second_group_begins_while_the_first_is_written_if_it_is_worth_it(database: Database) -> None:
+    register = Register()
+    register.gate.clear()
+    async with writing(database, register, max_group_size=8, groups_at_once=2) as writer:
+        tasks = [asyncio.create_task(writer.submit(Enter("n0")))]
+        await eventually(lambda: register.groups == [1])
+        tasks.append(asyncio.create_task(writer.submit(Enter("n1"))))
+        await asyncio.sleep(0.1)
+        assert register.groups == [1], "one alone can wait for others"
+        tasks += [asyncio.create_task(writer.submit(Enter(f"n{number}"))) for number in range(2, 6)]
+        await eventually(lambda: register.groups == [1, 5])
+        tasks += [asyncio.create_task(writer.submit(Enter(f"n{number}"))) for number in range(6, 9)]
+        await asyncio.sleep(0.1)
+        assert register.groups == [1, 5], "two at a time"
+        register.gate.set()
+        await asyncio.gather(*tasks)
+    assert len(await entries(database)) == 9
+
+
+async def test_a_key_is_in_one_of_the_groups_that_are_written_at_once(database: Database) -> None:
+    register = Register()
+    register.gate.clear()
+    async with writing(database, register, max_group_size=4, groups_at_once=2) as writer:
+        first = asyncio.create_task(writer.submit(Enter("first", key("k1"))))
+        await eventually(lambda: register.groups == [1])
+        other = asyncio.create_task(writer.submit(Enter("second", key("k1", b'{"other": 1}'))))
+        others = [asyncio.create_task(writer.submit(Enter(f"n{number}", key(f"o{number}")))) for number in range(2)]
+        await eventually(lambda: register.groups == [1, 2])
+        register.gate.set()
+        await asyncio.gather(first, *others)
+        with pytest.raises(Refusal) as refused:
+            await other
+    assert refused.value.code == "idempotency_key_reused"
+    assert sum(register.groups) == 3, "nothing was tried alone: no group lost a race"
+    assert await entries(database) == ["first", "n0", "n1"]
+
+
 async def test_who_asks_again_while_the_first_try_waits_shares_its_place_and_outcome(database: Database) -> None:
     register = Register()
     register.gate.clear()

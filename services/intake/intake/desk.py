@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, or_, select, text, tuple_
+from sqlalchemy import delete, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.codec import to_builtins
@@ -15,11 +15,16 @@ from contracts.policy import Policy
 from intake import rules, tables, waits
 from intake.records import Application, Claim, Document, Happening
 from kit.outbox import Announcements
-from kit.rows import insert_rows, rows_of, update_rows
+from kit.rows import fetch, insert_records, insert_rows, rows_of, update_rows
 
 InvoiceKey = tuple[str, str]
 
-_NUMBERS: Final = text("SELECT nextval('application_number_seq') FROM generate_series(1, :count)")
+_NUMBERS: Final = "SELECT nextval('application_number_seq') FROM generate_series(1, $1)"
+_POLICIES: Final = "SELECT scheme, version, xmin::text::bigint AS written_by FROM policies"
+_POLICY: Final = "SELECT policy FROM policies WHERE scheme = $1 AND version = $2"
+_MOST_KNOWN: Final = 1_000
+# What policies say, by scheme, version and the transaction that wrote them. They never change, and are large.
+_known_policies: dict[tuple[str, str, int], Policy] = {}
 
 
 class Desk:
@@ -132,9 +137,16 @@ class Desk:
 
     async def load_policies(self, connection: AsyncConnection) -> None:
         """Load all policies: they are few, and requests and events speak of any."""
-        for document in (await connection.execute(select(tables.policies.c.policy))).scalars():
-            policy = msgspec.convert(document, Policy)
-            self.policies.setdefault(policy.scheme, {})[policy.version] = policy
+        for row in await fetch(connection, _POLICIES):
+            scheme, version, _ = place = tuple(row)
+            policy = _known_policies.get(place)
+            if policy is None:
+                [[document]] = await fetch(connection, _POLICY, scheme, version)
+                policy = msgspec.convert(document, Policy)
+                if len(_known_policies) >= _MOST_KNOWN:
+                    _known_policies.clear()
+                _known_policies[place] = policy
+            self.policies.setdefault(scheme, {})[version] = policy
 
     async def load_applications(
         self, connection: AsyncConnection, application_ids: Iterable[UUID], award_ids: Iterable[UUID] = ()
@@ -193,12 +205,12 @@ class Desk:
     async def draw_numbers(self, connection: AsyncConnection, count: int) -> None:
         """Draw as many application numbers as this group may need."""
         if count:
-            self.numbers = list((await connection.execute(_NUMBERS, {"count": count})).scalars())
+            self.numbers = [row[0] for row in await fetch(connection, _NUMBERS, count)]
 
     async def store(self, connection: AsyncConnection) -> None:
         """Write what was added and changed."""
         for kind, table in ((Application, tables.applications), (Claim, tables.claims)):
-            await insert_rows(connection, table, rows_of(record for record in self._added if isinstance(record, kind)))
+            await insert_records(connection, table, [record for record in self._added if isinstance(record, kind)])
             await update_rows(connection, table, rows_of(r for r in self._touched.values() if isinstance(r, kind)))
         if self.released_claims:
             await connection.execute(
@@ -206,8 +218,8 @@ class Desk:
             )
         invoices = sorted(self._new_invoices, key=lambda row: (row["seller"], row["number"]))  # one order: no deadlock
         await insert_rows(connection, tables.invoices, invoices)
-        await insert_rows(connection, tables.documents, rows_of(self._new_documents))
+        await insert_records(connection, tables.documents, self._new_documents)
         await update_rows(connection, tables.documents, rows_of(self._confirmed))
-        await insert_rows(connection, tables.timeline, rows_of(self.timeline))
+        await insert_records(connection, tables.timeline, self.timeline)
         new = [{"scheme": p.scheme, "version": p.version, "policy": to_builtins(p)} for p in self.new_policies]
         await insert_rows(connection, tables.policies, new)

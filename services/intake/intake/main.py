@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from intake import api, queries
+from intake import api, queries, shortcut
 from intake.clocks import Deadlines
 from intake.commands import Command, apply
 from intake.documents import api as documents
@@ -49,6 +49,7 @@ async def run(settings: Settings) -> None:
         apply,
         max_queue_size=settings.write_queue_size,
         max_group_size=settings.write_group_size,
+        groups_at_once=settings.write_groups_at_once,
         max_age_seconds=settings.write_age_seconds,
         answer_seconds=settings.write_answer_seconds,
         committed=worker.wake_relay,
@@ -74,7 +75,9 @@ async def run(settings: Settings) -> None:
     if store is not None and "worker" in settings.roles:
         service.add_loop("documents", Sweeper(database, store).run)
     scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
-    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner, access)))
+    parts = api.Parts(service.callers, writer, store, scanner, access)
+    app.include_router(api.router(parts))
+    shortcut.add(app, parts)
     app.include_router(admin.router(worker.redrive, worker.lags, access))
     await service.run(app)
 

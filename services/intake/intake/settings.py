@@ -43,3 +43,6 @@ class Settings(ServiceSettings):
     )
     document_scanner_seconds: float = Field(default=30.0, gt=0, description="most time for one look of the scanner")
     write_group_size: int = Field(default=100, ge=1, le=1000, description="most requests that share a transaction")
+    write_groups_at_once: int = Field(
+        default=2, ge=1, le=8, description="transactions with requests that are under way at a time, a connection each"
+    )

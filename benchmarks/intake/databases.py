@@ -1,0 +1,69 @@
+"""The databases: intake's own, migrated by its migrations, with the policy; copies of it for the peers."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+import asyncpg
+
+from benchmarks.intake import traffic
+from benchmarks.ledger.databases import copy, create, settle
+from benchmarks.ledger.scene import published
+from benchmarks.peers.synchronous.acceptance import COUNTERS
+from contracts.events import PolicyPublished
+from contracts.topics import TOPIC_OF, event_type
+from intake.handlers import handle
+from kit import migrations
+from kit.database import Database
+from kit.identifiers import uuid7
+from kit.messages import Message
+from stack.postgres import Postgres
+
+BASE: Final = "bench_intake_base"
+OURS: Final = "bench_intake"
+LONG: Final = "bench_intake_long"
+PEERS: Final = {"synchronous": "bench_orm", "tuned": "bench_tuned", "unlocked": "bench_unlocked"}
+
+__all__ = ["BASE", "LONG", "OURS", "PEERS", "copy", "create_all", "settle"]
+
+
+async def create_all(postgres: Postgres) -> None:
+    """Create all of them but the one with a long past."""
+    await create_base(postgres, BASE)
+    await copy(postgres, BASE, OURS)
+    for name in PEERS.values():
+        await copy(postgres, BASE, name)
+        await _add_counters(postgres.superuser_dsn(name))
+    await settle(postgres, (OURS, *PEERS.values()))
+
+
+async def create_base(postgres: Postgres, name: str) -> None:
+    """Create a database of intake that knows the policy."""
+    await create(postgres, name)
+    dsn = postgres.superuser_dsn(name)
+    await migrations.upgrade("intake", dsn)
+    database = Database(dsn, pool_size=2)
+    try:
+        await database.roll_partitions()
+        async with database.transaction() as connection:
+            await handle(connection, [_told()], datetime.now(UTC))
+    finally:
+        await database.close()
+
+
+def _told() -> Message:
+    event = published(traffic.policy(), datetime.now(UTC))
+    topic = TOPIC_OF[PolicyPublished].name
+    return Message(uuid7(), event_type(PolicyPublished), datetime.now(UTC), event.scheme, topic, 0, 0, None, event)
+
+
+async def _add_counters(dsn: str) -> None:
+    policy = traffic.policy()
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(COUNTERS)
+        years: Iterable[int] = range(datetime.now(UTC).year - 1, datetime.now(UTC).year + 2)
+        rows = [(policy.scheme, year, 0) for year in years]
+        await connection.executemany("INSERT INTO counters (scheme, year, last) VALUES ($1, $2, $3)", rows)
+    finally:
+        await connection.close()

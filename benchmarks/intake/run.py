@@ -1,0 +1,142 @@
+"""The benchmark, part by part. What is compared runs in turns; what runs has its CPU seconds beside it."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from benchmarks.harness import machine
+from benchmarks.harness.openloop import Latencies
+from benchmarks.harness.progress import say
+from benchmarks.harness.remote import Remote
+from benchmarks.harness.results import Ratio, Result
+from benchmarks.harness.rounds import Run, Side, alternate, figure, median_rate, ratio
+from benchmarks.intake import databases, issuer
+from benchmarks.intake.load import Load
+from benchmarks.intake.servers import Server, running
+from benchmarks.intake.turns import CONNECTIONS, Turn
+from stack import postgres as cluster
+from stack.home import Home, open_home
+from stack.ports import free_ports
+from stack.postgres import Postgres
+
+_SETTINGS: Final = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
+_TOKENS: Final = 8
+PROCESSES: Final = 2
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """How much is measured: rounds of turns of so many seconds each. ``past`` and ``long_past`` count applications."""
+
+    rounds: int = 5
+    read_rounds: int = 5
+    seconds: float = 2.0
+    read_seconds: float = 0.7
+    open_loop_seconds: float = 10.0
+    past: int = 10_000
+    long_past: int = 2_000_000
+
+
+QUICK: Final = Plan(
+    rounds=1, read_rounds=1, seconds=0.1, read_seconds=0.1, open_loop_seconds=0.5, past=300, long_past=1_500
+)
+
+
+async def measure(plan: Plan) -> Result:
+    """Run the benchmark on a cluster of its own, in a directory of its own, which is removed."""
+    home = open_home(Path(tempfile.mkdtemp(prefix="drawdown-bench-")))
+    try:
+        [port] = free_ports(1)
+        with issuer.serving(home) as access:
+            async with cluster.running(home, port) as postgres:
+                return await Benchmark(plan, postgres, home, access).measure()
+    finally:
+        shutil.rmtree(home.path)
+
+
+class Benchmark:
+    """One run on one cluster: ``figures`` and ``ratios`` fill up as it goes."""
+
+    def __init__(self, plan: Plan, postgres: Postgres, home: Home, access: Mapping[str, str]) -> None:
+        self._plan = plan
+        self._postgres = postgres
+        self._home = home
+        self._access = access
+        self._figures: dict[str, dict[str, Any]] = {}
+        self._ratios: dict[str, Ratio] = {}
+        assert postgres.child.identity is not None
+        self._pid = postgres.child.identity.pid
+
+    async def measure(self) -> Result:
+        facts = machine.facts() | await self._settings() | {"before": machine.moment(self._home.postgres)}
+        say("databases")
+        await databases.create_all(self._postgres)
+        tokens = [issuer.token(self._home) for _ in range(_TOKENS)]
+        async with Remote(Load.open, tokens) as load:
+            async with AsyncExitStack() as stack:
+                servers = {name: await stack.enter_async_context(self._side(name)) for name in SIDES}
+                for processes in range(1, PROCESSES + 1):
+                    await self._accepts(load, servers, processes)
+        return Result(self._ratios, self._figures, facts | {"after": machine.moment(self._home.postgres)})
+
+    # --- parts ----------------------------------------------------------------------------------------------
+
+    async def _accepts(self, load: Remote, servers: Mapping[str, Sequence[Server]], processes: int) -> None:
+        of = "1 process" if processes == 1 else f"{processes} processes"
+        say(f"accepts, {of}: ours, the peers and the floors in turn")
+        sides: dict[str, Side] = {
+            name: Turn(load, each[:processes], self._pid, seconds=self._plan.seconds) for name, each in servers.items()
+        }
+        runs = await self._compare(f"accepts, {of}", sides, self._plan.rounds)
+        for name, each in servers.items():
+            say(f"  {name}: {median_rate(runs[name]):,.0f}/s")
+            await self._latency(f"half load, {of}/{name}", load, each[:processes], median_rate(runs[name]) / 2)
+
+    async def _latency(self, name: str, load: Remote, servers: Sequence[Server], rate: float) -> None:
+        await load.call("prepare", max(200, round(rate * self._plan.open_loop_seconds)))
+        latencies: Latencies = await load.call("open_loop", [each.address for each in servers], CONNECTIONS, rate)
+        self._figures[name] = {"unit": "ms"} | msgspec.structs.asdict(latencies)
+        say(f"  {name}: p50 {latencies.p50_ms}, p99 {latencies.p99_ms}, max {latencies.max_ms}")
+
+    # --- what they share ------------------------------------------------------------------------------------
+
+    async def _compare(self, part: str, sides: Mapping[str, Side], rounds: int) -> dict[str, list[Run]]:
+        runs = await alternate(sides, rounds)
+        for name, of_side in runs.items():
+            self._figures[f"{part}/{name}"] = found = figure(of_side, "requests")
+            say(f"  {part} {name}: {found['median']:,.0f}/s {found['cpu_seconds_per_1000']}")
+        return runs
+
+    @asynccontextmanager
+    async def _side(self, name: str) -> AsyncIterator[list[Server]]:
+        arguments, prefix, database, more = SIDES[name]
+        settings = {**self._access, **more} | ({"DATABASE_URL": self._dsn(database)} if database else {})
+        async with running(arguments, prefix, settings, self._home.log(name), PROCESSES) as servers:
+            yield servers
+
+    def _dsn(self, database: str) -> str:
+        return self._postgres.superuser_dsn(database)
+
+    async def _settings(self) -> dict[str, str]:
+        connection = await asyncpg.connect(self._postgres.superuser_dsn())
+        try:
+            return {name: str(await connection.fetchval(f"SHOW {name}")) for name in _SETTINGS}
+        finally:
+            await connection.close()
+
+
+_PEER: Final = "benchmarks.peers.synchronous"
+_HTTP_ONLY: Final = {"ROLES": '["http"]', "KAFKA_BOOTSTRAP": "127.0.0.1:1", "LOG_LEVEL": "WARNING"}
+SIDES: Final[dict[str, tuple[list[str], str, str | None, dict[str, str]]]] = {
+    "ours": (["intake", "run"], "INTAKE", databases.OURS, _HTTP_ONLY),
+    "synchronous": ([_PEER, "orm"], "PEER", databases.PEERS["synchronous"], {}),
+    "tuned": ([_PEER, "tuned"], "PEER", databases.PEERS["tuned"], {}),
+    "unlocked": ([_PEER, "unlocked"], "PEER", databases.PEERS["unlocked"], {}),
+    "http_floor": (["benchmarks.intake.floor", "usual"], "FLOOR", None, {}),
+    "own_floor": (["benchmarks.intake.floor", "ours"], "FLOOR", None, {}),
+}

@@ -1,0 +1,51 @@
+"""The sides' turns: make requests ready, start the clocks, send, stop the clocks."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Final
+
+from benchmarks.harness.cpu import Watch
+from benchmarks.harness.remote import Remote
+from benchmarks.harness.rounds import Run
+from benchmarks.intake.servers import Server
+
+CONNECTIONS: Final = 128
+_WARM_UP: Final = 500
+_MOST: Final = 60_000
+
+
+class Turn:
+    """A side's turn: so many servers answer what the callers send, over connections that are open before.
+
+    The first turn is small; each later one has as many requests as take ``seconds`` at the rate of the one before.
+    """
+
+    def __init__(
+        self,
+        load: Remote,
+        servers: Sequence[Server],
+        postgres_pid: int,
+        *,
+        seconds: float,
+        connections: int = CONNECTIONS,
+        paths: list[str] | None = None,
+    ) -> None:
+        self._load = load
+        self._addresses = [server.address for server in servers]
+        named = {f"server-{number}": server.pid for number, server in enumerate(servers, 1)}
+        if len(servers) == 1:
+            named = {"server": servers[0].pid}
+        self._watch = Watch(named | {"callers": load.pid, "postgres": postgres_pid})
+        self._seconds = seconds
+        self._connections = connections
+        self._paths = paths
+        self._next = _WARM_UP
+
+    async def __call__(self, _round: int) -> Run:
+        count = self._next
+        await self._load.call("prepare", count, self._paths)
+        self._watch.start()
+        seconds = await self._load.call("run", self._addresses, self._connections)
+        run = Run(count, seconds, self._watch.stop())
+        self._next = min(_MOST, max(_WARM_UP // 5, ceil(run.rate * self._seconds)))
+        return run
