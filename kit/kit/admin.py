@@ -7,7 +7,9 @@ the loopback address, unless its operator chose another one. `who` and `why` are
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
@@ -16,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from contracts.refusal import Refusal
 from kit import refill
 from kit.lag import Lags
+from kit.openapi import call
 from kit.parking import Row
 from kit.redrive import Outcome, Redrive
 
@@ -28,8 +31,96 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class Items(BaseModel):
-    items: list[dict[str, Any]]
+class ParkedKeyOut(BaseModel):
+    """A key that is held: its first event, what stopped it, and how many wait."""
+
+    topic: str = Field(examples=["intake.applications"])
+    key: str = Field(examples=["91440300708461136T"])
+    family: Literal["invalid", "refused", "not_yet", "failed", "behind"]
+    reason: str = Field(examples=["no policy compute-voucher 2026.1 yet"])
+    type: str | None = Field(examples=["drawdown.application.submitted.v1"])
+    parked_at: datetime
+    next_try_at: datetime | None
+    attempts: int = Field(examples=[3])
+    events: int = Field(description="how many of the key wait", examples=[2])
+
+
+class ParkedKeysOut(BaseModel):
+    items: list[ParkedKeyOut]
+
+
+class ParkedEventOut(BaseModel):
+    """A parked event as it came, and what became of it."""
+
+    id: int
+    topic: str = Field(examples=["intake.applications"])
+    partition: int
+    offset: int
+    key: str | None = Field(examples=["91440300708461136T"])
+    event_id: UUID | None
+    type: str | None = Field(examples=["drawdown.application.submitted.v1"])
+    headers: dict[str, Any] = Field(examples=[{}])
+    value: Any = Field(description="JSON where it is JSON, else text, cut where it is long", examples=[{}])
+    value_bytes: int | None
+    family: Literal["invalid", "refused", "not_yet", "failed", "behind"]
+    reason: str = Field(examples=["no policy compute-voucher 2026.1 yet"])
+    error_class: str | None = Field(examples=["NotYetError"])
+    attempts: int
+    state: Literal["parked", "redriven", "discarded"]
+    parked_at: datetime
+    next_try_at: datetime | None
+    settled_at: datetime | None
+    settled_by: str | None
+    settled_why: str | None
+
+
+class ParkedEventsOut(BaseModel):
+    items: list[ParkedEventOut]
+
+
+class RedriveLineOut(BaseModel):
+    """A redrive, or an event that was taken out."""
+
+    id: int
+    at: datetime
+    who: str = Field(examples=["operator"])
+    why: str = Field(examples=["the policy was published"])
+    action: str = Field(examples=["redrive"])
+    topic: str | None
+    key: str | None
+    handled: int | None
+    stopped_by: str | None
+
+
+class RedrivesOut(BaseModel):
+    items: list[RedriveLineOut]
+
+
+class LagOut(BaseModel):
+    """One partition: the next offset to handle, the offset after the last event, why it stands still if it does."""
+
+    topic: str = Field(examples=["intake.applications"])
+    partition: int
+    next_offset: int
+    end_offset: int
+    lag: int
+    blocked: str | None
+
+
+class LagsOut(BaseModel):
+    group: str = Field(examples=["intake"])
+    lag: int = Field(description="events that wait to be handled, over all partitions")
+    items: list[LagOut]
+
+
+class KeyOutcomeOut(BaseModel):
+    """What a redrive of one key did, or would do: how many were handled, how many are left, what stopped it."""
+
+    topic: str = Field(examples=["intake.applications"])
+    key: str = Field(examples=["91440300708461136T"])
+    handled: int
+    left: int
+    stopped_by: str | None
 
 
 class RedriveIn(BaseModel):
@@ -54,7 +145,7 @@ class RedriveOut(BaseModel):
     """What was, or would be, handled, key by key. At most 500 events of a key are taken up by one call."""
 
     dry_run: bool
-    items: list[dict[str, Any]]
+    items: list[KeyOutcomeOut]
 
 
 class DiscardIn(BaseModel):
@@ -104,52 +195,84 @@ def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
         assert lags is not None, "described, not called"
         return redrive, lags
 
-    @routes.get("/parked", summary="The keys that are held: what stopped each, and how many events wait")
-    async def parked(topic: Topic = None, limit: Limit = 100) -> Items:
-        return Items(items=await parts()[0].keys(topic, limit))
+    @routes.get(
+        "/parked",
+        summary="The keys that are held: what stopped each, and how many events wait",
+        **call(ParkedKeysOut),
+    )
+    async def list_parked_keys(topic: Topic = None, limit: Limit = 100) -> ParkedKeysOut:
+        return ParkedKeysOut.model_validate({"items": await parts()[0].keys(topic, limit)})
 
-    @routes.get("/parked/events", summary="The parked events of a key, in order, each as it came (500 at most)")
-    async def parked_events(topic: str, key: str) -> Items:
+    @routes.get(
+        "/parked/events",
+        summary="The parked events of a key, in order, each as it came (500 at most)",
+        **call(ParkedEventsOut, refuses=["not_parked"]),
+    )
+    async def list_parked_events(topic: str, key: str) -> ParkedEventsOut:
         rows = await parts()[0].show(topic, key)
         if not rows:
             raise _not_parked(topic, key)
-        return Items(items=[_shown(row) for row in rows])
+        return ParkedEventsOut.model_validate({"items": [_shown(row) for row in rows]})
 
-    @routes.post("/parked/redrive", summary="Handle parked events again, in order; a dry run unless told otherwise")
-    async def start_redrive(body: RedriveIn) -> RedriveOut:
+    @routes.post(
+        "/parked/redrive",
+        summary="Handle parked events again, in order; a dry run unless told otherwise",
+        **call(RedriveOut, refuses=["not_parked"]),
+    )
+    async def redrive_events(body: RedriveIn) -> RedriveOut:
         outcomes = await _redriven(parts()[0], body)
-        return RedriveOut(dry_run=body.dry_run, items=[msgspec.structs.asdict(outcome) for outcome in outcomes])
+        items = [msgspec.structs.asdict(outcome) for outcome in outcomes]
+        return RedriveOut.model_validate({"dry_run": body.dry_run, "items": items})
 
-    @routes.post("/parked/discard", summary="Take one parked event out for good")
-    async def discard(body: DiscardIn) -> dict[str, Any]:
+    @routes.post(
+        "/parked/discard",
+        summary="Take one parked event out for good",
+        **call(ParkedEventOut, refuses=["not_parked"]),
+    )
+    async def discard_event(body: DiscardIn) -> ParkedEventOut:
         row = await parts()[0].discard(body.id, who=body.who, why=body.why)
         if row is None:
             raise _unknown_event(body.id)
-        return _shown(row) | {"state": "discarded"}
+        return ParkedEventOut.model_validate(_shown(row) | {"state": "discarded"})
 
-    @routes.get("/parked/audit", summary="Who redrove or discarded what, when and why: the latest first")
-    async def audit(limit: Limit = 100) -> Items:
-        return Items(items=await parts()[0].audited(limit))
+    @routes.get(
+        "/parked/audit",
+        summary="Who redrove or discarded what, when and why: the latest first",
+        **call(RedrivesOut),
+    )
+    async def list_redrives(limit: Limit = 100) -> RedrivesOut:
+        return RedrivesOut.model_validate({"items": await parts()[0].audited(limit)})
 
-    @routes.post("/resend", summary="Publish the outbox again from a moment on; a dry run unless told otherwise")
-    async def resend(body: ResendIn) -> RepeatedOut:
+    @routes.post(
+        "/resend",
+        summary="Publish the outbox again from a moment on; a dry run unless told otherwise",
+        **call(RepeatedOut),
+    )
+    async def resend_events(body: ResendIn) -> RepeatedOut:
         found = parts()[0]
         events = await refill.resend(found.database, body.since, who=body.who, why=body.why, dry_run=body.dry_run)
         return RepeatedOut(dry_run=body.dry_run, events=events)
 
-    @routes.post("/reread", summary="Read a topic again from its beginning; a dry run unless told otherwise")
-    async def reread(body: RereadIn) -> RepeatedOut:
+    @routes.post(
+        "/reread",
+        summary="Read a topic again from its beginning; a dry run unless told otherwise",
+        **call(RepeatedOut, refuses=["not_read"]),
+    )
+    async def reread_topic(body: RereadIn) -> RepeatedOut:
         found, signed = parts()[0], {"who": body.who, "why": body.why}
         count = await refill.reread(found.database, found.group, body.topic, **signed, dry_run=body.dry_run)
         if not count:
             raise _not_read(body.topic)
         return RepeatedOut(dry_run=body.dry_run, partitions=count)
 
-    @routes.get("/lag", summary="How far each partition is behind, and why it stands still, if it does")
-    async def lag() -> dict[str, Any]:
+    @routes.get(
+        "/lag", summary="How far each partition is behind, and why it stands still, if it does", **call(LagsOut)
+    )
+    async def get_lag() -> LagsOut:
         found = await parts()[1].read()
         items = [msgspec.structs.asdict(each) for each in found]
-        return {"group": parts()[1].group, "lag": sum(each.lag for each in found), "items": items}
+        told = {"group": parts()[1].group, "lag": sum(each.lag for each in found), "items": items}
+        return LagsOut.model_validate(told)
 
     return routes
 

@@ -1,49 +1,46 @@
 """The HTTP side that all services share: problems (RFC 9457), health, metrics, request meters, trace context."""
 
 import json
+import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi.params import Form
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts import problem as problems
 from contracts.common import Text
+from contracts.problem import Catalogue
 from contracts.refusal import Refusal
-from kit import meters
+from kit import bodies, meters, openapi, validation
 from kit.errors import OverloadedError, TransientError
+from kit.health import MoreMetrics, Trouble, add_health, add_metrics, no_more_metrics
 from kit.logging import get_logger
+
+__all__ = ["MoreMetrics", "Trouble", "create_app", "document_of", "page_of", "problem"]
 
 log = get_logger(__name__)
 
 PROBLEM_JSON: Final = "application/problem+json"
-MAX_BODY_BYTES: Final = 1024 * 1024
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
-Trouble = Callable[[], str | None]
-MoreMetrics = Callable[[], Awaitable[bytes]]
-
-_TITLES: Final = {
-    "validation_failed": Text(zh="请求内容有误", en="The request is not valid"),
-    "malformed_json": Text(zh="请求体不是有效的 JSON", en="The body is not JSON"),
-    "body_too_large": Text(zh="请求体过大", en="The body is too large"),
-    "token_missing": Text(zh="需要访问令牌", en="An access token is needed"),
-    "token_invalid": Text(zh="访问令牌无效", en="The access token is not valid"),
-    "scope_missing": Text(zh="访问令牌权限不足", en="The access token does not allow this"),
-    "issuer_unavailable": Text(zh="暂时无法核验访问令牌", en="Access tokens can't be checked right now"),
-    "access_not_configured": Text(zh="未配置令牌签发方", en="No issuer of access tokens is configured"),
-    "not_found": Text(zh="未找到", en="Not found"),
-    "method_not_allowed": Text(zh="不支持该方法", en="Method not allowed"),
-    "overloaded": Text(zh="系统繁忙", en="The service is busy"),
-    "unavailable": Text(zh="服务暂不可用", en="The service is not available right now"),
-    "internal_error": Text(zh="内部错误", en="Internal error"),
+PROBLEMS: Final = problems.read(Path(__file__).with_name("problems.toml"))
+_MOST_ERRORS: Final = 100
+_TRACEPARENT: Final = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TAGS: Final = {
+    "admin": "For operators: parked events, redrive, how far behind the service is.",
+    "health": "For whoever runs the service: is it alive, is it ready, its metrics.",
 }
+_BY_STATUS: Final = {400: "malformed_request", 404: "not_found", 405: "method_not_allowed"}
 
 
 def language_of(request: Request) -> str:
@@ -69,7 +66,7 @@ def problem(
     language = language_of(request)
     body = {
         "type": f"urn:drawdown:problem:{code}",
-        "title": _TITLES.get(code, detail).in_language(language),
+        "title": _catalogue(request)[code].title.in_language(language),
         "status": status,
         "code": code,
         "detail": detail.in_language(language),
@@ -80,8 +77,9 @@ def problem(
     return Response(content, status, {"content-language": language, **(headers or {})}, PROBLEM_JSON)
 
 
-async def _no_more_metrics() -> bytes:
-    return b""
+def _catalogue(request: Request) -> Catalogue:
+    found: Catalogue = request.app.state.problems
+    return found
 
 
 def create_app(
@@ -89,10 +87,12 @@ def create_app(
     service: str,
     title: str,
     description: str,
-    trouble: dict[str, Trouble],
+    trouble: Mapping[str, Trouble],
     stuck: Trouble = lambda: None,
-    more_metrics: MoreMetrics = _no_more_metrics,
+    more_metrics: MoreMetrics = no_more_metrics,
     body_limits: Mapping[str, int] | None = None,
+    own_problems: Catalogue | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """Return the service's application with the calls and errors that every service has.
 
@@ -100,33 +100,31 @@ def create_app(
     ``stuck`` says why only a new process can go on, or None.
     ``more_metrics`` renders, at each scrape, what this process does not count itself.
     ``body_limits`` maps paths whose bodies may be larger than MAX_BODY_BYTES to how large, in bytes.
+    ``own_problems`` are the codes of the service's own refusals, ``tags`` says what its groups of calls are for.
     """
-    app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
-    _add_health(app, service, trouble, stuck)
-    _add_metrics(app, more_metrics)
+    app = FastAPI(
+        title=title,
+        description=description,
+        version="1",
+        openapi_url="/openapi.json",
+        docs_url="/docs",
+        generate_unique_id_function=openapi.operation_id,
+    )
+    app.state.problems = {**PROBLEMS, **(own_problems or {})}
+    app.state.tags = {**(tags or {}), **_TAGS}
+    app.openapi = partial(document_of, app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
+    add_health(app, service, trouble, stuck)
+    add_metrics(app, more_metrics)
     _add_errors(app)
     app.add_middleware(_Edge, body_limits=body_limits or {})
     return app
 
 
-def _add_health(app: FastAPI, service: str, trouble: dict[str, Trouble], stuck: Trouble) -> None:
-    @app.get("/health/live", tags=["health"], summary="Is the process alive? If not, start it again")
-    async def live(response: Response) -> dict[str, Any]:
-        reason = stuck()
-        response.status_code = 503 if reason else 200
-        return {"status": "stuck" if reason else "alive", "service": service, "reason": reason}
-
-    @app.get("/health/ready", tags=["health"], summary="Can it do its work? If not, what is missing?")
-    async def ready(response: Response) -> dict[str, Any]:
-        missing = {part: said for part, check in trouble.items() if (said := check()) is not None}
-        response.status_code = 503 if missing else 200
-        return {"status": "not ready" if missing else "ready", "service": service, "missing": missing}
-
-
-def _add_metrics(app: FastAPI, more_metrics: MoreMetrics) -> None:
-    @app.get("/metrics", tags=["health"], summary="Prometheus metrics of this process")
-    async def metrics() -> Response:
-        return Response(generate_latest() + await more_metrics(), media_type=CONTENT_TYPE_LATEST)
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of an application that has all of its routes; it is made once."""
+    if app.openapi_schema is None:
+        app.openapi_schema = openapi.describe(app, app.state.problems, app.state.tags)
+    return app.openapi_schema
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -146,34 +144,55 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    errors = [_field_error(entry) for entry in error.errors()]
-    if errors[0]["type"] == "json_invalid":
-        said = errors[0]["detail"]
-        return problem(
-            request,
-            400,
-            "malformed_json",
-            Text(zh=f"无法解析 JSON：{said}", en=f"Can't parse the JSON: {said}"),
-        )
-    first = errors[0]
-    detail = Text(zh=f"字段 {first['pointer']}：{first['detail']}", en=f"{first['pointer']}: {first['detail']}")
-    return problem(request, 422, "validation_failed", detail, pointer=first["pointer"], errors=errors)
+    language = language_of(request)
+    entries = error.errors()
+    if entries[0]["type"] == "json_invalid":
+        said = validation.detail(entries[0])
+        text = Text(zh=f"无法解析 JSON：{said.zh}", en=f"Can't parse the JSON: {said.en}")
+        return problem(request, 400, "malformed_json", text)
+    if (wanted := _wanted_type(request, entries)) is not None:
+        text = Text(zh=f"请发送 Content-Type: {wanted}。", en=f"Send Content-Type: {wanted}.")
+        return problem(request, 415, "unsupported_media_type", text)
+    pointer, said = validation.pointer(entries[0]), validation.detail(entries[0])
+    errors = [
+        {
+            "pointer": validation.pointer(entry),
+            "type": entry["type"],
+            "detail": validation.detail(entry).in_language(language),
+        }
+        for entry in entries[:_MOST_ERRORS]
+    ]
+    text = Text(zh=f"字段 {pointer}：{said.zh}", en=f"{pointer}: {said.en}")
+    return problem(request, 422, "validation_failed", text, pointer=pointer, errors=errors)
 
 
-def _field_error(entry: dict[str, Any]) -> dict[str, str]:
-    place = [str(part) for part in entry["loc"]]
-    pointer = "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in place[1:])
-    where = pointer if place and place[0] == "body" else f"{place[0]}:{'.'.join(place[1:])}"
-    return {"pointer": where, "type": entry["type"], "detail": entry["msg"].removeprefix("Value error, ")}
+def _wanted_type(request: Request, entries: Sequence[Any]) -> str | None:
+    """Return the content type to send, where the body came as another one and so was not even looked into."""
+    if not any(entry["loc"][0] == "body" for entry in entries):
+        return None
+    parameters = request.scope["route"].dependant.body_params
+    wanted = (
+        "multipart/form-data" if any(isinstance(each.field_info, Form) for each in parameters) else "application/json"
+    )
+    sent = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    return None if sent == wanted or request.headers.get("content-length") == "0" else wanted
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if isinstance(error, _BodyTooLargeError):
-        return problem(request, 413, "body_too_large", error.text)
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-    said = str(error.detail)
-    return problem(request, error.status_code, code, Text(zh=said, en=said), headers=dict(error.headers or {}))
+    if isinstance(error, bodies.RefusedBodyError):
+        return _refused_body(request, error)
+    code = _BY_STATUS.get(error.status_code, "malformed_request" if error.status_code < 500 else "internal_error")
+    known = PROBLEMS[code]
+    text = Text(zh=f"{known.meaning.zh}{known.cure.zh}", en=f"{known.meaning.en} {known.cure.en}")
+    return problem(request, known.status[0], code, text, headers=dict(error.headers or {}))
+
+
+def _refused_body(request: Request, error: bodies.RefusedBodyError) -> Response:
+    refusal, language = error.refusal, language_of(request)
+    errors = [{**each, "detail": each["detail"].in_language(language)} for each in error.errors]
+    more = {"pointer": refusal.pointer, "errors": errors} if errors else {}
+    return problem(request, refusal.status, refusal.code, refusal.text, **more)
 
 
 async def _overloaded(request: Request, error: Exception) -> Response:
@@ -216,7 +235,7 @@ def page_of(rows: list[dict[str, Any]], limit: int, identifier: str) -> dict[str
 
 
 class _Edge:
-    """The outermost layer: trace context, body limit, time and count of each request. Plain ASGI, for speed."""
+    """The outermost layer: trace context, what no request may hold, time and count of each. Plain ASGI, for speed."""
 
     def __init__(self, app: ASGIApp, body_limits: Mapping[str, int]) -> None:
         self._app = app
@@ -227,14 +246,14 @@ class _Edge:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        TRACEPARENT.set(headers.get(b"traceparent", b"").decode("latin-1") or _new_traceparent())
-        limit = self._body_limits.get(scope["path"], MAX_BODY_BYTES)
-        length = headers.get(b"content-length")
-        if length is not None and int(length) > limit:
-            await problem(Request(scope), 413, "body_too_large", _BodyTooLargeError(limit).text)(scope, receive, send)
+        TRACEPARENT.set(_traceparent(headers))
+        limit = self._body_limits.get(scope["path"], bodies.MAX_BODY_BYTES)
+        refused = _refused_unread(scope, headers.get(b"content-length"), limit)
+        if refused is not None:
+            await refused(scope, receive, send)
             return
-        counted = receive if length is not None else _counted(receive, limit)
-        await self._measured(scope, counted, send)
+        is_json = headers.get(b"content-type", b"").lower().startswith(b"application/json")
+        await self._measured(scope, bodies.guarded(receive, limit, is_json=is_json), send)
 
     async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -254,27 +273,24 @@ class _Edge:
             meters.HTTP_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - started)
 
 
-class _BodyTooLargeError(HTTPException):
-    """A kind of HTTPException, because FastAPI makes a 400 of whatever else is raised while it reads a body."""
+def _refused_unread(scope: Scope, length: bytes | None, limit: int) -> Response | None:
+    """Return the answer to a request that is refused by its first lines, or None."""
+    if length is not None and not length.isdigit():
+        text = Text(zh="Content-Length 须为非负整数。", en="Content-Length has to be a whole number.")
+        return problem(Request(scope), 400, "malformed_request", text)
+    if length is not None and int(length) > limit:
+        return _refused_body(Request(scope), bodies.too_large(limit))
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        place = "path" if "\0" in scope["path"] else "query"
+        text = Text(zh=f"{place} 含有字符 U+0000，请删除。", en=f"The {place} holds the character U+0000; take it out.")
+        return problem(Request(scope), 422, "validation_failed", text, pointer=place)
+    return None
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(413)
-        self.text = Text(zh=f"请求体上限为 {limit} 字节。", en=f"A body has at most {limit} bytes.")
 
-
-def _counted(receive: Receive, limit: int) -> Receive:
-    """Return a ``receive`` that refuses a body that did not say how long it is once it is longer than the limit."""
-    seen = 0
-
-    async def counting() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise _BodyTooLargeError(limit)
-        return message
-
-    return counting
+def _traceparent(headers: Mapping[bytes, bytes]) -> str:
+    """Return the caller's trace context where it is one (W3C Trace Context, version 00), else a new one."""
+    given = headers.get(b"traceparent", b"").decode("latin-1")
+    return given if _TRACEPARENT.fullmatch(given) else _new_traceparent()
 
 
 def _new_traceparent() -> str:

@@ -6,7 +6,8 @@ import httpx
 import pytest
 from fastapi import Request
 
-from kit.http import MAX_BODY_BYTES, create_app
+from kit.bodies import MAX_BODY_BYTES
+from kit.http import create_app
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from eligibility.clocks import Deadlines
 from eligibility.commands import Command
 from eligibility.handlers import SUBSCRIPTIONS, handle
 from eligibility.policies import read_documents
+from eligibility.problems import PROBLEMS
 from eligibility.publication import publish
 from eligibility.registers import Registers
 from eligibility.settings import Settings
@@ -22,7 +24,7 @@ from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
 from kit.groups import GroupedWriter
-from kit.http import create_app
+from kit.http import Trouble, create_app, document_of
 from kit.service import Service
 from kit.worker import Worker
 
@@ -51,8 +53,8 @@ async def run(settings: Settings) -> None:
         service.add_loop("clocks", Scanner(database, Deadlines(shelf), committed=worker.wake_relay).run)
     writer: GroupedWriter[Command] = GroupedWriter(database, partial(desk.apply, shelf), committed=worker.wake_relay)
     service.add_loop("writer", writer.run)
-    app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck)
-    app.include_router(api.router(api.Parts(shelf, service.callers, writer, Access.of(settings), due.set)))
+    parts = api.Parts(shelf, service.callers, writer, Access.of(settings), due.set)
+    app = application(parts, worker.trouble, worker.stuck)
     app.include_router(admin.router(worker.redrive, worker.lags))
     try:
         await service.run(app)
@@ -60,9 +62,23 @@ async def run(settings: Settings) -> None:
         await registers.close()
 
 
+def application(parts: api.Parts, trouble: Mapping[str, Trouble], stuck: Trouble = lambda: None) -> FastAPI:
+    """Return the HTTP application; what it says of itself is the same without a database."""
+    app = create_app(
+        service=NAME,
+        title=TITLE,
+        description=DESCRIPTION,
+        trouble=trouble,
+        stuck=stuck,
+        own_problems=PROBLEMS,
+        tags=api.TAGS,
+    )
+    app.include_router(api.router(parts))
+    return app
+
+
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
-    app.include_router(api.router(api.Parts(Shelf())))
+    app = application(api.Parts(Shelf()), {})
     app.include_router(admin.router(None, None))
-    return app.openapi()
+    return document_of(app)

@@ -1,6 +1,7 @@
 """Intake's composition root: the only reader of settings; connects database, commands, handlers, HTTP and loops."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from intake.documents.scanning import Scanner as DocumentScanner
 from intake.documents.store import open_store
 from intake.documents.upload import Sweeper
 from intake.handlers import SUBSCRIPTIONS, handle
+from intake.problems import PROBLEMS
 from intake.settings import Settings
 from kit import admin
 from kit.access import Access
@@ -21,7 +23,7 @@ from kit.backoff import Backoff
 from kit.clocks import Scanner
 from kit.database import Database, describe
 from kit.groups import GroupedWriter
-from kit.http import create_app
+from kit.http import Trouble, create_app, document_of
 from kit.logging import get_logger
 from kit.service import Service
 from kit.worker import Worker
@@ -57,19 +59,12 @@ async def run(settings: Settings) -> None:
     schemes = SchemesAwaited(database)
     service.add_loop("schemes", schemes.run)
     trouble = worker.trouble | {"schemes": lambda: schemes.trouble}
-    app = create_app(
-        service="intake",
-        title=TITLE,
-        description=DESCRIPTION,
-        trouble=trouble,
-        stuck=worker.stuck,
-        body_limits={documents.PATH: documents.LARGEST_BODY_BYTES},
-    )
     store = open_store(settings.documents_url) if settings.documents_url else None
     if store is not None and "worker" in settings.roles:
         service.add_loop("documents", Sweeper(database, store).run)
     scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
-    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner, Access.of(settings))))
+    parts = api.Parts(service.callers, writer, store, scanner, Access.of(settings))
+    app = application(parts, trouble, worker.stuck)
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 
@@ -93,9 +88,24 @@ class SchemesAwaited:
                 log.warning("schemes_unread", reason=describe(error))
 
 
+def application(parts: api.Parts, trouble: Mapping[str, Trouble], stuck: Trouble = lambda: None) -> FastAPI:
+    """Return the HTTP application; what it says of itself is the same without a database."""
+    app = create_app(
+        service="intake",
+        title=TITLE,
+        description=DESCRIPTION,
+        trouble=trouble,
+        stuck=stuck,
+        body_limits={documents.PATH: documents.LARGEST_BODY_BYTES},
+        own_problems=PROBLEMS,
+        tags=api.TAGS,
+    )
+    app.include_router(api.router(parts))
+    return app
+
+
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
-    app.include_router(api.router(api.Parts(None, None)))
+    app = application(api.Parts(None, None), {})
     app.include_router(admin.router(None, None))
-    return app.openapi()
+    return document_of(app)

@@ -9,13 +9,14 @@ from contracts.topics import SERVICES
 from kit import admin
 from kit.database import Database, describe
 from kit.errors import TransientError
-from kit.http import MoreMetrics, Trouble, create_app
+from kit.http import MoreMetrics, Trouble, create_app, document_of
 from kit.logging import get_logger
 from kit.service import Service
 from kit.worker import Worker
 from metrics import api, meters, programme, snapshot
 from metrics.handlers import SUBSCRIPTIONS, Handlers
 from metrics.lag import LagWatch
+from metrics.problems import PROBLEMS
 from metrics.programme import Programme
 from metrics.settings import Settings
 
@@ -64,6 +65,8 @@ def application(
         trouble=trouble,
         stuck=stuck,
         more_metrics=more_metrics,
+        own_problems=PROBLEMS,
+        tags=api.TAGS,
     )
     api.add_routes(app, database, known)
     return app
@@ -90,4 +93,4 @@ def openapi() -> dict[str, Any]:
     database = Database(settings.database_url, name="metrics")
     app = application(database, Programme(), renderer(database, Programme(), settings), {})
     app.include_router(admin.router(None, None))
-    return app.openapi()
+    return document_of(app)

@@ -11,6 +11,9 @@ from contracts.events import PaymentReturned, PaymentSettled
 from contracts.money import LARGEST_EXACT_INTEGER, Money
 from disbursement import orders
 
+Pool = Annotated[str, Field(min_length=1, max_length=200, examples=["ai-package-2025"])]
+Scheme = Annotated[str, Field(min_length=1, max_length=200, examples=["compute-voucher"])]
+
 
 class Strict(BaseModel):
     """Unknown fields are refused: a misspelt one must not be silently left out."""
@@ -41,20 +44,20 @@ class Reasoned(Strict):
 
 class _SetAppropriation(Reasoned):
     kind: Literal["appropriation.set"]
-    pool: str
+    pool: Pool
     money: MoneyIn
 
 
 class _SetEnvelope(Reasoned):
     kind: Literal["envelope.set"]
-    scheme: str
+    scheme: Scheme
     fiscal_year: int = Field(ge=2000, le=2999)
     money: MoneyIn
 
 
 class _ResumePool(Reasoned):
     kind: Literal["pool.resume"]
-    pool: str
+    pool: Pool
 
 
 class _OfAward(Reasoned):
@@ -93,7 +96,7 @@ class Again(Reasoned):
 class WhichPools(Strict):
     """Of which pools to write the payments."""
 
-    pools: list[str] | None = Field(default=None, min_length=1, max_length=100, description="null for all pools")
+    pools: list[Pool] | None = Field(default=None, min_length=1, max_length=100, description="null for all pools")
 
 
 class Reported(Strict):
@@ -105,7 +108,7 @@ class Reported(Strict):
     bank_reference: str = Field(min_length=1, max_length=140)
     at: AwareDatetime = Field(description="when the bank did it")
     reason_code: str | None = Field(default=None, max_length=4, description="of a return: ISO 20022, such as AC04")
-    attempt: int | None = Field(default=None, ge=1, description="the instruction's, where it is known")
+    attempt: int | None = Field(default=None, ge=1, le=9999, description="the instruction's, where it is known")
 
     def event(self, payment_id: UUID, now: datetime) -> PaymentSettled | PaymentReturned:
         """Return the event that says the same."""
