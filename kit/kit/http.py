@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -17,7 +16,6 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from contracts import problem as problems
 from contracts.common import Text
 from contracts.problem import Catalogue
 from contracts.refusal import Refusal
@@ -25,6 +23,7 @@ from kit import bodies, meters, openapi, validation
 from kit.errors import OverloadedError, TransientError
 from kit.health import MoreMetrics, Trouble, add_health, add_metrics, no_more_metrics
 from kit.logging import get_logger
+from kit.problems import PROBLEMS
 
 __all__ = ["MoreMetrics", "Trouble", "create_app", "document_of", "page_of", "problem"]
 
@@ -33,7 +32,6 @@ log = get_logger(__name__)
 PROBLEM_JSON: Final = "application/problem+json"
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
-PROBLEMS: Final = problems.read(Path(__file__).with_name("problems.toml"))
 _MOST_ERRORS: Final = 100
 _TRACEPARENT: Final = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TAGS: Final = {

@@ -22,6 +22,7 @@ from kit.writes import IdempotencyKey, key_of, response_of
 
 XML: Final = "application/xml"
 _FILE: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": {XML: {"schema": {"type": "string"}}}}}
+MessageId = Annotated[str, Path(max_length=35, examples=["DF01a204085fa57442b3c5d03ff5eb2e7b"])]
 MessageCursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")]
 BODY_LIMITS: Final = {"/v1/bank-files": 16 * 1024 * 1024}
 
@@ -77,9 +78,7 @@ def _add_payment_files(routes: APIRouter, parts: Parts) -> None:
             refuses=["payment_file_not_found"],
         ),
     )
-    async def get_payment_file(
-        message_id: Annotated[str, Path(max_length=35)], _officer: Annotated[Principal, finance]
-    ) -> Response:
+    async def get_payment_file(message_id: MessageId, _officer: Annotated[Principal, finance]) -> Response:
         async with parts.database.reading() as connection:
             content = await queries.payment_file(connection, message_id)
         if content is None:

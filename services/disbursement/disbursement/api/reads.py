@@ -15,6 +15,7 @@ from kit.http import page_of
 from kit.openapi import call
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")]
+Version = Annotated[int, Field(ge=0, le=LARGEST_EXACT_INTEGER)]
 PaymentStatus = Literal["held", "instructed", "settled", "returned", "cancelled"]
 OrderStatus = Literal["proposed", "executed", "rejected"]
 
@@ -74,7 +75,12 @@ def _add_transfers(routes: APIRouter, parts: Parts) -> None:
 
 
 def _add_awards(routes: APIRouter, parts: Parts) -> None:
-    @routes.get("/awards", tags=["awards"], summary="Awards, in the order of their ids", **call(shown.AwardsOut))
+    @routes.get(
+        "/awards",
+        tags=["awards"],
+        summary="Awards, in the order of their ids",
+        **call(shown.AwardsOut),
+    )
     async def list_awards(limit: Limit = 100, cursor: UUID | None = None) -> Page:
         async with parts.database.reading() as connection:
             return Page(**page_of(await queries.awards(connection, after=cursor, limit=limit + 1), limit, "award_id"))
