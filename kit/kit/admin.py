@@ -13,22 +13,26 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from contracts.money import LARGEST_EXACT_INTEGER
 from contracts.refusal import Refusal
 from kit import refill
+from kit.fields import Flag, Moment, Whole
 from kit.lag import Lags
 from kit.openapi import call
 from kit.parking import Row
 from kit.redrive import Outcome, Redrive
+from kit.validation import FieldError
 
 TAG: Final = "admin"
 _SHOWN_BYTES: Final = 64 * 1024
 _AT_ONCE: Final = 2  # these calls use the loops' connections, and must leave them room
 
-Topic = Annotated[str | None, Query(description="only this topic")]
+Topic = Annotated[str | None, Query(max_length=200, description="only this topic")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")]
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[str, Field(min_length=1, max_length=500, examples=["ticket 17"])]
+Name = Annotated[str, Field(max_length=500, examples=["intake.applications"])]
 
 
 class ParkedKeyOut(BaseModel):
@@ -126,10 +130,10 @@ class KeyOutcomeOut(BaseModel):
 class RedriveIn(BaseModel):
     """One key by `topic` and `key`, or `all` of them. A dry run does everything, says how it went, and undoes it."""
 
-    topic: str | None = None
-    key: str | None = None
-    all: bool = False
-    dry_run: bool = True
+    topic: Name | None = None
+    key: Name | None = None
+    all: Flag = False
+    dry_run: Flag = True
     who: Text = Field(description="who asks for it; kept in the audit")
     why: Text = Field(description="what was mended, or which ticket says so; kept in the audit")
 
@@ -137,7 +141,7 @@ class RedriveIn(BaseModel):
     def _one_or_all(self) -> "RedriveIn":
         one = self.topic is not None and self.key is not None
         if one == self.all or (self.topic is None) != (self.key is None):
-            raise ValueError("give topic and key, or all")
+            raise FieldError("须给出 topic 和 key，或 all", "give topic and key, or all")
         return self
 
 
@@ -151,7 +155,7 @@ class RedriveOut(BaseModel):
 class DiscardIn(BaseModel):
     """A parked event is taken out for good; its row stays, with who and why. Those behind it wait for a redrive."""
 
-    id: int = Field(description="the event's id, as `/admin/parked/events` shows it")
+    id: Whole = Field(ge=1, le=LARGEST_EXACT_INTEGER, description="the event's id, as `/admin/parked/events` shows it")
     who: Text
     why: Text
 
@@ -159,8 +163,8 @@ class DiscardIn(BaseModel):
 class ResendIn(BaseModel):
     """For topics that were lost, or fell behind their writer. Readers know what they have handled before."""
 
-    since: AwareDatetime = Field(description="the first moment to send again; the outbox is kept for some days")
-    dry_run: bool = True
+    since: Moment = Field(description="the first moment to send again; the outbox is kept for some days")
+    dry_run: Flag = True
     who: Text
     why: Text
 
@@ -168,8 +172,8 @@ class ResendIn(BaseModel):
 class RereadIn(BaseModel):
     """For a topic that was made anew. What was handled before has no second effect while the inbox remembers it."""
 
-    topic: str
-    dry_run: bool = True
+    topic: Name
+    dry_run: Flag = True
     who: Text
     why: Text
 
@@ -208,7 +212,7 @@ def router(redrive: Redrive | None, lags: Lags | None) -> APIRouter:
         summary="The parked events of a key, in order, each as it came (500 at most)",
         **call(ParkedEventsOut, refuses=["not_parked"]),
     )
-    async def list_parked_events(topic: str, key: str) -> ParkedEventsOut:
+    async def list_parked_events(topic: Name, key: Name) -> ParkedEventsOut:
         rows = await parts()[0].show(topic, key)
         if not rows:
             raise _not_parked(topic, key)

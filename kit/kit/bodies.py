@@ -38,7 +38,7 @@ class RefusedBodyError(HTTPException):
     def __init__(self, refusal: Refusal, kind: str | None = None) -> None:
         super().__init__(refusal.status)
         self.refusal = refusal
-        self.errors = [{"pointer": refusal.pointer or "", "type": kind, "detail": refusal.text}] if kind else []
+        self.kind = kind  # of a field's error
 
 
 def too_large(limit: int) -> RefusedBodyError:

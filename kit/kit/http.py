@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.common import Text
@@ -183,14 +184,22 @@ async def _http_error(request: Request, error: Exception) -> Response:
     code = _BY_STATUS.get(error.status_code, "malformed_request" if error.status_code < 500 else "internal_error")
     known = PROBLEMS[code]
     text = Text(zh=f"{known.meaning.zh}{known.cure.zh}", en=f"{known.meaning.en} {known.cure.en}")
-    return problem(request, known.status[0], code, text, headers=dict(error.headers or {}))
+    headers = {"allow": _allowed(request)} if code == "method_not_allowed" else dict(error.headers or {})
+    return problem(request, known.status[0], code, text, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return every method that this path takes; the framework names those of one route only."""
+    found = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in found for method in getattr(route, "methods", None) or ()}))
 
 
 def _refused_body(request: Request, error: bodies.RefusedBodyError) -> Response:
-    refusal, language = error.refusal, language_of(request)
-    errors = [{**each, "detail": each["detail"].in_language(language)} for each in error.errors]
-    more = {"pointer": refusal.pointer, "errors": errors} if errors else {}
-    return problem(request, refusal.status, refusal.code, refusal.text, **more)
+    refusal = error.refusal
+    said = refusal.text.in_language(language_of(request))
+    field = {"pointer": refusal.pointer, "type": error.kind, "detail": said}
+    more: dict[str, Any] = {"errors": [field]} if error.kind else {}
+    return problem(request, refusal.status, refusal.code, refusal.text, pointer=refusal.pointer, **more)
 
 
 async def _overloaded(request: Request, error: Exception) -> Response:

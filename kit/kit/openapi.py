@@ -134,11 +134,21 @@ class _Finished:
             schemas.pop(name, None)
         schemas.update(Problem=_PROBLEM, FieldError=_FIELD_ERROR)
         for _, _, operation in operations(self._document):
+            self._forget_nulls(operation)
             self._add_problems(operation)
         self._components["headers"] = {name: _described(text) for name, text in _HEADERS.items()}
         self._components["examples"] = {code: self._problem_example(code) for code in sorted(self._used)}
         Examples(self._document).fill()
         _add_links(self._document)
+
+    def _forget_nulls(self, operation: dict[str, Any]) -> None:
+        """A parameter, or a field of a form, is there or not; it is never null."""
+        for parameter in operation.get("parameters", []):
+            parameter["schema"] = _without_null(parameter["schema"])
+        form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
+        if form is not None:
+            fields = _resolved(form["schema"], self._components["schemas"])["properties"]
+            fields.update({name: _without_null(field) for name, field in fields.items()})
 
     def _add_problems(self, operation: dict[str, Any]) -> None:
         own = operation.pop(_OWN, [])
@@ -189,7 +199,6 @@ def _usual(operation: dict[str, Any]) -> list[str]:
             needed = parameter["schema"].pop(_REQUIRED, False)
             codes += ["idempotency_key_reused"] + (["idempotency_key_missing"] if needed else [])
             parameter["required"] = needed
-            _forget_null(parameter)
     if "requestBody" in operation:
         content = operation["requestBody"]["content"]
         codes += ["body_too_large", "unsupported_media_type"]
@@ -201,11 +210,11 @@ def _usual(operation: dict[str, Any]) -> list[str]:
     return [*codes, "overloaded", "unavailable", "internal_error"]
 
 
-def _forget_null(parameter: dict[str, Any]) -> None:
-    """A header is there or not; it is never null."""
-    schema = parameter["schema"]
-    kinds = [each for each in schema.pop("anyOf", []) if each.get("type") != "null"]
-    parameter["schema"] = {**kinds[0], **schema} if kinds else schema
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    kinds = [each for each in schema.get("anyOf", []) if each.get("type") != "null"]
+    if len(kinds) != 1:
+        return schema
+    return {**kinds[0], **{name: value for name, value in schema.items() if name != "anyOf"}}
 
 
 def _header(name: str) -> dict[str, str]:

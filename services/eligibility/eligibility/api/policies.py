@@ -1,13 +1,12 @@
 """Publishing a policy while everything runs: the document is checked, recorded, and announced to all services."""
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from contracts.money import LARGEST_EXACT_INTEGER
 from eligibility import past
@@ -18,6 +17,7 @@ from eligibility.policies import parse_document
 from eligibility.refusals import policy_invalid
 from kit.access import Principal
 from kit.errors import SetupError
+from kit.fields import Day, Moment
 from kit.openapi import call
 from kit.writes import IdempotencyKey
 
@@ -59,7 +59,7 @@ def add(routes: APIRouter, parts: Parts) -> None:
     async def simulate_policy(
         request: Request,
         _person: Annotated[Principal, editor],
-        since: Annotated[date | None, Query(description="only what was submitted from this day on")] = None,
+        since: Annotated[Day | None, Query(description="only what was submitted from this day on")] = None,
         appropriated: Annotated[
             int | None, Query(gt=0, le=LARGEST_EXACT_INTEGER, description="fen: what the draft's pool was given")
         ] = None,
@@ -82,7 +82,7 @@ def _add_replays(routes: APIRouter, parts: Parts) -> None:
         **call(media={LINES: {"schema": ReplayLineOut.model_json_schema()}}),
     )
     async def replay_decisions(
-        _person: Annotated[Principal, reader], scheme: str | None = None, since: AwareDatetime | None = None
+        _person: Annotated[Principal, reader], scheme: str | None = None, since: Moment | None = None
     ) -> Response:
         lines = past.replays(parts.database, parts.shelf, scheme, since or past.BEGINNING)
         return StreamingResponse(lines, media_type=LINES)

@@ -1,6 +1,5 @@
 """What the portal reads of applications: one, many, what happened. Rows to responses; no decisions."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from intake.api import shown
 from intake.api.parts import Limit, Parts, json, json_or_404
 from intake.callers import READERS, viewer
 from kit.access import Principal
+from kit.fields import Moment
 from kit.http import page_of
 from kit.openapi import call
 
@@ -31,8 +31,8 @@ def add(routes: APIRouter, parts: Parts) -> None:
         scheme: str | None = None,
         status: str | None = None,
         district: str | None = None,
-        submitted_from: datetime | None = None,
-        submitted_until: datetime | None = None,
+        submitted_from: Moment | None = None,
+        submitted_until: Moment | None = None,
         limit: Limit = 50,
         cursor: UUID | None = None,
     ) -> Response:
