@@ -18,16 +18,11 @@ def _day(value: Any) -> Any:
     return value
 
 
-def _whole(value: Any) -> Any:
-    """Take 12.0 for 12, which JSON does not tell apart."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 Day = Annotated[date, BeforeValidator(_day)]
 """A date, as RFC 3339 writes it."""
 Moment = Annotated[AwareDatetime, BeforeValidator(_day)]
 """A date and time with its offset from UTC, as RFC 3339 writes it."""
 Flag = StrictBool
 """true or false."""
-Whole = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
-"""A whole number; no text and no flag is taken for one."""
+Whole = Annotated[int, Field(strict=True)]
+"""A whole number, written as one: no text, no flag and no 12.0 is taken for one."""

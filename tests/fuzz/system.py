@@ -16,7 +16,9 @@ from stack import issuer
 from stack.config import Config, Ports
 from stack.demo import Place, call_of, play, tokens_of
 from stack.home import open_home
+from stack.simulators.population import Role
 from stack.supervisor import Stack
+from tests.journeys.traveller import Traveller
 
 PROVIDER = "91440300192181490G"
 SEED = 1
@@ -39,6 +41,16 @@ class System:
         async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
             found: dict[str, object] = json.loads((await client.get(f"{self.urls[service]}/openapi.json")).content)
             return found
+
+    async def live_a_little(self) -> None:
+        """Let one company be awarded, claim and be paid."""
+        async with httpx.AsyncClient(timeout=30.0, trust_env=False) as client:
+            traveller = Traveller(self.stack, client)
+            state = await traveller.apply(traveller.ask_of(Role.ORDINARY))
+            state = await traveller.until_status(state, "awarded")
+            answer = await traveller.claim(state, 1_000_000, "F-1")
+            assert answer.status_code == 201, answer.text
+            await traveller.until_claims_end(state)
 
     async def live_through(self, companies: int) -> None:
         """Let so many companies apply, be awarded, claim and be paid, so that there is something to read."""
