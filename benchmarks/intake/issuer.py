@@ -19,7 +19,7 @@ def serving(home: Home) -> Iterator[dict[str, str]]:
     keys = home.jwks_file.read_bytes()
 
     class Keys(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  # the library's name
+        def do_GET(self) -> None:  # the library's name
             self.send_response(200)
             self.send_header("content-length", str(len(keys)))
             self.end_headers()

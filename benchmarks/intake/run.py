@@ -15,7 +15,7 @@ from benchmarks.harness.openloop import Latencies
 from benchmarks.harness.progress import say
 from benchmarks.harness.remote import Remote
 from benchmarks.harness.results import Ratio, Result
-from benchmarks.harness.rounds import Run, Side, alternate, figure, median_rate, ratio
+from benchmarks.harness.rounds import Run, Side, alternate, figure, median_rate
 from benchmarks.intake import databases, issuer
 from benchmarks.intake.load import Load
 from benchmarks.intake.servers import Server, running
@@ -77,11 +77,10 @@ class Benchmark:
         say("databases")
         await databases.create_all(self._postgres)
         tokens = [issuer.token(self._home) for _ in range(_TOKENS)]
-        async with Remote(Load.open, tokens) as load:
-            async with AsyncExitStack() as stack:
-                servers = {name: await stack.enter_async_context(self._side(name)) for name in SIDES}
-                for processes in range(1, PROCESSES + 1):
-                    await self._accepts(load, servers, processes)
+        async with Remote(Load.open, tokens) as load, AsyncExitStack() as stack:
+            servers = {name: await stack.enter_async_context(self._side(name)) for name in SIDES}
+            for processes in range(1, PROCESSES + 1):
+                await self._accepts(load, servers, processes)
         return Result(self._ratios, self._figures, facts | {"after": machine.moment(self._home.postgres)})
 
     # --- parts ----------------------------------------------------------------------------------------------

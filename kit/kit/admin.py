@@ -7,40 +7,135 @@ its subject is kept beside it.
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from contracts.money import LARGEST_EXACT_INTEGER
 from contracts.refusal import Refusal
 from kit import refill
 from kit.access import Access, Principal
+from kit.fields import Flag, Moment, Whole
 from kit.lag import Lags
+from kit.openapi import call
 from kit.parking import Row
 from kit.redrive import Outcome, Redrive
+from kit.validation import FieldError
 
 TAG: Final = "admin"
 SCOPE: Final = "ops"
 _SHOWN_BYTES: Final = 64 * 1024
 _AT_ONCE: Final = 2  # these calls use the loops' connections, and must leave them room
 
-Topic = Annotated[str | None, Query(description="only this topic")]
+Topic = Annotated[str | None, Query(max_length=200, description="only this topic")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")]
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[str, Field(min_length=1, max_length=500, examples=["ticket 17"])]
+Name = Annotated[str, Field(max_length=500, examples=["intake.applications"])]
 
 
-class Items(BaseModel):
-    items: list[dict[str, Any]]
+class ParkedKeyOut(BaseModel):
+    """A key that is held: its first event, what stopped it, and how many wait."""
+
+    topic: str = Field(examples=["intake.applications"])
+    key: str = Field(examples=["91440300708461136T"])
+    family: Literal["invalid", "refused", "not_yet", "failed", "behind"]
+    reason: str = Field(examples=["no policy compute-voucher 2026.1 yet"])
+    type: str | None = Field(examples=["drawdown.application.submitted.v1"])
+    parked_at: datetime
+    next_try_at: datetime | None
+    attempts: int = Field(examples=[3])
+    events: int = Field(description="how many of the key wait", examples=[2])
+
+
+class ParkedKeysOut(BaseModel):
+    items: list[ParkedKeyOut]
+
+
+class ParkedEventOut(BaseModel):
+    """A parked event as it came, and what became of it."""
+
+    id: int
+    topic: str = Field(examples=["intake.applications"])
+    partition: int
+    offset: int
+    key: str | None = Field(examples=["91440300708461136T"])
+    event_id: UUID | None
+    type: str | None = Field(examples=["drawdown.application.submitted.v1"])
+    headers: dict[str, Any] = Field(examples=[{}])
+    value: Any = Field(description="JSON where it is JSON, else text, cut where it is long", examples=[{}])
+    value_bytes: int | None
+    family: Literal["invalid", "refused", "not_yet", "failed", "behind"]
+    reason: str = Field(examples=["no policy compute-voucher 2026.1 yet"])
+    error_class: str | None = Field(examples=["NotYetError"])
+    attempts: int
+    state: Literal["parked", "redriven", "discarded"]
+    parked_at: datetime
+    next_try_at: datetime | None
+    settled_at: datetime | None
+    settled_by: str | None
+    settled_why: str | None
+
+
+class ParkedEventsOut(BaseModel):
+    items: list[ParkedEventOut]
+
+
+class RedriveLineOut(BaseModel):
+    """A redrive, or an event that was taken out."""
+
+    id: int
+    at: datetime
+    who: str = Field(examples=["operator"])
+    why: str = Field(examples=["the policy was published"])
+    action: str = Field(examples=["redrive"])
+    topic: str | None
+    key: str | None
+    handled: int | None
+    stopped_by: str | None
+
+
+class RedrivesOut(BaseModel):
+    items: list[RedriveLineOut]
+
+
+class LagOut(BaseModel):
+    """One partition: the next offset to handle, the offset after the last event, why it stands still if it does."""
+
+    topic: str = Field(examples=["intake.applications"])
+    partition: int
+    next_offset: int
+    end_offset: int
+    lag: int
+    blocked: str | None
+
+
+class LagsOut(BaseModel):
+    group: str = Field(examples=["intake"])
+    lag: int = Field(description="events that wait to be handled, over all partitions")
+    items: list[LagOut]
+
+
+class KeyOutcomeOut(BaseModel):
+    """What a redrive of one key did, or would do: how many were handled, how many are left, what stopped it."""
+
+    topic: str = Field(examples=["intake.applications"])
+    key: str = Field(examples=["91440300708461136T"])
+    handled: int
+    left: int
+    stopped_by: str | None
 
 
 class RedriveIn(BaseModel):
     """One key by `topic` and `key`, or `all` of them. A dry run does everything, says how it went, and undoes it."""
 
-    topic: str | None = None
-    key: str | None = None
-    all: bool = False
-    dry_run: bool = True
+    topic: Name | None = None
+    key: Name | None = None
+    all: Flag = False
+    dry_run: Flag = True
     who: Text = Field(description="who asks for it; kept in the audit")
     why: Text = Field(description="what was mended, or which ticket says so; kept in the audit")
 
@@ -48,7 +143,7 @@ class RedriveIn(BaseModel):
     def _one_or_all(self) -> "RedriveIn":
         one = self.topic is not None and self.key is not None
         if one == self.all or (self.topic is None) != (self.key is None):
-            raise ValueError("give topic and key, or all")
+            raise FieldError("须给出 topic 和 key，或 all", "give topic and key, or all")
         return self
 
 
@@ -56,13 +151,13 @@ class RedriveOut(BaseModel):
     """What was, or would be, handled, key by key. At most 500 events of a key are taken up by one call."""
 
     dry_run: bool
-    items: list[dict[str, Any]]
+    items: list[KeyOutcomeOut]
 
 
 class DiscardIn(BaseModel):
     """A parked event is taken out for good; its row stays, with who and why. Those behind it wait for a redrive."""
 
-    id: int = Field(description="the event's id, as `/admin/parked/events` shows it")
+    id: Whole = Field(ge=1, le=LARGEST_EXACT_INTEGER, description="the event's id, as `/admin/parked/events` shows it")
     who: Text
     why: Text
 
@@ -70,8 +165,8 @@ class DiscardIn(BaseModel):
 class ResendIn(BaseModel):
     """For topics that were lost, or fell behind their writer. Readers know what they have handled before."""
 
-    since: AwareDatetime = Field(description="the first moment to send again; the outbox is kept for some days")
-    dry_run: bool = True
+    since: Moment = Field(description="the first moment to send again; the outbox is kept for some days")
+    dry_run: Flag = True
     who: Text
     why: Text
 
@@ -79,8 +174,8 @@ class ResendIn(BaseModel):
 class RereadIn(BaseModel):
     """For a topic that was made anew. What was handled before has no second effect while the inbox remembers it."""
 
-    topic: str
-    dry_run: bool = True
+    topic: Name
+    dry_run: Flag = True
     who: Text
     why: Text
 
@@ -107,52 +202,84 @@ def router(redrive: Redrive | None, lags: Lags | None, access: Access) -> APIRou
         assert lags is not None, "described, not called"
         return redrive, lags
 
-    @routes.get("/parked", summary="The keys that are held: what stopped each, and how many events wait")
-    async def parked(topic: Topic = None, limit: Limit = 100) -> Items:
-        return Items(items=await parts()[0].keys(topic, limit))
+    @routes.get(
+        "/parked",
+        summary="The keys that are held: what stopped each, and how many events wait",
+        **call(ParkedKeysOut),
+    )
+    async def list_parked_keys(topic: Topic = None, limit: Limit = 100) -> ParkedKeysOut:
+        return ParkedKeysOut.model_validate({"items": await parts()[0].keys(topic, limit)})
 
-    @routes.get("/parked/events", summary="The parked events of a key, in order, each as it came (500 at most)")
-    async def parked_events(topic: str, key: str) -> Items:
+    @routes.get(
+        "/parked/events",
+        summary="The parked events of a key, in order, each as it came (500 at most)",
+        **call(ParkedEventsOut, refuses=["not_parked"]),
+    )
+    async def list_parked_events(topic: Name, key: Name) -> ParkedEventsOut:
         rows = await parts()[0].show(topic, key)
         if not rows:
             raise _not_parked(topic, key)
-        return Items(items=[_shown(row) for row in rows])
+        return ParkedEventsOut.model_validate({"items": [_shown(row) for row in rows]})
 
-    @routes.post("/parked/redrive", summary="Handle parked events again, in order; a dry run unless told otherwise")
-    async def start_redrive(body: RedriveIn, operator: Operator) -> RedriveOut:
+    @routes.post(
+        "/parked/redrive",
+        summary="Handle parked events again, in order; a dry run unless told otherwise",
+        **call(RedriveOut, refuses=["not_parked"]),
+    )
+    async def redrive_events(body: RedriveIn, operator: Operator) -> RedriveOut:
         outcomes = await _redriven(parts()[0], body, _signed(operator, body.who))
-        return RedriveOut(dry_run=body.dry_run, items=[msgspec.structs.asdict(outcome) for outcome in outcomes])
+        items = [msgspec.structs.asdict(outcome) for outcome in outcomes]
+        return RedriveOut.model_validate({"dry_run": body.dry_run, "items": items})
 
-    @routes.post("/parked/discard", summary="Take one parked event out for good")
-    async def discard(body: DiscardIn, operator: Operator) -> dict[str, Any]:
+    @routes.post(
+        "/parked/discard",
+        summary="Take one parked event out for good",
+        **call(ParkedEventOut, refuses=["not_parked"]),
+    )
+    async def discard_event(body: DiscardIn, operator: Operator) -> ParkedEventOut:
         row = await parts()[0].discard(body.id, who=_signed(operator, body.who), why=body.why)
         if row is None:
             raise _unknown_event(body.id)
-        return _shown(row) | {"state": "discarded"}
+        return ParkedEventOut.model_validate(_shown(row) | {"state": "discarded"})
 
-    @routes.get("/parked/audit", summary="Who redrove or discarded what, when and why: the latest first")
-    async def audit(limit: Limit = 100) -> Items:
-        return Items(items=await parts()[0].audited(limit))
+    @routes.get(
+        "/parked/audit",
+        summary="Who redrove or discarded what, when and why: the latest first",
+        **call(RedrivesOut),
+    )
+    async def list_redrives(limit: Limit = 100) -> RedrivesOut:
+        return RedrivesOut.model_validate({"items": await parts()[0].audited(limit)})
 
-    @routes.post("/resend", summary="Publish the outbox again from a moment on; a dry run unless told otherwise")
-    async def resend(body: ResendIn, operator: Operator) -> RepeatedOut:
+    @routes.post(
+        "/resend",
+        summary="Publish the outbox again from a moment on; a dry run unless told otherwise",
+        **call(RepeatedOut),
+    )
+    async def resend_events(body: ResendIn, operator: Operator) -> RepeatedOut:
         found, who = parts()[0], _signed(operator, body.who)
         events = await refill.resend(found.database, body.since, who=who, why=body.why, dry_run=body.dry_run)
         return RepeatedOut(dry_run=body.dry_run, events=events)
 
-    @routes.post("/reread", summary="Read a topic again from its beginning; a dry run unless told otherwise")
-    async def reread(body: RereadIn, operator: Operator) -> RepeatedOut:
+    @routes.post(
+        "/reread",
+        summary="Read a topic again from its beginning; a dry run unless told otherwise",
+        **call(RepeatedOut, refuses=["not_read"]),
+    )
+    async def reread_topic(body: RereadIn, operator: Operator) -> RepeatedOut:
         found, signed = parts()[0], {"who": _signed(operator, body.who), "why": body.why}
         count = await refill.reread(found.database, found.group, body.topic, **signed, dry_run=body.dry_run)
         if not count:
             raise _not_read(body.topic)
         return RepeatedOut(dry_run=body.dry_run, partitions=count)
 
-    @routes.get("/lag", summary="How far each partition is behind, and why it stands still, if it does")
-    async def lag() -> dict[str, Any]:
+    @routes.get(
+        "/lag", summary="How far each partition is behind, and why it stands still, if it does", **call(LagsOut)
+    )
+    async def get_lag() -> LagsOut:
         found = await parts()[1].read()
         items = [msgspec.structs.asdict(each) for each in found]
-        return {"group": parts()[1].group, "lag": sum(each.lag for each in found), "items": items}
+        told = {"group": parts()[1].group, "lag": sum(each.lag for each in found), "items": items}
+        return LagsOut.model_validate(told)
 
     return routes
 

@@ -10,7 +10,7 @@ import asyncio
 import math
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final
 
 from kit import meters
@@ -76,7 +76,7 @@ class Door:
         """Return the door that the settings say."""
         return cls(most=settings.http_line_size, seconds=settings.http_line_seconds)
 
-    async def enter(self, scope: dict[str, Any]) -> None:
+    async def enter(self, scope: MutableMapping[str, Any]) -> None:
         """Return when the call may begin. Raises OverloadedError when it would wait, or has waited, too long."""
         if scope["path"] in UNHINDERED:
             return

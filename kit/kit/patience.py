@@ -7,7 +7,7 @@ is known, and it is closed.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope
@@ -29,15 +29,15 @@ class BodyTooLateError(HTTPException):
     def __init__(self) -> None:
         super().__init__(408)
         self.text = Text(
-            zh=f"请求体未及时送达：{BODY_SECONDS:.0f} 秒后须不低于每秒 {SLOWEST_BYTES_PER_SECOND // 1024} KiB。请用同一 "
-            "Idempotency-Key 重试。",
+            zh=f"请求体未及时送达：{BODY_SECONDS:.0f} 秒后须不低于每秒 {SLOWEST_BYTES_PER_SECOND // 1024} KiB。"
+            "请用同一 Idempotency-Key 重试。",
             en=f"The body did not come in time: after {BODY_SECONDS:.0f} s it has to come at "
             f"{SLOWEST_BYTES_PER_SECOND // 1024} KiB a second. Try again with the same Idempotency-Key.",
         )
 
 
 def in_time(scope: Scope, receive: Receive) -> Receive:
-    """Return a ``receive`` that raises BodyTooLateError when ``PatientProtocol`` has found the body to come too slowly."""
+    """Return a ``receive`` that raises BodyTooLateError when the body comes too slowly (``PatientProtocol``)."""
 
     async def receiving() -> Message:
         message = await receive()
@@ -91,7 +91,7 @@ class PatientProtocol(HttpToolsProtocol):
         if self.cycle.body or due > self.loop.time():
             self._wait(max(1.0, due - self.loop.time()), self._look_at_body)
             return
-        self.cycle.scope[_LATE] = True
+        cast(dict[str, Any], self.cycle.scope)[_LATE] = True
         self.cycle.message_event.set()
 
     def pause_writing(self) -> None:

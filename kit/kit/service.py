@@ -251,7 +251,7 @@ def http_config(app: FastAPI, trusted_proxies: Sequence[str] = ()) -> uvicorn.Co
     return uvicorn.Config(
         app,
         proxy_headers=bool(trusted_proxies),  # by default uvicorn would believe whoever calls from the loopback
-        forwarded_allow_ips=trusted_proxies,
+        forwarded_allow_ips=list(trusted_proxies),
         log_config=None,
         access_log=False,
         lifespan="off",

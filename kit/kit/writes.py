@@ -5,14 +5,26 @@ from typing import Annotated, Final
 from fastapi import Header, Request, Response
 
 from contracts.refusal import Refusal
+from kit import openapi
 from kit.idempotency import Answer, Key, request_hash
 
 LONGEST_KEY: Final = 200
+_SAID: Final = "same key and body: same answer, for at least 7 days"
+_A_KEY: Final = "01a20408-5fa5-7442-b3c5-d03ff5eb2e7b"
 
 IdempotencyKey = Annotated[
     str | None,
-    Header(min_length=1, max_length=LONGEST_KEY, description="same key and body: same answer, for at least 7 days"),
+    Header(
+        min_length=1,
+        max_length=LONGEST_KEY,
+        description=_SAID,
+        examples=[_A_KEY],
+        json_schema_extra=openapi.required(),
+    ),
 ]
+"""Of a call that creates: `key_of` refuses it where it is missing."""
+OptionalKey = Annotated[str | None, Header(min_length=1, max_length=LONGEST_KEY, description=_SAID, examples=[_A_KEY])]
+"""Of a call that may be sent again anyway."""
 
 
 async def key_of(request: Request, client: str, given: str | None, *, required: bool = True) -> Key | None:

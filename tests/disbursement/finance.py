@@ -13,13 +13,13 @@ from contracts.events import Event
 from disbursement import api
 from disbursement.commands import Command, apply
 from disbursement.files import file_writer
+from disbursement.main import application
 from kit import outbox
 from kit.access import Access
 from kit.access_keys import IssuerKeys
 from kit.access_tokens import Verifier
 from kit.database import Database
 from kit.groups import GroupedWriter
-from kit.http import create_app
 from tests.disbursement.scenes import Scene
 from tests.kit.issuer import AUDIENCE, NAME, Issuer
 
@@ -62,10 +62,7 @@ async def process(database: Database, debtors: Mapping[str, Account] | None = No
     access = Access(Verifier(IssuerKeys(issuer.url, "ES256"), issuer=NAME, audience=AUDIENCE, algorithm="ES256"))
     writer: GroupedWriter[Command] = GroupedWriter(database, apply)
     files = file_writer(database, debtors)
-    app = create_app(
-        service="disbursement", title="disbursement", description="", trouble={}, body_limits=api.BODY_LIMITS
-    )
-    app.include_router(api.router(api.Parts(database, writer, access, files)))
+    app = application(api.Parts(database, writer, access, files), {})
     stop = asyncio.Event()
     writing = [asyncio.create_task(line.run(stop)) for line in (writer, files)]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://disbursement") as client:

@@ -12,6 +12,7 @@ from contracts.events import AwardIssued
 from contracts.money import Money
 from disbursement import api, programme
 from disbursement.book import opening_transfer_id
+from disbursement.problems import PROBLEMS
 from kit.database import Database
 from kit.errors import SetupError
 from kit.http import create_app
@@ -23,7 +24,7 @@ from tests.kit.issuer import Issuer, access_of, bearing
 async def client(opened: Path, database: Database) -> AsyncIterator[httpx.AsyncClient]:
     issuer = Issuer()
     issuer.come()
-    app = create_app(service="disbursement", title="disbursement", description="", trouble={})
+    app = create_app(service="disbursement", title="disbursement", description="", trouble={}, own_problems=PROBLEMS)
     app.include_router(api.router(api.Parts(database, access=access_of(issuer))))
     transport, headers = httpx.ASGITransport(app=app), bearing(issuer, "auditor")
     async with httpx.AsyncClient(transport=transport, base_url="http://disbursement", headers=headers) as client:

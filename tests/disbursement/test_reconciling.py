@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from disbursement import api, tables
+from disbursement.problems import PROBLEMS
 from disbursement.reconciliation import meters, turns
 from disbursement.reconciliation.loop import Reconciler
 from disbursement.reconciliation.rules import CHECKS
@@ -131,7 +132,7 @@ async def test_processes_take_turns(database: Database, books: Books) -> None:
 
 
 async def test_the_report_says_what_differs_where_and_since_when(books: Books) -> None:
-    app = create_app(service="disbursement", title="disbursement", description="", trouble={})
+    app = create_app(service="disbursement", title="disbursement", description="", trouble={}, own_problems=PROBLEMS)
     app.include_router(api.router(api.Parts(books.database)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://here") as client:
         never = (await client.get("/v1/reconciliation")).json()

@@ -16,6 +16,7 @@ from eligibility import api
 from eligibility.commands import Command
 from eligibility.desk import apply
 from eligibility.policies import Document
+from eligibility.problems import PROBLEMS
 from eligibility.publication import publish
 from eligibility.shelf import Shelf
 from kit.access import Access
@@ -82,7 +83,7 @@ async def process(database: Database) -> AsyncIterator[Persons]:
     access = Access(Verifier(IssuerKeys(issuer.url, "ES256"), issuer=NAME, audience=AUDIENCE, algorithm="ES256"))
     shelf = Shelf()
     writer: GroupedWriter[Command] = GroupedWriter(database, partial(apply, shelf))
-    app = create_app(service="eligibility", title="eligibility", description="", trouble={})
+    app = create_app(service="eligibility", title="eligibility", description="", trouble={}, own_problems=PROBLEMS)
     app.include_router(api.router(api.Parts(shelf, database, writer, access)))
     stop = asyncio.Event()
     writing = asyncio.create_task(writer.run(stop))

@@ -11,15 +11,14 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from intake import api, shortcut, tables
+from intake import api, tables
 from intake.commands import Command, apply
-from intake.documents import api as documents
 from intake.documents.scanning import Scanner
 from intake.documents.store import DirectoryStore
+from intake.main import application
 from kit import migrations
 from kit.database import Database
 from kit.groups import GroupedWriter
-from kit.http import create_app
 from stack.postgres import Postgres
 from tests.intake.scenes import Portal, publish_policy
 from tests.kit.issuer import Issuer, access_of, bearing
@@ -59,12 +58,8 @@ async def app(empty_database: Database, tmp_path: Path, issuer: Issuer) -> Async
     stop = asyncio.Event()
     writer: GroupedWriter[Command] = GroupedWriter(empty_database, apply)
     running = asyncio.create_task(writer.run(stop))
-    limits = {documents.PATH: documents.LARGEST_BODY_BYTES}
-    app = create_app(service="intake", title="intake", description="", trouble={}, body_limits=limits)
     store = DirectoryStore(tmp_path / "documents")
-    parts = api.Parts(empty_database, writer, store, access=access_of(issuer))
-    app.include_router(api.router(parts))
-    shortcut.add(app, parts)
+    app = application(api.Parts(empty_database, writer, store, access=access_of(issuer)), {})
     yield app
     stop.set()
     await running
@@ -88,11 +83,10 @@ async def scanned(empty_database: Database, tmp_path: Path, issuer: Issuer) -> A
     stop = asyncio.Event()
     writer: GroupedWriter[Command] = GroupedWriter(empty_database, apply)
     running = asyncio.create_task(writer.run(stop))
-    app = create_app(service="intake", title="intake", description="", trouble={})
     looks = "import sys; sys.exit(b'EICAR' in open(sys.argv[1], 'rb').read())"
     scanner = Scanner([sys.executable, "-c", looks], 30)
     store = DirectoryStore(tmp_path / "scanned")
-    app.include_router(api.router(api.Parts(empty_database, writer, store, scanner, access_of(issuer))))
+    app = application(api.Parts(empty_database, writer, store, scanner, access_of(issuer)), {})
     async with calling(app, issuer) as client:
         yield Portal(client, empty_database, issuer)
     stop.set()

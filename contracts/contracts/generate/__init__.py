@@ -1,4 +1,4 @@
-"""The published documents, derived from the types: JSON Schema per event, AsyncAPI, and a table for people.
+"""The published documents: JSON Schema per event, AsyncAPI, OpenAPI per service, and tables for people.
 
 ``python -m contracts.generate`` writes them, ``--check`` names those that differ from the types, or that
 break what was published, and exits 1. ``--publish RELEASE`` keeps today's schemas and examples for ever.

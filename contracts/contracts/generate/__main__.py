@@ -3,7 +3,18 @@
 import sys
 from pathlib import Path
 
-from contracts.generate import REFERENCE, ROOT, SCHEMAS, asyncapi, policy, publication, reference, schemas
+from contracts.generate import (
+    REFERENCE,
+    ROOT,
+    SCHEMAS,
+    asyncapi,
+    policy,
+    problems,
+    publication,
+    reference,
+    schemas,
+    services,
+)
 from contracts.topics import EVENTS
 
 
@@ -14,6 +25,8 @@ def documents() -> dict[Path, str]:
         REFERENCE / "asyncapi.yaml": asyncapi.text(),
         REFERENCE / "events.md": reference.text(),
         REFERENCE / "policy.schema.json": policy.text(),
+        REFERENCE / "problems.md": problems.text(),
+        **{REFERENCE / "openapi" / f"{name}.json": text for name, text in services.openapi().items()},
     }
 
 

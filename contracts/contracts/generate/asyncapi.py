@@ -49,7 +49,7 @@ HEADERS: Final = {
 }
 
 
-class _Dumper(yaml.SafeDumper):
+class Dumper(yaml.SafeDumper):
     """YAML without anchors: a reader should not have to look elsewhere."""
 
     def ignore_aliases(self, _data: Any) -> bool:
@@ -58,7 +58,7 @@ class _Dumper(yaml.SafeDumper):
 
 def text() -> str:
     """Return the document as it stands in its file."""
-    return yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(document(), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def document() -> dict[str, Any]:

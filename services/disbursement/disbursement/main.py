@@ -1,5 +1,6 @@
 """Disbursement's composition root: the only reader of settings; connects database, handlers, HTTP and loops."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,6 +10,7 @@ from disbursement.clocks import Deadlines
 from disbursement.commands import Command, apply
 from disbursement.files import file_writer
 from disbursement.handlers import SUBSCRIPTIONS, handle
+from disbursement.problems import PROBLEMS
 from disbursement.reconciliation import meters as reconciled
 from disbursement.reconciliation.loop import Reconciler
 from disbursement.settings import Settings
@@ -18,7 +20,8 @@ from kit.clocks import Scanner
 from kit.database import Database
 from kit.door import Door
 from kit.groups import GroupedWriter
-from kit.http import create_app
+from kit.health import MoreMetrics, Trouble, no_more_metrics
+from kit.http import create_app, document_of
 from kit.limits import Limits
 from kit.service import Service
 from kit.worker import Worker
@@ -54,25 +57,48 @@ async def run(settings: Settings) -> None:
     files = file_writer(database, opening.debtors if settings.payment_files else None, worker.wake_relay)
     service.add_loop("files", files.run)
     access = Access.of(settings)
-    app = create_app(
-        service="disbursement",
-        title=TITLE,
-        description=DESCRIPTION,
-        trouble=worker.trouble,
-        stuck=worker.stuck,
-        more_metrics=reconciled.renderer(service.callers),
-        body_limits=api.BODY_LIMITS,
+    parts = api.Parts(service.callers, writer, access, files)
+    app = application(
+        parts,
+        worker.trouble,
+        worker.stuck,
+        reconciled.renderer(service.callers),
         limits=Limits.of(settings, access),
         door=Door.of(settings),
     )
-    app.include_router(api.router(api.Parts(service.callers, writer, access, files)))
     app.include_router(admin.router(worker.redrive, worker.lags, access))
     await service.run(app)
 
 
+def application(
+    parts: api.Parts,
+    trouble: Mapping[str, Trouble],
+    stuck: Trouble = lambda: None,
+    more_metrics: MoreMetrics = no_more_metrics,
+    *,
+    limits: Limits | None = None,
+    door: Door | None = None,
+) -> FastAPI:
+    """Return the HTTP application; what it says of itself is the same without a database."""
+    app = create_app(
+        service="disbursement",
+        title=TITLE,
+        description=DESCRIPTION,
+        trouble=trouble,
+        stuck=stuck,
+        more_metrics=more_metrics,
+        body_limits=api.BODY_LIMITS,
+        limits=limits,
+        door=door,
+        own_problems=PROBLEMS,
+        tags=api.TAGS,
+    )
+    app.include_router(api.router(parts))
+    return app
+
+
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
-    app.include_router(api.router(api.Parts()))
+    app = application(api.Parts(), {})
     app.include_router(admin.router(None, None, Access()))
-    return app.openapi()
+    return document_of(app)

@@ -80,7 +80,7 @@ async def discrepancies(connection: AsyncConnection, *, after: UUID | None, limi
     """Return the bank reports that fit no payment, or not as it stands."""
     query = select(tables.reports).where(tables.reports.c.effect == "discrepancy")
     rows = (await connection.execute(_page(query, tables.reports.c.event_id, after, limit))).mappings()
-    return [{**dict(row), "money": None if row["amount"] is None else _money(row["amount"])} for row in rows]
+    return [{**dict(row), "money": _money(row["amount"])} for row in rows]
 
 
 async def envelopes(connection: AsyncConnection) -> list[dict[str, Any]]:
@@ -151,5 +151,5 @@ def _with_money(row: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: _money(value) if name in names else value for name, value in row.items()}
 
 
-def _money(amount: int) -> dict[str, Any]:
-    return {"amount": amount, "currency": "CNY"}
+def _money(amount: int | None) -> dict[str, Any] | None:
+    return None if amount is None else {"amount": amount, "currency": "CNY"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from eligibility.clocks import Deadlines
 from eligibility.commands import Command
 from eligibility.handlers import SUBSCRIPTIONS, handle
 from eligibility.policies import read_documents
+from eligibility.problems import PROBLEMS
 from eligibility.publication import publish
 from eligibility.registers import Registers
 from eligibility.settings import Settings
@@ -23,7 +25,7 @@ from kit.clocks import Scanner
 from kit.database import Database
 from kit.door import Door
 from kit.groups import GroupedWriter
-from kit.http import create_app
+from kit.http import Trouble, create_app, document_of
 from kit.limits import Limits
 from kit.service import Service
 from kit.worker import Worker
@@ -54,16 +56,9 @@ async def run(settings: Settings) -> None:
     writer: GroupedWriter[Command] = GroupedWriter(database, partial(desk.apply, shelf), committed=worker.wake_relay)
     service.add_loop("writer", writer.run)
     access = Access.of(settings)
-    app = create_app(
-        service=NAME,
-        title=TITLE,
-        description=DESCRIPTION,
-        trouble=worker.trouble,
-        stuck=worker.stuck,
-        limits=Limits.of(settings, access),
-        door=Door.of(settings),
-    )
-    app.include_router(api.router(api.Parts(shelf, service.callers, writer, access, due.set)))
+    parts = api.Parts(shelf, service.callers, writer, access, due.set)
+    limits, door = Limits.of(settings, access), Door.of(settings)
+    app = application(parts, worker.trouble, worker.stuck, limits=limits, door=door)
     app.include_router(admin.router(worker.redrive, worker.lags, access))
     try:
         await service.run(app)
@@ -71,9 +66,32 @@ async def run(settings: Settings) -> None:
         await registers.close()
 
 
+def application(
+    parts: api.Parts,
+    trouble: Mapping[str, Trouble],
+    stuck: Trouble = lambda: None,
+    *,
+    limits: Limits | None = None,
+    door: Door | None = None,
+) -> FastAPI:
+    """Return the HTTP application; what it says of itself is the same without a database."""
+    app = create_app(
+        service=NAME,
+        title=TITLE,
+        description=DESCRIPTION,
+        trouble=trouble,
+        stuck=stuck,
+        limits=limits,
+        door=door,
+        own_problems=PROBLEMS,
+        tags=api.TAGS,
+    )
+    app.include_router(api.router(parts))
+    return app
+
+
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
-    app.include_router(api.router(api.Parts(Shelf())))
+    app = application(api.Parts(Shelf()), {})
     app.include_router(admin.router(None, None, Access()))
-    return app.openapi()
+    return document_of(app)

@@ -1,6 +1,7 @@
 """Intake's composition root: the only reader of settings; connects database, commands, handlers, HTTP and loops."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from intake.documents.scanning import Scanner as DocumentScanner
 from intake.documents.store import open_store
 from intake.documents.upload import Sweeper
 from intake.handlers import SUBSCRIPTIONS, handle
+from intake.problems import PROBLEMS
 from intake.settings import Settings
 from kit import admin
 from kit.access import Access
@@ -22,7 +24,7 @@ from kit.clocks import Scanner
 from kit.database import Database, describe
 from kit.door import Door
 from kit.groups import GroupedWriter
-from kit.http import create_app
+from kit.http import Trouble, create_app, document_of
 from kit.limits import Limits
 from kit.logging import get_logger
 from kit.service import Service
@@ -60,24 +62,14 @@ async def run(settings: Settings) -> None:
     schemes = SchemesAwaited(database)
     service.add_loop("schemes", schemes.run)
     trouble = worker.trouble | {"schemes": lambda: schemes.trouble}
-    access = Access.of(settings)
-    app = create_app(
-        service="intake",
-        title=TITLE,
-        description=DESCRIPTION,
-        trouble=trouble,
-        stuck=worker.stuck,
-        body_limits={documents.PATH: documents.LARGEST_BODY_BYTES},
-        limits=Limits.of(settings, access),
-        door=Door.of(settings),
-    )
     store = open_store(settings.documents_url) if settings.documents_url else None
     if store is not None and "worker" in settings.roles:
         service.add_loop("documents", Sweeper(database, store).run)
     scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
+    access = Access.of(settings)
     parts = api.Parts(service.callers, writer, store, scanner, access)
-    app.include_router(api.router(parts))
-    shortcut.add(app, parts)
+    limits, door = Limits.of(settings, access), Door.of(settings)
+    app = application(parts, trouble, worker.stuck, limits=limits, door=door)
     app.include_router(admin.router(worker.redrive, worker.lags, access))
     await service.run(app)
 
@@ -101,9 +93,34 @@ class SchemesAwaited:
                 log.warning("schemes_unread", reason=describe(error))
 
 
+def application(
+    parts: api.Parts,
+    trouble: Mapping[str, Trouble],
+    stuck: Trouble = lambda: None,
+    *,
+    limits: Limits | None = None,
+    door: Door | None = None,
+) -> FastAPI:
+    """Return the HTTP application; what it says of itself is the same without a database."""
+    app = create_app(
+        service="intake",
+        title=TITLE,
+        description=DESCRIPTION,
+        trouble=trouble,
+        stuck=stuck,
+        body_limits={documents.PATH: documents.LARGEST_BODY_BYTES},
+        limits=limits,
+        door=door,
+        own_problems=PROBLEMS,
+        tags=api.TAGS,
+    )
+    app.include_router(api.router(parts))
+    shortcut.add(app, parts)
+    return app
+
+
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
-    app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
-    app.include_router(api.router(api.Parts(None, None)))
+    app = application(api.Parts(None, None), {})
     app.include_router(admin.router(None, None, Access()))
-    return app.openapi()
+    return document_of(app)

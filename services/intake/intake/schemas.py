@@ -4,7 +4,6 @@ Every message says what is wrong and what would be right. Unknown fields are ref
 """
 
 import re
-from datetime import date
 from operator import mul
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -14,11 +13,12 @@ from stdnum.cn import uscc as uscc_number
 from stdnum.exceptions import InvalidChecksum, ValidationError
 
 from contracts.money import LARGEST_EXACT_INTEGER
-
+from kit.fields import Day, Flag, Whole
+from kit.validation import FieldError
 
 # GB 32100-2015: each of the first 17 characters counts 3 to the power of its place, modulo 31, which the last makes up.
 _VALUES: Final = {character: value for value, character in enumerate("0123456789ABCDEFGHJKLMNPQRTUWXY")}
-_WEIGHTS: Final = tuple(pow(3, place, 31) for place in range(17)) + (1,)
+_WEIGHTS: Final = (*(pow(3, place, 31) for place in range(17)), 1)
 _FORM: Final = re.compile("[0-9A-Y]{2}[0-9]{6}[0-9A-Y]{10}")
 
 
@@ -37,48 +37,54 @@ def _checked_uscc(value: str) -> str:
         uscc_number.validate(value)
     except InvalidChecksum:
         right = uscc_number.calc_check_digit(value[:17])
-        raise ValueError(f"has a wrong check character: after {value[:17]} comes {right} (GB 32100-2015)") from None
+        raise FieldError(
+            f"校验码有误：{value[:17]} 之后应为 {right}（GB 32100-2015）",
+            f"has a wrong check character: after {value[:17]} comes {right} (GB 32100-2015)",
+        ) from None
     except ValidationError as error:
-        raise ValueError(f"is no unified social credit code (GB 32100-2015): {error}") from None
+        raise FieldError(
+            "不是统一社会信用代码（GB 32100-2015）", f"is no unified social credit code (GB 32100-2015): {error}"
+        ) from None
     return value
-
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_has_nul(part) for pair in value.items() for part in pair)
-    return isinstance(value, list) and any(_has_nul(part) for part in value)
 
 
 Uscc = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_upper=True, min_length=18, max_length=18),
     AfterValidator(_checked_uscc),
-    Field(description="unified social credit code, 18 characters, GB 32100-2015", examples=["91440300708461136T"]),
+    Field(
+        description="unified social credit code, 18 characters, GB 32100-2015",
+        examples=["91440300708461136T"],
+        json_schema_extra={"format": "uscc"},
+    ),
 ]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
-Slug = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9-]{1,62}$")]
-Fen = Annotated[int, Field(strict=True, le=LARGEST_EXACT_INTEGER, description="whole fen; 1 CNY = 100 fen")]
+_NOT_BLANK: Final[dict[str, Any]] = {"pattern": r"\S"}  # spaces around a text are taken off before it is measured
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    Field(examples=["深圳市示例科技有限公司"], json_schema_extra=_NOT_BLANK),
+]
+Short = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=64),
+    Field(examples=["HT-2026-017"], json_schema_extra=_NOT_BLANK),
+]
+Long = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    Field(examples=["The register was out of date."], json_schema_extra=_NOT_BLANK),
+]
+Slug = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9-]{1,62}$"), Field(examples=["compute-voucher"])]
+Fen = Annotated[
+    Whole,
+    Field(le=LARGEST_EXACT_INTEGER, description="whole fen; 1 CNY = 100 fen", examples=[100_000_000]),
+]
 
 
 class Body(BaseModel):
-    """What all bodies and their parts share: unknown fields are refused."""
+    """What all bodies share: unknown fields are refused. What no text may hold is refused before (`kit.bodies`)."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class WithoutNul(Body):
-    """A whole body: the character that no database text can hold is refused, wherever it stands."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _holds_no_nul(cls, sent: Any) -> Any:
-        for name, value in sent.items() if isinstance(sent, dict) else ():
-            if _has_nul(name) or _has_nul(value):
-                raise ValueError(f"{name!r} holds the character U+0000; take it out")
-        return sent
 
 
 class Money(Body):
@@ -91,7 +97,7 @@ class Money(Body):
 class Tax(Body):
     """An amount of zero or more."""
 
-    amount: Annotated[Fen, Field(ge=0)]
+    amount: Annotated[Fen, Field(ge=0, examples=[1_132_075])]
     currency: Literal["CNY"]
 
 
@@ -99,16 +105,24 @@ class Account(Body):
     """The account that the applicant is paid on."""
 
     name: Name
-    number: Annotated[str, StringConstraints(strip_whitespace=True, pattern="^[0-9A-Za-z -]{4,40}$")]
-    bank_code: Short
+    number: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, pattern="^[0-9A-Za-z -]{4,40}$"),
+        Field(examples=["6222000011112222"]),
+    ]
+    bank_code: Annotated[Short, Field(examples=["ICBKCNBJ"])]
 
 
 class Contact(Body):
     """Whom officers may ask. Stays in intake: no event carries it."""
 
     name: Name
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=200)] | None = None
-    phone: Annotated[str, StringConstraints(pattern=r"^[0-9+() -]{5,30}$")] | None = None
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=200)] | None = Field(
+        default=None, examples=["contact@example.com"]
+    )
+    phone: Annotated[str, StringConstraints(pattern=r"^[0-9+() -]{5,30}$")] | None = Field(
+        default=None, examples=["+86 755 1234567"]
+    )
 
 
 class Applicant(Body):
@@ -116,11 +130,11 @@ class Applicant(Body):
 
     uscc: Uscc
     name: Name
-    district: Slug
-    registered_on: date
+    district: Annotated[Slug, Field(examples=["nanshan"])]
+    registered_on: Day
     chain: Literal["chips", "models", "hardware", "applications", "robotics"]
-    headcount: Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
-    opc: bool = False
+    headcount: Annotated[Whole, Field(ge=0, le=10_000_000, examples=[12])]
+    opc: Flag = False
     account: Account
     contact: Contact | None = None
 
@@ -130,15 +144,18 @@ class Contract(Body):
 
     number: Short
     provider: Uscc
-    signed_on: date
-    starts_on: date
-    ends_on: date
+    signed_on: Day
+    starts_on: Day
+    ends_on: Day
     money: Money
 
     @model_validator(mode="after")
     def _ends_after_start(self) -> "Contract":
         if self.ends_on < self.starts_on:
-            raise ValueError(f"ends_on {self.ends_on} is before starts_on {self.starts_on}")
+            raise FieldError(
+                f"ends_on {self.ends_on} 不得早于 starts_on {self.starts_on}",
+                f"ends_on {self.ends_on} is before starts_on {self.starts_on}",
+            )
         return self
 
 
@@ -153,21 +170,17 @@ class Request(Body):
     details: dict[str, Any] = {}
 
 
-class ApplicationFields(Body):
-    """What an application is sent as; in it no text has been looked through for U+0000."""
+class NewApplication(Body):
+    """An application: a draft, or submitted at once."""
 
     scheme: Slug
     applicant: Applicant
     request: Request
     documents: Annotated[list[UUID], Field(max_length=100)] = []
-    submit: bool = Field(default=False, description="true: submit at once; false: keep as a draft")
+    submit: Flag = Field(default=False, description="true: submit at once; false: keep as a draft")
 
 
-class NewApplication(ApplicationFields, WithoutNul):
-    """An application: a draft, or submitted at once."""
-
-
-class ChangedDraft(WithoutNul):
+class ChangedDraft(Body):
     """New parts of a draft; a part that is absent stays as it is."""
 
     applicant: Applicant | None = None
@@ -175,23 +188,23 @@ class ChangedDraft(WithoutNul):
     documents: Annotated[list[UUID], Field(max_length=100)] | None = None
 
 
-class Withdrawal(WithoutNul):
+class Withdrawal(Body):
     """Why the applicant withdraws; may be empty."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
 
 
-class Clarification(WithoutNul):
+class Clarification(Body):
     """The applicant's answer to what an officer asked."""
 
-    answer: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+    answer: Long
     documents: Annotated[list[UUID], Field(max_length=100)] = []
 
 
-class Appeal(WithoutNul):
+class Appeal(Body):
     """Why a rejection should be looked at again. It is decided once, by somebody who had no part in it."""
 
-    grounds: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+    grounds: Long
     documents: Annotated[list[UUID], Field(max_length=100)] = []
 
 
@@ -200,32 +213,38 @@ class Invoice(Body):
 
     number: Short
     seller: Uscc
-    issued_on: date
+    issued_on: Day
     money: Money
     tax: Tax
 
     @model_validator(mode="after")
     def _tax_is_part(self) -> "Invoice":
         if self.tax.amount >= self.money.amount:
-            raise ValueError(f"tax {self.tax.amount} must be less than money {self.money.amount}")
+            raise FieldError(
+                f"税额 {self.tax.amount} 须小于金额 {self.money.amount}",
+                f"tax {self.tax.amount} must be less than money {self.money.amount}",
+            )
         return self
 
 
 class Usage(Body):
     """The period of use that the claim covers."""
 
-    starts_on: date
-    ends_on: date
+    starts_on: Day
+    ends_on: Day
     statement: UUID | None = None
 
     @model_validator(mode="after")
     def _ends_after_start(self) -> "Usage":
         if self.ends_on < self.starts_on:
-            raise ValueError(f"ends_on {self.ends_on} is before starts_on {self.starts_on}")
+            raise FieldError(
+                f"ends_on {self.ends_on} 不得早于 starts_on {self.starts_on}",
+                f"ends_on {self.ends_on} is before starts_on {self.starts_on}",
+            )
         return self
 
 
-class NewClaim(WithoutNul):
+class NewClaim(Body):
     """A claim against an award: on invoices, or on what else the scheme's policy counts (milestone, part, sum)."""
 
     invoices: Annotated[list[Invoice], Field(max_length=200)] = []
@@ -239,6 +258,9 @@ class NewClaim(WithoutNul):
         seen: set[tuple[str, str]] = set()
         for position, invoice in enumerate(self.invoices):
             if (invoice.seller, invoice.number) in seen:
-                raise ValueError(f"invoices/{position} is named twice: {invoice.number} of {invoice.seller}")
+                raise FieldError(
+                    f"invoices/{position} 重复：{invoice.seller} 的 {invoice.number}",
+                    f"invoices/{position} is named twice: {invoice.number} of {invoice.seller}",
+                )
             seen.add((invoice.seller, invoice.number))
         return self

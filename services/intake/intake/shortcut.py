@@ -1,7 +1,6 @@
 """The short way of an application: ``kit.shortcuts`` says what a shortcut is. The route is in ``api``.
 
-The body is checked by the same model, straight from its bytes. U+0000 can stand in JSON only by its escape, so a body
-without that text is not looked through for it.
+The body is checked by the same model, straight from its bytes.
 """
 
 from typing import Final
@@ -12,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from intake.api import Parts
 from intake.callers import client_of
 from intake.commands import CreateApplication
-from intake.schemas import ApplicationFields
+from intake.schemas import NewApplication
 from kit.http import TRACEPARENT
 from kit.idempotency import Answer, Key, request_hash
 from kit.shortcuts import Headers, Shortcuts
@@ -20,8 +19,7 @@ from kit.writes import LONGEST_KEY
 
 PATH: Final = "/v1/applications"
 _SCOPES: Final = frozenset({"portal"})
-_FIELDS: Final = TypeAdapter(ApplicationFields)
-_NUL: Final = b"\\u0000"
+_FIELDS: Final = TypeAdapter(NewApplication)
 
 
 def add(app: FastAPI, parts: Parts) -> None:
@@ -30,7 +28,7 @@ def add(app: FastAPI, parts: Parts) -> None:
     async def create_application(path: str, headers: Headers, body: bytes) -> Answer | None:
         person = parts.access.at_hand(headers.get(b"authorization", b""), _SCOPES)
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
-        if person is None or not 0 < len(key) <= LONGEST_KEY or _NUL in body:
+        if person is None or not 0 < len(key) <= LONGEST_KEY:
             return None
         try:
             asked = _FIELDS.validate_json(body)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, FastAPI, Path, Query
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from contracts.codec import to_builtins
 from contracts.refusal import Refusal
 from kit.database import Database
+from kit.openapi import call
 from metrics import snapshot
 from metrics.programme import Programme
 from metrics.rules.books import Pool
@@ -73,19 +74,26 @@ class TargetsOut(BaseModel):
     as_of: datetime
 
 
+TAGS: Final = {"figures": "Where the money is and what is reached. Public: no token is needed."}
+
+
 def add_routes(app: FastAPI, database: Database, programme: Programme) -> None:
     """Add the ``/v1`` calls to the application."""
     router = APIRouter(prefix="/v1", tags=["figures"])
 
-    @router.get("/pools", summary="The pools and their balances, to the fen")
-    async def pools() -> PoolsOut:
+    @router.get("/pools", summary="The pools and their balances, to the fen", **call(PoolsOut))
+    async def list_pools() -> PoolsOut:
         async with database.snapshot() as connection:
             found, as_of = await snapshot.read_pools(connection), await snapshot.moment(connection)
         return PoolsOut(items=_pools(found, programme), as_of=as_of)
 
-    @router.get("/pools/{pool}/drawdown", summary="What was promised and disbursed, by scheme, district or month")
-    async def drawdown(
-        pool: Annotated[str, Path(examples=["ai-package-2025"])],
+    @router.get(
+        "/pools/{pool}/drawdown",
+        summary="What was promised and disbursed, by scheme, district or month",
+        **call(DrawdownOut, refuses=["pool_not_found"]),
+    )
+    async def get_drawdown(
+        pool: Annotated[str, Path(max_length=200, examples=["ai-package-2025"])],
         by: Annotated[By, Query(description="what to group by")] = "month",
     ) -> DrawdownOut:
         async with database.snapshot() as connection:
@@ -95,8 +103,8 @@ def add_routes(app: FastAPI, database: Database, programme: Programme) -> None:
             raise _unknown(pool)
         return DrawdownOut(pool=pool, by=by, items=_drawdown(found), as_of=as_of)
 
-    @router.get("/targets", summary="The programme's targets against what is reached")
-    async def targets() -> TargetsOut:
+    @router.get("/targets", summary="The programme's targets against what is reached", **call(TargetsOut))
+    async def list_targets() -> TargetsOut:
         async with database.snapshot() as connection:
             found, as_of = await snapshot.read_tallies(connection), await snapshot.moment(connection)
         items = [

@@ -11,7 +11,7 @@ from kit.access import Access
 from kit.database import Database, describe
 from kit.door import Door
 from kit.errors import TransientError
-from kit.http import MoreMetrics, Trouble, create_app
+from kit.http import MoreMetrics, Trouble, create_app, document_of
 from kit.limits import Limits
 from kit.logging import get_logger
 from kit.service import Service
@@ -19,6 +19,7 @@ from kit.worker import Worker
 from metrics import api, meters, programme, snapshot
 from metrics.handlers import SUBSCRIPTIONS, Handlers
 from metrics.lag import LagWatch
+from metrics.problems import PROBLEMS
 from metrics.programme import Programme
 from metrics.settings import Settings
 
@@ -82,6 +83,8 @@ def application(
         more_metrics=more_metrics,
         limits=limits,
         door=door,
+        own_problems=PROBLEMS,
+        tags=api.TAGS,
     )
     api.add_routes(app, database, known)
     return app
@@ -108,4 +111,4 @@ def openapi() -> dict[str, Any]:
     database = Database(settings.database_url, name="metrics")
     app = application(database, Programme(), renderer(database, Programme(), settings), {})
     app.include_router(admin.router(None, None, Access()))
-    return app.openapi()
+    return document_of(app)

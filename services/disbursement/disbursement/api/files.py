@@ -4,11 +4,12 @@ import asyncio
 from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from contracts.common import Text
 from contracts.refusal import Refusal
 from disbursement import bank_files, queries
+from disbursement.api import shown
 from disbursement.api.parts import Parts
 from disbursement.api.reads import Limit, Page
 from disbursement.api.schemas import WhichPools
@@ -16,9 +17,13 @@ from disbursement.iso20022.refusals import FileRefusedError
 from disbursement.payment_files import MakePaymentFile
 from kit.access import Principal
 from kit.http import TRACEPARENT, page_of, problem
+from kit.openapi import call
 from kit.writes import IdempotencyKey, key_of, response_of
 
 XML: Final = "application/xml"
+_FILE: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": {XML: {"schema": {"type": "string"}}}}}
+MessageId = Annotated[str, Path(max_length=35, examples=["DF01a204085fa57442b3c5d03ff5eb2e7b"])]
+MessageCursor = Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")]
 BODY_LIMITS: Final = {"/v1/bank-files": 16 * 1024 * 1024}
 
 
@@ -31,7 +36,16 @@ def add(routes: APIRouter, parts: Parts) -> None:
 def _add_payment_files(routes: APIRouter, parts: Parts) -> None:
     finance: Any = parts.access.principal("finance")
 
-    @routes.post("/payment-files", tags=["files"], status_code=201, summary="Write what is in no file yet, as pain.001")
+    @routes.post(
+        "/payment-files",
+        tags=["files"],
+        summary="Write what is in no file yet, as pain.001",
+        **call(
+            shown.MadePaymentFileOut,
+            status=201,
+            refuses=["pool_not_found", "payment_files_off", "nothing_to_pay", "debtor_missing"],
+        ),
+    )
     async def make_payment_file(
         request: Request,
         officer: Annotated[Principal, finance],
@@ -42,8 +56,13 @@ def _add_payment_files(routes: APIRouter, parts: Parts) -> None:
         pools = frozenset(body.pools) if body and body.pools else None
         return response_of(await parts.files.submit(MakePaymentFile(key=key, by=officer.subject, pools=pools)))
 
-    @routes.get("/payment-files", tags=["files"], summary="Files of payments, in the order of their making")
-    async def list_payment_files(limit: Limit = 100, cursor: str | None = None) -> Page:
+    @routes.get(
+        "/payment-files",
+        tags=["files"],
+        summary="Files of payments, in the order of their making",
+        **call(shown.PaymentFilesOut),
+    )
+    async def list_payment_files(limit: Limit = 100, cursor: MessageCursor = None) -> Page:
         async with parts.database.reading() as connection:
             rows = await queries.payment_files(connection, after=cursor, limit=limit + 1)
         return Page(**page_of(rows, limit, "message_id"))
@@ -53,9 +72,13 @@ def _add_payment_files(routes: APIRouter, parts: Parts) -> None:
         tags=["files"],
         summary="One file, always the same bytes",
         response_class=Response,
-        responses={200: {"content": {XML: {}}, "description": "pain.001.001.09"}},
+        **call(
+            media={XML: {"schema": {"type": "string", "description": "pain.001.001.09"}}},
+            headers=["Content-Disposition"],
+            refuses=["payment_file_not_found"],
+        ),
     )
-    async def get_payment_file(message_id: str, _officer: Annotated[Principal, finance]) -> Response:
+    async def get_payment_file(message_id: MessageId, _officer: Annotated[Principal, finance]) -> Response:
         async with parts.database.reading() as connection:
             content = await queries.payment_file(connection, message_id)
         if content is None:
@@ -77,7 +100,7 @@ def _add_bank_files(routes: APIRouter, parts: Parts) -> None:
         "/bank-files",
         tags=["files"],
         summary="Hand over what the bank sent: pain.002 or camt.054",
-        openapi_extra={"requestBody": {"required": True, "content": {XML: {"schema": {"type": "string"}}}}},
+        **call(shown.TakenFileOut, refuses=["bank_file_refused", "message_id_reused"], **_FILE),
     )
     async def take_bank_file(request: Request, officer: Annotated[Principal, finance]) -> Response:
         content = await request.body()
@@ -89,8 +112,13 @@ def _add_bank_files(routes: APIRouter, parts: Parts) -> None:
             return _refused(request, error)
         return response_of(await parts.files.submit(command))
 
-    @routes.get("/bank-files", tags=["files"], summary="The bank's files that were taken, and what each did")
-    async def list_bank_files(limit: Limit = 100, cursor: str | None = None) -> Page:
+    @routes.get(
+        "/bank-files",
+        tags=["files"],
+        summary="The bank's files that were taken, and what each did",
+        **call(shown.BankFilesOut),
+    )
+    async def list_bank_files(limit: Limit = 100, cursor: MessageCursor = None) -> Page:
         async with parts.database.reading() as connection:
             rows = await queries.bank_files(connection, after=cursor, limit=limit + 1)
         return Page(**page_of(rows, limit, "message_id"))

@@ -6,39 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from contracts.common import Text
-from contracts.refusal import Refusal
+from contracts.money import LARGEST_EXACT_INTEGER
 from disbursement import queries
+from disbursement.api import shown
 from disbursement.api.parts import Parts
+from disbursement.refusals import not_found
 from kit.http import page_of
+from kit.openapi import call
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")]
+Version = Annotated[int, Field(ge=0, le=LARGEST_EXACT_INTEGER)]
 PaymentStatus = Literal["held", "instructed", "settled", "returned", "cancelled"]
 OrderStatus = Literal["proposed", "executed", "rejected"]
-
-
-class MoneyOut(BaseModel):
-    amount: int = Field(description="whole fen")
-    currency: Literal["CNY"] = "CNY"
-
-
-class PoolOut(BaseModel):
-    """A pool and its books: appropriated = available + committed + obligated + disbursed, to the fen."""
-
-    pool: str
-    name: dict[str, str]
-    version: int = Field(description="number of transfers posted to this pool")
-    hash: str = Field(description="hash of the pool's last transfer")
-    on_hold: str | None = Field(description="why nothing new is awarded from it; null when it is open")
-    appropriated: MoneyOut
-    available: MoneyOut
-    committed: MoneyOut
-    obligated: MoneyOut
-    disbursed: MoneyOut
-
-
-class PoolsOut(BaseModel):
-    items: list[PoolOut]
 
 
 class Page(BaseModel):
@@ -58,25 +37,35 @@ def add(routes: APIRouter, parts: Parts) -> None:
 
 
 def _add_pools(routes: APIRouter, parts: Parts) -> None:
-    @routes.get("/pools", tags=["pools"], summary="All pools with their balances")
-    async def list_pools() -> PoolsOut:
+    @routes.get("/pools", tags=["pools"], summary="All pools with their balances", **call(shown.PoolsOut))
+    async def list_pools() -> shown.PoolsOut:
         async with parts.database.reading() as connection:
-            return PoolsOut(items=[PoolOut(**pool) for pool in await queries.pools(connection)])
+            return shown.PoolsOut(items=[shown.PoolOut(**pool) for pool in await queries.pools(connection)])
 
-    @routes.get("/envelopes", tags=["pools"], summary="What each scheme may commit in a year, and has")
+    @routes.get(
+        "/envelopes",
+        tags=["pools"],
+        summary="What each scheme may commit in a year, and has",
+        **call(shown.EnvelopesOut),
+    )
     async def list_envelopes() -> Page:
         async with parts.database.reading() as connection:
             return Page(items=await queries.envelopes(connection), next_cursor=None)
 
 
 def _add_transfers(routes: APIRouter, parts: Parts) -> None:
-    @routes.get("/transfers", tags=["ledger"], summary="A pool's transfers as published, by version")
+    @routes.get(
+        "/transfers", tags=["ledger"], summary="A pool's transfers as published, by version", **call(shown.TransfersOut)
+    )
     async def list_transfers(
-        pool: str,
-        after_version: Annotated[int, Query(ge=0, description="begin behind this version")] = 0,
+        pool: Annotated[str, Query(max_length=200, examples=["ai-package-2025"])],
+        after_version: Annotated[
+            int, Query(ge=0, le=LARGEST_EXACT_INTEGER, description="begin behind this version")
+        ] = 0,
         limit: Limit = 100,
         cursor: Annotated[
-            int | None, Query(ge=0, description="as `after_version`; counts where both are given")
+            int | None,
+            Query(ge=0, le=LARGEST_EXACT_INTEGER, description="as `after_version`; counts where both are given"),
         ] = None,
     ) -> Page:
         after = after_version if cursor is None else cursor
@@ -86,25 +75,42 @@ def _add_transfers(routes: APIRouter, parts: Parts) -> None:
 
 
 def _add_awards(routes: APIRouter, parts: Parts) -> None:
-    @routes.get("/awards", tags=["awards"], summary="Awards, in the order of their ids")
+    @routes.get(
+        "/awards",
+        tags=["awards"],
+        summary="Awards, in the order of their ids",
+        **call(shown.AwardsOut),
+    )
     async def list_awards(limit: Limit = 100, cursor: UUID | None = None) -> Page:
         async with parts.database.reading() as connection:
             return Page(**page_of(await queries.awards(connection, after=cursor, limit=limit + 1), limit, "award_id"))
 
-    @routes.get("/awards/{award_id}", tags=["awards"], summary="One award")
+    @routes.get(
+        "/awards/{award_id}", tags=["awards"], summary="One award", **call(shown.AwardOut, refuses=["award_not_found"])
+    )
     async def get_award(award_id: UUID) -> dict[str, Any]:
         async with parts.database.reading() as connection:
             award = await queries.award(connection, award_id)
         if award is None:
-            raise _unknown("award", award_id)
+            raise not_found("award", award_id)
         return award
 
-    @routes.get("/claims", tags=["awards"], summary="Verified claims and what they pay, in the order of their ids")
+    @routes.get(
+        "/claims",
+        tags=["awards"],
+        summary="Verified claims and what they pay, in the order of their ids",
+        **call(shown.ClaimsOut),
+    )
     async def list_claims(limit: Limit = 100, cursor: UUID | None = None) -> Page:
         async with parts.database.reading() as connection:
             return Page(**page_of(await queries.claims(connection, after=cursor, limit=limit + 1), limit, "claim_id"))
 
-    @routes.get("/recoveries", tags=["awards"], summary="Money demanded back, in the order of the demands")
+    @routes.get(
+        "/recoveries",
+        tags=["awards"],
+        summary="Money demanded back, in the order of the demands",
+        **call(shown.RecoveriesOut),
+    )
     async def list_recoveries(limit: Limit = 100, cursor: UUID | None = None) -> Page:
         async with parts.database.reading() as connection:
             rows = await queries.recoveries(connection, after=cursor, limit=limit + 1)
@@ -112,7 +118,9 @@ def _add_awards(routes: APIRouter, parts: Parts) -> None:
 
 
 def _add_payments(routes: APIRouter, parts: Parts) -> None:
-    @routes.get("/payments", tags=["payments"], summary="Payments, in the order of their ids")
+    @routes.get(
+        "/payments", tags=["payments"], summary="Payments, in the order of their ids", **call(shown.PaymentsOut)
+    )
     async def list_payments(
         status: PaymentStatus | None = None, limit: Limit = 100, cursor: UUID | None = None
     ) -> Page:
@@ -120,7 +128,12 @@ def _add_payments(routes: APIRouter, parts: Parts) -> None:
             rows = await queries.payments(connection, status=status, after=cursor, limit=limit + 1)
         return Page(**page_of(rows, limit, "payment_id"))
 
-    @routes.get("/discrepancies", tags=["payments"], summary="Bank reports that moved nothing and need a person")
+    @routes.get(
+        "/discrepancies",
+        tags=["payments"],
+        summary="Bank reports that moved nothing and need a person",
+        **call(shown.DiscrepanciesOut),
+    )
     async def list_discrepancies(limit: Limit = 100, cursor: UUID | None = None) -> Page:
         async with parts.database.reading() as connection:
             rows = await queries.discrepancies(connection, after=cursor, limit=limit + 1)
@@ -128,13 +141,10 @@ def _add_payments(routes: APIRouter, parts: Parts) -> None:
 
 
 def _add_orders(routes: APIRouter, parts: Parts) -> None:
-    @routes.get("/orders", tags=["orders"], summary="What people ordered, in the order of asking")
+    @routes.get(
+        "/orders", tags=["orders"], summary="What people ordered, in the order of asking", **call(shown.OrdersOut)
+    )
     async def list_orders(status: OrderStatus | None = None, limit: Limit = 100, cursor: UUID | None = None) -> Page:
         async with parts.database.reading() as connection:
             rows = await queries.orders(connection, status=status, after=cursor, limit=limit + 1)
         return Page(**page_of(rows, limit, "order_id"))
-
-
-def _unknown(kind: str, identifier: UUID) -> Refusal:
-    text = Text(zh=f"未找到 {kind} {identifier}。", en=f"There is no {kind} {identifier}.")
-    return Refusal(f"{kind}_not_found", text.zh, text.en, status=404)

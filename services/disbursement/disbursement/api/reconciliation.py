@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from disbursement import tables
 from disbursement.api.parts import Parts
-from disbursement.api.reads import MoneyOut
+from disbursement.api.shown import MoneyOut
 from disbursement.reconciliation import queries, results
 from disbursement.reconciliation.results import Kept
 from disbursement.reconciliation.rules import CHECKS
+from kit.openapi import call
 
 
 class CheckOut(BaseModel):
@@ -48,7 +49,10 @@ def add(routes: APIRouter, parts: Parts) -> None:
     """Add the report."""
 
     @routes.get(
-        "/reconciliation", tags=["ledger"], summary="Do the books agree with each other, and where do they not?"
+        "/reconciliation",
+        tags=["ledger"],
+        summary="Do the books agree with each other, and where do they not?",
+        **call(ReconciliationOut),
     )
     async def get_reconciliation() -> ReconciliationOut:
         async with parts.database.snapshot() as connection:

@@ -5,11 +5,15 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.events import PaymentReturned, PaymentSettled
 from contracts.money import LARGEST_EXACT_INTEGER, Money
 from disbursement import orders
+from kit.fields import Moment, Whole
+
+Pool = Annotated[str, Field(min_length=1, max_length=200, examples=["ai-package-2025"])]
+Scheme = Annotated[str, Field(min_length=1, max_length=200, examples=["compute-voucher"])]
 
 
 class Strict(BaseModel):
@@ -21,7 +25,7 @@ class Strict(BaseModel):
 class MoneyIn(Strict):
     """An amount of money, above zero."""
 
-    amount: int = Field(gt=0, le=LARGEST_EXACT_INTEGER, strict=True, description="whole fen")
+    amount: Whole = Field(gt=0, le=LARGEST_EXACT_INTEGER, description="whole fen")
     currency: Literal["CNY"] = "CNY"
 
 
@@ -41,20 +45,23 @@ class Reasoned(Strict):
 
 class _SetAppropriation(Reasoned):
     kind: Literal["appropriation.set"]
-    pool: str
+    pool: Pool
     money: MoneyIn
 
 
 class _SetEnvelope(Reasoned):
     kind: Literal["envelope.set"]
-    scheme: str
-    fiscal_year: int = Field(ge=2000, le=2999)
+    scheme: Scheme
+    fiscal_year: Whole = Field(
+        ge=2000,
+        le=2999,
+    )
     money: MoneyIn
 
 
 class _ResumePool(Reasoned):
     kind: Literal["pool.resume"]
-    pool: str
+    pool: Pool
 
 
 class _OfAward(Reasoned):
@@ -93,7 +100,7 @@ class Again(Reasoned):
 class WhichPools(Strict):
     """Of which pools to write the payments."""
 
-    pools: list[str] | None = Field(default=None, min_length=1, max_length=100, description="null for all pools")
+    pools: list[Pool] | None = Field(default=None, min_length=1, max_length=100, description="null for all pools")
 
 
 class Reported(Strict):
@@ -103,9 +110,9 @@ class Reported(Strict):
     end_to_end_id: str = Field(max_length=35)
     money: MoneyIn
     bank_reference: str = Field(min_length=1, max_length=140)
-    at: AwareDatetime = Field(description="when the bank did it")
+    at: Moment = Field(description="when the bank did it")
     reason_code: str | None = Field(default=None, max_length=4, description="of a return: ISO 20022, such as AC04")
-    attempt: int | None = Field(default=None, ge=1, description="the instruction's, where it is known")
+    attempt: Whole | None = Field(default=None, ge=1, le=9999, description="the instruction's, if known")
 
     def event(self, payment_id: UUID, now: datetime) -> PaymentSettled | PaymentReturned:
         """Return the event that says the same."""

@@ -1,11 +1,21 @@
 """Eligibility over HTTP: HTTP to commands and queries, results to HTTP; no decisions."""
 
+from typing import Final
+
 from fastapi import APIRouter
 
 from eligibility.api import calls, policies, reads, tasks
 from eligibility.api.parts import Parts
 
-__all__ = ["Parts", "router"]
+__all__ = ["TAGS", "Parts", "router"]
+
+TAGS: Final = {
+    "tasks": "What waits for a person: claim it, decide it, ask the applicant, declare an interest.",
+    "assessments": "Applications as they were assessed, and their decisions made again.",
+    "calls": "Ranking calls: a panel scores, an officer ranks.",
+    "policies": "The schemes' documents: published, simulated.",
+    "audit": "Who did what, when, on which facts.",
+}
 
 
 def router(parts: Parts) -> APIRouter:

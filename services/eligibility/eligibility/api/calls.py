@@ -8,12 +8,13 @@ from fastapi import APIRouter, Request, Response
 from contracts.codec import to_builtins
 from eligibility import calls, waits
 from eligibility.api import schemas
-from eligibility.api.parts import Parts, asked
+from eligibility.api.parts import Name, Parts, asked
 from eligibility.commands import Rank, Score
 from eligibility.store import assessments, tasks
 from eligibility.store import calls as store
 from kit.access import Principal
-from kit.writes import IdempotencyKey
+from kit.openapi import call
+from kit.writes import IdempotencyKey, OptionalKey
 
 
 def add(routes: APIRouter, parts: Parts) -> None:
@@ -26,9 +27,12 @@ def _add_panel(routes: APIRouter, parts: Parts) -> None:
     panellist: Any = parts.access.principal("panel")
 
     @routes.get(
-        "/calls/{scheme}/{version}", tags=["calls"], summary="The applications of a call, with one's own scores"
+        "/calls/{scheme}/{version}",
+        tags=["calls"],
+        summary="The applications of a call, with one's own scores",
+        **call(schemas.CallOut, refuses=["call_not_found"]),
     )
-    async def get_call(scheme: str, version: str, person: Annotated[Principal, panellist]) -> schemas.CallOut:
+    async def get_call(scheme: Name, version: Name, person: Annotated[Principal, panellist]) -> schemas.CallOut:
         async with parts.database.reading() as connection:
             _, _, closes_at = await calls.rules_of(parts.shelf, connection, scheme, version)
             members = await store.members(connection, scheme, version)
@@ -49,21 +53,30 @@ def _add_panel(routes: APIRouter, parts: Parts) -> None:
                     }
                 )
             ranked = await store.find(connection, scheme, version) is not None
-        call = {"scheme": scheme, "version": version, "closes_at": closes_at, "ranked": ranked, "items": items}
-        return schemas.CallOut.model_validate(call)
+        shown = {"scheme": scheme, "version": version, "closes_at": closes_at, "ranked": ranked, "items": items}
+        return schemas.CallOut.model_validate(shown)
 
     @routes.put(
         "/calls/applications/{application_id}/score",
         tags=["calls"],
-        response_model=schemas.ScoredOut,
         summary="Score an application; a later score replaces the earlier, until the call is ranked",
+        **call(
+            schemas.ScoredOut,
+            refuses=[
+                "assessment_not_found",
+                "interest_declared",
+                "nothing_to_score",
+                "panel_complete",
+                "score_out_of_scale",
+            ],
+        ),
     )
     async def score_application(
         request: Request,
         application_id: UUID,
         body: schemas.ScoreIn,
         person: Annotated[Principal, panellist],
-        idempotency_key: IdempotencyKey = None,
+        idempotency_key: OptionalKey = None,
     ) -> Response:
         command = Score(
             **await asked(request, person, idempotency_key, required=False),
@@ -78,8 +91,13 @@ def _add_ranking(routes: APIRouter, parts: Parts) -> None:
     officer: Any = parts.access.principal("officer")
     reader: Any = parts.access.principal("officer", "auditor")
 
-    @routes.get("/calls/{scheme}/{version}/ranking", tags=["calls"], summary="The ranking, or what it would be now")
-    async def get_ranking(scheme: str, version: str, _person: Annotated[Principal, reader]) -> schemas.RankingOut:
+    @routes.get(
+        "/calls/{scheme}/{version}/ranking",
+        tags=["calls"],
+        summary="The ranking, or what it would be now",
+        **call(schemas.RankingOut, refuses=["call_not_found"]),
+    )
+    async def get_ranking(scheme: Name, version: Name, _person: Annotated[Principal, reader]) -> schemas.RankingOut:
         async with parts.database.transaction() as connection:  # it locks what takes part, and changes nothing
             places = await store.find(connection, scheme, version)
             if places is None:
@@ -90,13 +108,13 @@ def _add_ranking(routes: APIRouter, parts: Parts) -> None:
     @routes.post(
         "/calls/{scheme}/{version}/ranking",
         tags=["calls"],
-        response_model=schemas.RankingOut,
         summary="Rank a call that has closed: all of its applications are decided, all at once, and once",
+        **call(schemas.RankingOut, refuses=["call_not_found", "call_open", "call_incomplete"]),
     )
     async def rank_call(
         request: Request,
-        scheme: str,
-        version: str,
+        scheme: Name,
+        version: Name,
         person: Annotated[Principal, officer],
         idempotency_key: IdempotencyKey = None,
     ) -> Response:

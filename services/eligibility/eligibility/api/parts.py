@@ -1,9 +1,9 @@
 """What the routes need; without a database and a writer they are only described."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Path, Request, Response
 
 from eligibility.commands import Command
 from eligibility.shelf import Shelf
@@ -12,6 +12,8 @@ from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import TRACEPARENT
 from kit.writes import key_of, response_of
+
+Name = Annotated[str, Path(max_length=200, description="of a scheme, or of one of its versions")]
 
 
 class Parts:

@@ -1,13 +1,12 @@
 """Publishing a policy while everything runs: the document is checked, recorded, and announced to all services."""
 
-from datetime import date, datetime, time
-from typing import Annotated, Any
+from datetime import datetime, time
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime
 
 from contracts.money import LARGEST_EXACT_INTEGER
 from eligibility import past
@@ -18,9 +17,14 @@ from eligibility.policies import parse_document
 from eligibility.refusals import policy_invalid
 from kit.access import Principal
 from kit.errors import SetupError
+from kit.fields import Day, Moment
+from kit.openapi import call
 from kit.writes import IdempotencyKey
 
-_YAML = {"requestBody": {"content": {"application/yaml": {"schema": {"type": "string"}}}, "required": True}}
+LINES: Final = "application/x-ndjson"
+_YAML: Final[dict[str, Any]] = {
+    "requestBody": {"content": {"application/yaml": {"schema": {"type": "string"}}}, "required": True}
+}
 
 
 def add(routes: APIRouter, parts: Parts) -> None:
@@ -31,13 +35,14 @@ def add(routes: APIRouter, parts: Parts) -> None:
     @routes.post(
         "/policies",
         tags=["policies"],
-        status_code=201,
-        response_model=PublishedOut,
-        responses={
-            200: {"description": "This version was published before, with the same text", "model": PublishedOut}
-        },
         summary="Publish a version of a scheme's policy document (YAML, or JSON)",
-        openapi_extra=_YAML,
+        **call(
+            PublishedOut,
+            status=201,
+            refuses=["policy_invalid", "policy_is_draft", "policy_version_published"],
+            more={200: {"description": "This version was published before, with the same text", "model": PublishedOut}},
+            **_YAML,
+        ),
     )
     async def publish_policy(
         request: Request, person: Annotated[Principal, editor], idempotency_key: IdempotencyKey = None
@@ -48,14 +53,13 @@ def add(routes: APIRouter, parts: Parts) -> None:
     @routes.post(
         "/policies/simulations",
         tags=["policies"],
-        response_model=SimulationOut,
         summary="What a draft (YAML, or JSON) would have done with all decided applications of its scheme",
-        openapi_extra=_YAML,
+        **call(SimulationOut, refuses=["policy_invalid"], **_YAML),
     )
     async def simulate_policy(
         request: Request,
         _person: Annotated[Principal, editor],
-        since: Annotated[date | None, Query(description="only what was submitted from this day on")] = None,
+        since: Annotated[Day | None, Query(description="only what was submitted from this day on")] = None,
         appropriated: Annotated[
             int | None, Query(gt=0, le=LARGEST_EXACT_INTEGER, description="fen: what the draft's pool was given")
         ] = None,
@@ -73,14 +77,15 @@ def _add_replays(routes: APIRouter, parts: Parts) -> None:
     @routes.get(
         "/replays",
         tags=["assessments"],
-        response_model=ReplayLineOut,
         summary="Every decision made again on its frozen facts: a line for each that differs, and one that counts",
+        response_class=Response,
+        **call(media={LINES: {"schema": ReplayLineOut.model_json_schema()}}),
     )
     async def replay_decisions(
-        _person: Annotated[Principal, reader], scheme: str | None = None, since: AwareDatetime | None = None
+        _person: Annotated[Principal, reader], scheme: str | None = None, since: Moment | None = None
     ) -> Response:
         lines = past.replays(parts.database, parts.shelf, scheme, since or past.BEGINNING)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
+        return StreamingResponse(lines, media_type=LINES)
 
 
 def _parsed(body: bytes) -> Any:

@@ -6,10 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from eligibility import views
-from eligibility.api.parts import Parts
+from eligibility.api.parts import Name, Parts
 from eligibility.refusals import not_found
 from eligibility.store import assessments, hearings, policies
 from kit.http import page_of
+from kit.openapi import call
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="at most so many items")]
 Cursor = Annotated[UUID | None, Query(description="`next_cursor` of the page before")]
@@ -21,13 +22,18 @@ def add(routes: APIRouter, parts: Parts) -> None:
     _add_assessments(inside, parts)
     routes.include_router(inside)
 
-    @routes.get("/policies", tags=["policies"], summary="All published policy documents")
+    @routes.get("/policies", tags=["policies"], summary="All published policy documents", **call(views.PoliciesOut))
     async def list_policies() -> views.PoliciesOut:
         async with parts.database.reading() as connection:
             return views.PoliciesOut.model_validate({"items": await policies.read(connection)})
 
-    @routes.get("/policies/{scheme}", tags=["policies"], summary="A scheme's published versions, in order of effect")
-    async def get_policy(scheme: str) -> views.PoliciesOut:
+    @routes.get(
+        "/policies/{scheme}",
+        tags=["policies"],
+        summary="A scheme's published versions, in order of effect",
+        **call(views.PoliciesOut, refuses=["policy_not_found"]),
+    )
+    async def get_policy(scheme: Name) -> views.PoliciesOut:
         async with parts.database.reading() as connection:
             found = await policies.read(connection, scheme)
         if not found:
@@ -36,7 +42,12 @@ def add(routes: APIRouter, parts: Parts) -> None:
 
 
 def _add_assessments(routes: APIRouter, parts: Parts) -> None:
-    @routes.get("/assessments", tags=["assessments"], summary="Assessments, in the order of their applications' ids")
+    @routes.get(
+        "/assessments",
+        tags=["assessments"],
+        summary="Assessments, in the order of their applications' ids",
+        **call(views.AssessmentsOut),
+    )
     async def list_assessments(limit: Limit = 100, cursor: Cursor = None) -> views.AssessmentsOut:
         async with parts.database.reading() as connection:
             found = await assessments.page(connection, after=cursor, limit=limit + 1)
@@ -47,6 +58,7 @@ def _add_assessments(routes: APIRouter, parts: Parts) -> None:
         "/assessments/{application_id}",
         tags=["assessments"],
         summary="One assessment: facts, criteria, policy version, and the decision made again on the same facts",
+        **call(views.AssessmentDetailOut, refuses=["assessment_not_found"]),
     )
     async def get_assessment(application_id: UUID) -> views.AssessmentDetailOut:
         async with parts.database.reading() as connection:

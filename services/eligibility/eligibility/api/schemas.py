@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.common import Text
 from contracts.money import LARGEST_EXACT_INTEGER
 from eligibility.views import ReasonOut, TextOut
+from kit.fields import Whole
 
 
 class Strict(BaseModel):
@@ -31,11 +32,10 @@ class DecisionIn(Strict):
     """What a person decides, and why."""
 
     outcome: Literal["approve", "reject"]
-    amount: int | None = Field(
+    amount: Whole | None = Field(
         default=None,
         gt=0,
         le=LARGEST_EXACT_INTEGER,
-        strict=True,
         description="whole fen: what to approve at most, where that is less than what the policy gives",
     )
     reasons: TextIn
@@ -149,7 +149,10 @@ class PublishedOut(BaseModel):
 class ScoreIn(Strict):
     """A panellist's score, in whole points, and why."""
 
-    score: int = Field(ge=0, le=1000, strict=True)
+    score: Whole = Field(
+        ge=0,
+        le=1000,
+    )
     comment: str = Field(min_length=3, max_length=2000)
 
 

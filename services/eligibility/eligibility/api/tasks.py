@@ -1,10 +1,11 @@
 """Officers' tasks: the queue, one task with all that is known, claim, release, decide; interests; the audit."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from contracts.money import LARGEST_EXACT_INTEGER
 from eligibility import looks
 from eligibility.api import schemas
 from eligibility.api.parts import Parts, asked
@@ -13,9 +14,13 @@ from eligibility.refusals import interested, not_found
 from eligibility.store import tasks
 from kit.access import Principal
 from kit.http import page_of
-from kit.writes import IdempotencyKey
+from kit.openapi import call
+from kit.writes import IdempotencyKey, OptionalKey
 
 Limit = Annotated[int, Query(ge=1, le=500, description="at most so many items")]
+
+Position = Annotated[int, Query(ge=0, le=LARGEST_EXACT_INTEGER, description="`next_cursor` of the page before")]
+HOLDING: Final = ("task_not_found", "task_closed", "task_held", "interest_declared")
 
 
 def add(routes: APIRouter, parts: Parts) -> None:
@@ -31,7 +36,12 @@ def add(routes: APIRouter, parts: Parts) -> None:
 def _add_reads(routes: APIRouter, parts: Parts) -> None:
     reader: Any = parts.access.principal("officer", "auditor")
 
-    @routes.get("/tasks", tags=["tasks"], summary="What waits for a person, in the order of its opening")
+    @routes.get(
+        "/tasks",
+        tags=["tasks"],
+        summary="What waits for a person, in the order of its opening",
+        **call(schemas.TasksOut),
+    )
     async def list_tasks(
         person: Annotated[Principal, reader],
         status: Literal["open", "closed"] | None = None,
@@ -52,7 +62,12 @@ def _add_reads(routes: APIRouter, parts: Parts) -> None:
             )
         return schemas.TasksOut.model_validate(page_of([looks.task(one) for one in found], limit, "task_id"))
 
-    @routes.get("/tasks/{task_id}", tags=["tasks"], summary="One task: facts, criteria, computed sum, votes")
+    @routes.get(
+        "/tasks/{task_id}",
+        tags=["tasks"],
+        summary="One task: facts, criteria, computed sum, votes",
+        **call(schemas.TaskDetailOut, refuses=["task_not_found", "interest_declared"]),
+    )
     async def get_task(task_id: UUID, person: Annotated[Principal, reader]) -> schemas.TaskDetailOut:
         async with parts.database.reading() as connection:
             task = await tasks.find(connection, task_id)
@@ -73,25 +88,41 @@ def _add_decisions(routes: APIRouter, parts: Parts) -> None:
     @routes.post(
         "/tasks/{task_id}/claim",
         tags=["tasks"],
-        response_model=schemas.TaskOut,
         summary="Take a task: nobody else decides it meanwhile",
+        **call(schemas.TaskOut, refuses=HOLDING),
     )
     async def claim_task(
-        request: Request, task_id: UUID, person: Annotated[Principal, officer], idempotency_key: IdempotencyKey = None
+        request: Request, task_id: UUID, person: Annotated[Principal, officer], idempotency_key: OptionalKey = None
     ) -> Response:
         return await hold(request, person, task_id, idempotency_key, take=True)
 
-    @routes.post("/tasks/{task_id}/release", tags=["tasks"], response_model=schemas.TaskOut, summary="Let a task go")
+    @routes.post(
+        "/tasks/{task_id}/release",
+        tags=["tasks"],
+        summary="Let a task go",
+        **call(schemas.TaskOut, refuses=HOLDING),
+    )
     async def release_task(
-        request: Request, task_id: UUID, person: Annotated[Principal, officer], idempotency_key: IdempotencyKey = None
+        request: Request, task_id: UUID, person: Annotated[Principal, officer], idempotency_key: OptionalKey = None
     ) -> Response:
         return await hold(request, person, task_id, idempotency_key, take=False)
 
     @routes.post(
         "/tasks/{task_id}/decision",
         tags=["tasks"],
-        response_model=schemas.VotedOut,
         summary="Approve or reject, with reasons",
+        **call(
+            schemas.VotedOut,
+            refuses=[
+                *HOLDING,
+                "task_not_held",
+                "voted_before",
+                "decided_before",
+                "nothing_to_decide",
+                "appeal_cannot_be_upheld",
+                "amount_too_large",
+            ],
+        ),
     )
     async def decide_task(
         request: Request,
@@ -116,8 +147,8 @@ def _add_questions(routes: APIRouter, parts: Parts) -> None:
     @routes.post(
         "/tasks/{task_id}/question",
         tags=["tasks"],
-        response_model=schemas.AskedOut,
         summary="Ask the applicant: the officers' clock stands still until they have answered",
+        **call(schemas.AskedOut, refuses=[*HOLDING, "task_not_held", "nothing_to_ask"]),
     )
     async def ask_applicant(
         request: Request,
@@ -140,9 +171,8 @@ def _add_doubts(routes: APIRouter, parts: Parts) -> None:
     @routes.post(
         "/assessments/{application_id}/objections",
         tags=["assessments"],
-        status_code=201,
-        response_model=schemas.ObjectionOut,
         summary="Keep an objection to an approval that is shown in public: persons look at it again",
+        **call(schemas.ObjectionOut, status=201, refuses=["assessment_not_found", "not_on_public_notice"]),
     )
     async def lodge_objection(
         request: Request,
@@ -161,8 +191,8 @@ def _add_doubts(routes: APIRouter, parts: Parts) -> None:
     @routes.post(
         "/assessments/{application_id}/reassessment",
         tags=["assessments"],
-        response_model=schemas.ReopenedOut,
         summary="Have a decided application decided anew; only the difference is awarded, freed or asked back",
+        **call(schemas.ReopenedOut, refuses=["assessment_not_found", "nothing_to_reassess", "interest_declared"]),
     )
     async def reassess(
         request: Request,
@@ -185,9 +215,8 @@ def _add_interests(routes: APIRouter, parts: Parts) -> None:
     @routes.post(
         "/interests",
         tags=["tasks"],
-        status_code=201,
-        response_model=schemas.InterestOut,
         summary="Declare an interest in a company",
+        **call(schemas.InterestOut, status=201),
     )
     async def declare_interest(
         request: Request,
@@ -206,12 +235,16 @@ def _add_interests(routes: APIRouter, parts: Parts) -> None:
 def _add_audit(routes: APIRouter, parts: Parts) -> None:
     auditor: Any = parts.access.principal("auditor")
 
-    @routes.get("/audit", tags=["audit"], summary="Who did what, when, on which facts; in order")
+    @routes.get(
+        "/audit", tags=["audit"], summary="Who did what, when, on which facts; in order", **call(schemas.AuditOut)
+    )
     async def read_audit(
         _person: Annotated[Principal, auditor],
         application_id: UUID | None = None,
         limit: Limit = 100,
-        cursor: Annotated[int, Query(ge=0)] = 0,
+        cursor: Annotated[
+            int, Query(ge=0, le=LARGEST_EXACT_INTEGER, description="`next_cursor` of the page before")
+        ] = 0,
     ) -> schemas.AuditOut:
         async with parts.database.reading() as connection:
             lines = await tasks.audit(connection, application_id=application_id, after=cursor, limit=limit + 1)

@@ -12,9 +12,10 @@ from fastapi.responses import StreamingResponse
 
 from contracts.refusal import Refusal
 from intake import queries, rules, views
+from intake.api import shown
 from intake.callers import READERS, client_of, viewer
 from intake.commands import Command
-from intake.documents import references, upload
+from intake.documents import formats, references, upload
 from intake.documents.noting import AddDocument, ConfirmDocument
 from intake.documents.scanning import Scanner
 from intake.documents.store import DocumentStore
@@ -24,11 +25,19 @@ from kit.access import Access, Principal
 from kit.database import Database
 from kit.http import TRACEPARENT
 from kit.idempotency import Answer, Key, request_hash
+from kit.openapi import call
 from kit.writes import IdempotencyKey, missing_key, response_of
 
 PATH: Final = "/v1/documents"
 LARGEST_BODY_BYTES: Final = upload.LARGEST_BYTES + 64 * 1024  # the form around the file
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+_CONTENT: Final = {media: {"schema": {"type": "string", "format": "binary"}} for media in formats.TAKEN}
+_BYTES: Final = call(
+    media=_CONTENT,
+    headers=["ETag", "Content-Disposition", "Accept-Ranges"],
+    refuses=["document_not_found", "document_quarantined", "range_not_satisfiable", "documents_not_configured"],
+    more={206: {"description": "The part that was asked for", "content": _CONTENT}},
+)
 Sha256 = Annotated[
     str | None, Form(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of the file, in hex; checked if given")
 ]
@@ -65,7 +74,23 @@ def add(routes: APIRouter, library: Library) -> None:
 def _add_upload(routes: APIRouter, library: Library) -> None:
     Sender = Annotated[Principal, library.access.principal("portal")]  # noqa: N806  # a type
 
-    @routes.post("/documents", tags=["documents"], status_code=201, summary="Upload evidence, at most 20 MiB")
+    @routes.post(
+        "/documents",
+        tags=["documents"],
+        summary="Upload evidence, at most 20 MiB",
+        **call(
+            shown.DocumentOut,
+            status=201,
+            headers=["Location"],
+            refuses=[
+                "document_too_large",
+                "document_empty",
+                "document_type_refused",
+                "document_hash_differs",
+                "documents_not_configured",
+            ],
+        ),
+    )
     async def upload_document(
         request: Request,
         person: Sender,
@@ -99,6 +124,7 @@ def _add_confirmation(routes: APIRouter, library: Library) -> None:
         "/documents/{document_id}/confirmation",
         tags=["documents"],
         summary="As the provider (the token's subject is its USCC): what this document states of our service is true",
+        **call(shown.DocumentOut, refuses=["document_not_found", "document_quarantined", "document_confirmed"]),
     )
     async def confirm_document(document_id: UUID, person: Provider) -> Response:
         command = ConfirmDocument(
@@ -119,13 +145,24 @@ def _add_reads(routes: APIRouter, library: Library) -> None:
             raise rules.not_found("document", document_id)
         return found
 
-    @routes.get("/documents/{document_id}", tags=["documents"], summary="What is known of a document")
+    @routes.get(
+        "/documents/{document_id}",
+        tags=["documents"],
+        summary="What is known of a document",
+        **call(shown.DocumentOut, refuses=["document_not_found"]),
+    )
     async def get_document(document_id: UUID, person: Reader) -> Response:
         return Response(
             msgspec.json.encode(views.document(await find(document_id, person))), media_type="application/json"
         )
 
-    @routes.get("/documents/{document_id}/content", tags=["documents"], summary="Its bytes; takes a Range")
+    @routes.get(
+        "/documents/{document_id}/content",
+        tags=["documents"],
+        summary="Its bytes; takes a Range",
+        response_class=Response,
+        **_BYTES,
+    )
     async def get_content(
         document_id: UUID,
         person: Reader,

@@ -1,0 +1,8 @@
+"""What metrics refuses: the codes of its own, described in problems.toml beside this file."""
+
+from pathlib import Path
+from typing import Final
+
+from contracts import problem
+
+PROBLEMS: Final = problem.read(Path(__file__).with_suffix(".toml"))
