@@ -16,6 +16,10 @@ from intake.commands import Command, apply
 from intake.documents import api as documents
 from intake.documents.scanning import Scanner
 from intake.documents.store import DirectoryStore
+from intake.push import api as push
+from intake.push import commands as push_commands
+from intake.push.guard import Guard, networks_of
+from intake.push.hub import Hub
 from kit import migrations
 from kit.database import Database
 from kit.groups import GroupedWriter
@@ -63,9 +67,14 @@ async def app(empty_database: Database, tmp_path: Path, issuer: Issuer) -> Async
     app = create_app(service="intake", title="intake", description="", trouble={}, body_limits=limits)
     store = DirectoryStore(tmp_path / "documents")
     app.include_router(api.router(api.Parts(empty_database, writer, store, access=access_of(issuer))))
+    webhooks: GroupedWriter[push_commands.Command] = GroupedWriter(empty_database, push_commands.apply)
+    hub = Hub(empty_database, poll_seconds=0.02)
+    loops = [asyncio.create_task(loop(stop)) for loop in (webhooks.run, hub.run)]
+    guard = Guard(networks_of(["127.0.0.0/8"]))
+    app.include_router(push.router(push.Parts(empty_database, webhooks, hub, guard, access_of(issuer))))
     yield app
     stop.set()
-    await running
+    await asyncio.gather(running, *loops)
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from intake.documents.scanning import Scanner as DocumentScanner
 from intake.documents.store import open_store
 from intake.documents.upload import Sweeper
 from intake.handlers import SUBSCRIPTIONS, handle
+from intake.push import api as push
+from intake.push import wiring
 from intake.settings import Settings
 from kit import admin
 from kit.access import Access
@@ -69,7 +71,9 @@ async def run(settings: Settings) -> None:
     if store is not None and "worker" in settings.roles:
         service.add_loop("documents", Sweeper(database, store).run)
     scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
-    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner, Access.of(settings))))
+    access = Access.of(settings)
+    app.include_router(api.router(api.Parts(service.callers, writer, store, scanner, access)))
+    app.include_router(push.router(wiring.add(service, settings, access)))
     app.include_router(admin.router(worker.redrive, worker.lags))
     await service.run(app)
 
@@ -97,5 +101,6 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(api.Parts(None, None)))
+    app.include_router(push.router(None))
     app.include_router(admin.router(None, None))
     return app.openapi()
