@@ -26,6 +26,13 @@ from intake.tables import metadata
 
 SEQUENCE: Final = "pushes_id_seq"
 
+# Letter by letter as PostgreSQL shows it: to compare what it gives would draw ids.
+_DRAWN: Final = f"""
+CASE
+    WHEN (pg_current_xact_id() IS NOT NULL) THEN nextval('{SEQUENCE}'::regclass)
+    ELSE NULL::bigint
+END"""
+
 push_id: Final = Sequence(SEQUENCE, metadata=metadata)
 
 # One row for each line of a timeline, and for what a client has to know of its webhooks. Whoever draws an id owns a
@@ -38,9 +45,7 @@ pushes: Final = Table(
         BigInteger,
         primary_key=True,
         autoincrement=False,
-        server_default=text(
-            f"CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('{SEQUENCE}'::regclass) ELSE NULL END"
-        ),
+        server_default=text(_DRAWN),
     ),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("client", Text, nullable=False),
