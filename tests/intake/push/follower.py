@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from stack.ports import free_ports
+from tests.kit.conftest import eventually
 
 
 @asynccontextmanager
@@ -20,8 +21,7 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
     config = uvicorn.Config(app, port=port, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await eventually(lambda: server.started)
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     await running

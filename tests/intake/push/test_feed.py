@@ -1,7 +1,9 @@
 """Whoever follows the pushes gets each one, once, in order, whatever writers, followers and processes do meanwhile."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from random import Random
 
 import pytest
@@ -86,14 +88,15 @@ async def _follow_cut_off(follower: Follower, urls: list[str], random: Random, d
     cuts = 0
     while not done.is_set():
         until = len(follower.seen) + random.randint(1, 40)
-        try:
-            await follower.follow(
-                random.choice(urls), lambda u=until: len(follower.seen) >= u, seconds=random.uniform(0.05, 0.4)
-            )
-        except TimeoutError:
-            pass
+        enough = partial(_has, follower, until)
+        with contextlib.suppress(TimeoutError):
+            await follower.follow(random.choice(urls), enough, seconds=random.uniform(0.05, 0.4))
         cuts += 1
     return cuts
+
+
+def _has(follower: Follower, number: int) -> bool:
+    return len(follower.seen) >= number
 
 
 async def test_the_order_of_ids_is_the_order_of_what_happened_to_an_application(wide: Database) -> None:

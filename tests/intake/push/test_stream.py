@@ -11,6 +11,7 @@ from intake.push.keeping import Keeper
 from kit.database import Database
 from tests.intake.push.follower import Follower
 from tests.intake.scenes import USCC, Portal, payable_of
+from tests.kit.conftest import eventually
 from tests.kit.issuer import Issuer, bearing
 
 
@@ -68,9 +69,7 @@ async def test_a_client_is_told_of_its_own_and_of_nobody_elses(
     created = (await portal.apply()).json()
     withdrawal = f"/v1/applications/{created['application_id']}/withdrawal"
     assert (await portal.client.post(withdrawal)).status_code == 200
-    async with asyncio.timeout(10):
-        while len(follower.changes) < 2:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: len(follower.changes) == 2)
     for task in both:
         task.cancel()
     await asyncio.wait(both)
@@ -177,6 +176,4 @@ async def test_a_stream_more_than_a_client_may_have_is_refused(url: str, followe
 
 
 async def _begun(*followers: Follower) -> None:
-    async with asyncio.timeout(10):
-        while not all(follower.seen for follower in followers):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: all(follower.seen for follower in followers))

@@ -23,7 +23,7 @@ from kit.logging import get_logger
 
 log = get_logger(__name__)
 
-_LEASE_MARGIN: Final = timedelta(seconds=15)
+_LEASE_MARGIN: Final = timedelta(seconds=10)
 _DRAIN_SECONDS: Final = 4.0
 
 _NOW: Final = text("SELECT now()")
