@@ -1,7 +1,7 @@
 """The hub: one reader of the pushes per process, which hands each to the open streams that it is for.
 
-It never waits for a stream. A stream that lets too much pile up is ended; its client comes back with the last id that
-it saw, and reads what it missed from the database.
+It never waits for a stream. One that lets too much pile up is handed nothing more, until it has caught up from the
+database at its own pace, and listens again.
 """
 
 import asyncio
@@ -36,6 +36,8 @@ class Stream:
         self.client = client
         self.after = 0
         """The last id that its client has, or was passed over for it."""
+        self.listens = False
+        """Whether what comes is handed to it; otherwise it reads what it misses from the database."""
         self.ended: str | None = None
         """Why nothing more will come, once that is so."""
         self._applicant = applicant
@@ -54,11 +56,13 @@ class Stream:
         )
 
     def put(self, push: Push) -> None:
+        """Take in a push; where too many wait already, let go of all of them: they are in the database."""
         if len(self._waiting) >= self._most_waiting:
-            self.end("slow")
-        elif self.ended is None:
+            self._waiting.clear()
+            self.listens = False
+        elif self.listens:
             self._waiting.append(push)
-            self._woken.set()
+        self._woken.set()
 
     def end(self, reason: str) -> None:
         self.ended = self.ended or reason
@@ -115,7 +119,8 @@ class Hub:
         meters.STREAMS.set(len(self._open))
 
     def listen(self, stream: Stream) -> None:
-        """Hand all that comes after ``at`` to a stream."""
+        """Hand all that comes after ``at`` to a stream, until too much has piled up."""
+        stream.listens = True
         self._listening.setdefault(stream.client, set()).add(stream)
 
     def leave(self, stream: Stream) -> None:
@@ -186,7 +191,7 @@ class Hub:
         page = await feed.page(connection, self.at, until)
         for push in page.pushes:
             for stream in self._listening.get(push.client, ()):
-                if stream.wants(push):
+                if stream.listens and stream.wants(push):
                     stream.put(push)
                     meters.STREAMED.inc()
         self.at = page.end

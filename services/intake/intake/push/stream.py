@@ -1,7 +1,7 @@
 """One stream of server-sent events (WHATWG HTML, section 9.2): what was missed, then what comes, until its end.
 
-Whoever does not read is left: nothing is written before the last piece was taken, each piece has a time-out, and what
-piles up meanwhile is bounded (``hub``).
+Whoever does not read is left: nothing is written before the last piece was taken, and each piece has a time-out. What
+piles up meanwhile is bounded (``hub``); whoever reads slowly catches up from the database, page by page.
 """
 
 import asyncio
@@ -118,6 +118,8 @@ class EventStream(Response):
             if pushes := self._stream.take():
                 await self._tell(send, pushes)
                 said_at = loop.time()
+            elif not self._stream.listens:
+                await self._catch_up(send)
             elif loop.time() >= ends_at:
                 self._stream.end("renewal")
             elif loop.time() - said_at >= self._manner.position_seconds:
