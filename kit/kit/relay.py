@@ -1,9 +1,7 @@
 """The relay: publishes the outbox to Kafka in the order of its ids, one relay per database at a time.
 
 Ids are drawn before commits, so a row with a lower id may appear after one with a higher id. The sequence fence
-makes "all ids up to L" a fact: read the sequence's last value L, take an own transaction id X, and wait until no
-transaction at or below X is running. Whoever drew an id up to L owned a transaction id below X, so by then it has
-committed or is gone for good.
+(``kit.fence``) makes "all ids up to L" a fact.
 """
 
 import asyncio
@@ -15,7 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit import meters
+from kit import fence, meters
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe
 from kit.errors import FencedError, TransientError
@@ -124,10 +122,9 @@ class Relay:
         if last <= lease.cursor:
             return lease.cursor
         meters.OUTBOX_PENDING.set(last - lease.cursor)
-        own = (await connection.execute(text("SELECT pg_current_xact_id()"))).scalar_one()
-        passed = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:own AS xid8)")
+        own = await fence.own_id(connection)
         began = said_at = asyncio.get_running_loop().time()
-        while not (await connection.execute(passed, {"own": own})).scalar_one():
+        while not await fence.passed(connection, own):
             if stop.is_set():
                 return lease.cursor
             if await lease.keep():  # a long transaction, of anybody in this cluster, may hold the fence
@@ -139,8 +136,7 @@ class Relay:
         return last
 
     async def _last_id(self, connection: AsyncConnection) -> int:
-        row = (await connection.execute(text("SELECT last_value, is_called FROM outbox_id_seq"))).one()
-        return int(row.last_value) if row.is_called else 0
+        return await fence.last_id(connection, "outbox_id_seq")
 
     async def _measure(self, connection: AsyncConnection, lease: Lease) -> None:
         meters.OUTBOX_PENDING.set(await self._last_id(connection) - lease.cursor)

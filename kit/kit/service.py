@@ -40,6 +40,7 @@ _POOL_STOP_SECONDS: Final = 1.5
 _HOUSEKEEPING_SECONDS: Final = 3600.0
 _LOOP_LAG_SECONDS: Final = 1.0
 _ACCEPTED_IN_A_TURN: Final = 32
+_UNREAD_SECONDS: Final = 20
 
 
 class _Server(uvicorn.Server):
@@ -149,6 +150,8 @@ class Service:
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_INET6 if ":" in self.settings.http_host else socket.AF_INET)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # whoever takes nothing of an answer for so long is let go
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_SECONDS * 1000)
         try:
             listener.bind((self.settings.http_host, self.settings.http_port))
         except OSError as error:

@@ -101,7 +101,8 @@ def _extra(service: str, config: Config) -> dict[str, str]:
             registers = f"http://{LOOPBACK}:{config.ports.registers}"
             return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies)}
         case "intake":
-            return {"DOCUMENTS_URL": config.home.documents.as_uri()}
+            documents = config.home.documents.as_uri()
+            return {"DOCUMENTS_URL": documents, "WEBHOOK_ALLOWED_NETWORKS": f'["{LOOPBACK}/8"]'}
         case "disbursement" | "metrics":
             return {"PROGRAMME_FILE": str(policies / "programme.yaml")}
         case _:

@@ -16,6 +16,10 @@ from intake.commands import Command, apply
 from intake.documents.scanning import Scanner
 from intake.documents.store import DirectoryStore
 from intake.main import application
+from intake.push import api as push
+from intake.push import commands as push_commands
+from intake.push.guard import Guard, networks_of
+from intake.push.hub import Hub
 from kit import migrations
 from kit.database import Database
 from kit.groups import GroupedWriter
@@ -59,10 +63,15 @@ async def app(empty_database: Database, tmp_path: Path, issuer: Issuer) -> Async
     writer: GroupedWriter[Command] = GroupedWriter(empty_database, apply)
     running = asyncio.create_task(writer.run(stop))
     store = DirectoryStore(tmp_path / "documents")
-    app = application(api.Parts(empty_database, writer, store, access=access_of(issuer)), {})
+    webhooks: GroupedWriter[push_commands.Command] = GroupedWriter(empty_database, push_commands.apply)
+    hub = Hub(empty_database, poll_seconds=0.02)
+    loops = [asyncio.create_task(loop(stop)) for loop in (webhooks.run, hub.run)]
+    guard, access = Guard(networks_of(["127.0.0.0/8"])), access_of(issuer)
+    pushed = push.Parts(empty_database, webhooks, hub, guard, access)
+    app = application(api.Parts(empty_database, writer, store, access=access), {}, pushed=pushed)
     yield app
     stop.set()
-    await running
+    await asyncio.gather(running, *loops)
 
 
 @pytest.fixture

@@ -37,6 +37,15 @@ CALLS = [
     ("GET", "/v1/documents/{id}"),
     ("GET", "/v1/documents/{id}/content"),
     ("GET", "/v1/vouchers/CV-1"),
+    ("GET", "/v1/events"),
+    ("POST", "/v1/webhooks"),
+    ("GET", "/v1/webhooks"),
+    ("GET", "/v1/webhooks/{id}"),
+    ("PATCH", "/v1/webhooks/{id}"),
+    ("DELETE", "/v1/webhooks/{id}"),
+    ("POST", "/v1/webhooks/{id}/test"),
+    ("GET", "/v1/webhooks/{id}/deliveries"),
+    ("POST", "/v1/webhooks/{id}/deliveries/{id}/redelivery"),
 ]
 
 

@@ -13,6 +13,9 @@ from contracts.codec import to_builtins
 from contracts.events import Event
 from contracts.policy import Policy
 from intake import rules, tables, waits
+from intake.push import telling
+from intake.push.records import NewPush
+from intake.push.tables import pushes
 from intake.records import Application, Claim, Document, Happening
 from kit.outbox import Announcements
 from kit.rows import fetch, insert_records, insert_rows, rows_of, update_rows
@@ -44,6 +47,7 @@ class Desk:
         self.documents: dict[UUID, Document] = {}
         self.released_claims: list[UUID] = []
         self.timeline: list[Happening] = []
+        self.pushes: list[NewPush] = []
         self._new_invoices: list[dict[str, Any]] = []
         self._new_documents: list[Document] = []
         self._confirmed: list[Document] = []
@@ -97,18 +101,18 @@ class Desk:
     def note(
         self, application: Application, kind: str, at: datetime, claim_id: UUID | None = None, **data: Any
     ) -> None:
-        """Add a line to an application's timeline."""
+        """Add a line to an application's timeline, and push it; what it tells of was done before."""
         application.happenings += 1
-        self.timeline.append(
-            Happening(
-                application_id=application.application_id,
-                position=application.happenings,
-                at=at,
-                type=kind,
-                claim_id=claim_id,
-                data=data,
-            )
+        line = Happening(
+            application_id=application.application_id,
+            position=application.happenings,
+            at=at,
+            type=kind,
+            claim_id=claim_id,
+            data=data,
         )
+        self.timeline.append(line)
+        self.pushes.append(telling.change(application, self.claims[claim_id] if claim_id else None, line))
 
     def say(self, event: Event) -> None:
         self.said.say(event)
@@ -223,3 +227,4 @@ class Desk:
         await insert_records(connection, tables.timeline, self.timeline)
         new = [{"scheme": p.scheme, "version": p.version, "policy": to_builtins(p)} for p in self.new_policies]
         await insert_rows(connection, tables.policies, new)
+        await insert_records(connection, pushes, self.pushes)  # last: its ids are not drawn before they are needed

@@ -16,6 +16,8 @@ from intake.documents.store import open_store
 from intake.documents.upload import Sweeper
 from intake.handlers import SUBSCRIPTIONS, handle
 from intake.problems import PROBLEMS
+from intake.push import api as push
+from intake.push import wiring
 from intake.settings import Settings
 from kit import admin
 from kit.access import Access
@@ -68,8 +70,9 @@ async def run(settings: Settings) -> None:
     scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
     access = Access.of(settings)
     parts = api.Parts(service.callers, writer, store, scanner, access)
+    pushed = wiring.add(service, settings, access)
     limits, door = Limits.of(settings, access), Door.of(settings)
-    app = application(parts, trouble, worker.stuck, limits=limits, door=door)
+    app = application(parts, trouble, worker.stuck, pushed=pushed, limits=limits, door=door)
     app.include_router(admin.router(worker.redrive, worker.lags, access))
     await service.run(app)
 
@@ -98,6 +101,7 @@ def application(
     trouble: Mapping[str, Trouble],
     stuck: Trouble = lambda: None,
     *,
+    pushed: push.Parts | None = None,
     limits: Limits | None = None,
     door: Door | None = None,
 ) -> FastAPI:
@@ -112,9 +116,10 @@ def application(
         limits=limits,
         door=door,
         own_problems=PROBLEMS,
-        tags=api.TAGS,
+        tags=api.TAGS | push.TAGS,
     )
     app.include_router(api.router(parts))
+    app.include_router(push.router(pushed))
     shortcut.add(app, parts)
     return app
 

@@ -1,8 +1,9 @@
 """What an operator of intake may set, beside what every service has."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from intake.push.guard import networks_of
 from kit.settings import ServiceSettings
 
 
@@ -42,7 +43,32 @@ class Settings(ServiceSettings):
         '"--no-summary"]; the file\'s path is added. Exit code 0: nothing found, 1: quarantine it',
     )
     document_scanner_seconds: float = Field(default=30.0, gt=0, description="most time for one look of the scanner")
+    events_retention_days: int = Field(
+        default=8, ge=7, le=365, description="how long changes and deliveries are kept for streams and webhooks"
+    )
+    events_streams: int = Field(default=200, ge=1, description="event streams open at once in one process; then 503")
+    events_streams_per_client: int = Field(default=10, ge=1, description="of them by one client; beyond it 429")
+    events_poll_seconds: float = Field(default=0.1, gt=0, le=5, description="how often it looks for changes to push")
+    events_heartbeat_seconds: float = Field(
+        default=15.0, gt=0, le=300, description="after this long without an event a stream gets a comment"
+    )
+    events_stream_seconds: float = Field(
+        default=3600.0, gt=0, description="after this long a stream is ended; its client comes back with a new token"
+    )
+    webhook_calls: int = Field(default=20, ge=1, le=200, description="calls of webhooks at once in one process")
+    webhook_call_seconds: float = Field(default=15.0, gt=0, le=60, description="most time for one call of a webhook")
+    webhook_allowed_networks: list[str] = Field(
+        default=[],
+        description="JSON list of networks that webhooks may lead to though they are not public, by http too, such "
+        'as ["127.0.0.0/8"]; for tests and the local stack',
+    )
     write_group_size: int = Field(default=100, ge=1, le=1000, description="most requests that share a transaction")
     write_groups_at_once: int = Field(
         default=2, ge=1, le=8, description="transactions with requests that are under way at a time, a connection each"
     )
+
+    @field_validator("webhook_allowed_networks")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        networks_of(value)
+        return value

@@ -3,11 +3,10 @@
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from contracts.refusal import Refusal
 from intake.api import shown
-from intake.api.parts import Parts, asked
+from intake.api.parts import IfMatch, Parts, asked, version_of
 from intake.callers import client_of
 from intake.commands import ChangeDraft, CreateApplication, SubmitApplication, WithdrawApplication
 from intake.schemas import ChangedDraft, NewApplication, Withdrawal
@@ -15,7 +14,6 @@ from kit.access import Principal
 from kit.openapi import call
 from kit.writes import IdempotencyKey, OptionalKey, key_of, response_of
 
-IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 when it is stale", examples=['"1"'])]
 SUBMISSION: Final = (
     "window_closed",
     "unknown_district",
@@ -64,7 +62,7 @@ def add(routes: APIRouter, parts: Parts) -> None:
             **asked(person, None),
             application_id=application_id,
             parts=body.model_dump(mode="json", exclude_none=True),
-            version=_version(if_match),
+            version=version_of(if_match),
         )
         return response_of(await parts.writer.submit(command))
 
@@ -105,12 +103,3 @@ def add(routes: APIRouter, parts: Parts) -> None:
             reason=reason,
         )
         return response_of(await parts.writer.submit(command))
-
-
-def _version(if_match: str | None) -> int | None:
-    if if_match is None or if_match == "*":
-        return None
-    digits = if_match.removeprefix("W/").strip('"')
-    if not digits.isdigit():
-        raise Refusal("stale", "If-Match 不是本资源的 ETag。", "If-Match is not an ETag of this resource.", status=412)
-    return int(digits)

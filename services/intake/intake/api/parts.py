@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Query, Response
+from fastapi import Header, Query, Response
 
+from contracts.refusal import Refusal
 from intake import rules
 from intake.callers import client_of
 from intake.commands import Command
@@ -18,6 +19,7 @@ from kit.http import TRACEPARENT
 from kit.idempotency import Answer, Key
 
 Limit = Annotated[int, Query(ge=1, le=200, description="at most so many items")]
+IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 when it is stale", examples=['"1"'])]
 
 
 class Parts:
@@ -74,3 +76,13 @@ def json_or_404(content: Any, kind: str, identifier: object) -> Response:
     if content is None:
         raise rules.not_found(kind, identifier)
     return json(content)
+
+
+def version_of(if_match: str | None) -> int | None:
+    """Return the version that an If-Match names, None where any will do; raise the Refusal `stale` where it is none."""
+    if if_match is None or if_match == "*":
+        return None
+    digits = if_match.removeprefix("W/").strip('"')
+    if not digits.isdecimal():
+        raise Refusal("stale", "If-Match 不是本资源的 ETag。", "If-Match is not an ETag of this resource.", status=412)
+    return int(digits)

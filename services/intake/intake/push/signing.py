@@ -1,0 +1,41 @@
+"""Secrets of webhooks, and signatures by them (Standard Webhooks, v1: HMAC-SHA256 over id, time and body)."""
+
+import base64
+import secrets
+from datetime import UTC, datetime
+from typing import Final
+
+from standardwebhooks import Webhook as Signer
+
+from intake.push.records import Webhook
+
+_PREFIX: Final = "whsec_"
+_BYTES: Final = 32
+
+
+def new_secret() -> str:
+    """Return a new secret as its client gets it: once."""
+    return _PREFIX + base64.b64encode(secrets.token_bytes(_BYTES)).decode()
+
+
+def sealed(secret: str) -> str:
+    """Return a secret as it is stored: in ``webhooks``, and in the kept answer to the call that made it."""
+    return secret
+
+
+def opened(stored: str) -> str:
+    """Return the secret that was sealed."""
+    return stored
+
+
+def headers(webhook: Webhook, message_id: str, body: bytes, now: datetime) -> dict[str, str]:
+    """Return the three headers of a call. While a replaced secret is still good, there is a signature by each."""
+    good = [webhook.secret]
+    if webhook.previous_secret and webhook.previous_secret_until and now < webhook.previous_secret_until:
+        good.append(webhook.previous_secret)
+    moment, said = now.astimezone(UTC), body.decode()
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(moment.timestamp())),
+        "webhook-signature": " ".join(Signer(opened(secret)).sign(message_id, moment, said) for secret in good),
+    }
