@@ -22,7 +22,7 @@ from intake.documents import api as documents
 from intake.documents.scanning import Scanner
 from intake.documents.store import DocumentStore
 from intake.hearing import AnswerClarification, LodgeAppeal
-from intake.schemas import Appeal, ChangedDraft, Clarification, NewApplication, NewClaim, Withdrawal
+from intake.schemas import Appeal, ChangedDraft, Clarification, NewApplication, NewClaim, Search, Withdrawal
 from kit.access import Access, Principal
 from kit.database import Database
 from kit.groups import GroupedWriter
@@ -30,7 +30,6 @@ from kit.http import TRACEPARENT, page_of
 from kit.idempotency import Answer, Key
 from kit.writes import IdempotencyKey, key_of, response_of
 
-Limit = Annotated[int, Query(ge=1, le=200, description="at most so many items")]
 IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 when it is stale")]
 
 
@@ -227,29 +226,18 @@ def _add_reads(routes: APIRouter, parts: Parts) -> None:
     Reader = Annotated[Principal, parts.access.principal(*READERS)]  # noqa: N806  # a type
 
     @routes.get("/applications", tags=["applications"], summary="Search, in the order of making")
-    async def list_applications(
-        person: Reader,
-        applicant: str | None = None,
-        scheme: str | None = None,
-        status: str | None = None,
-        district: str | None = None,
-        submitted_from: datetime | None = None,
-        submitted_until: datetime | None = None,
-        limit: Limit = 50,
-        cursor: UUID | None = None,
-    ) -> Response:
-        filters = {"applicant": applicant, "scheme": scheme, "status": status, "district": district}
+    async def list_applications(person: Reader, asked: Annotated[Search, Query()]) -> Response:
         async with parts.database.reading() as connection:
             rows = await queries.applications(
                 connection,
                 client=viewer(person),
-                filters=filters,
-                submitted_from=submitted_from,
-                submitted_until=submitted_until,
-                after=cursor,
-                limit=limit + 1,
+                filters=asked.model_dump(include={"applicant", "scheme", "status", "district"}),
+                submitted_from=asked.submitted_from,
+                submitted_until=asked.submitted_until,
+                after=asked.cursor,
+                limit=asked.limit + 1,
             )
-        return _json(page_of(rows, limit, "application_id"))
+        return _json(page_of(rows, asked.limit, "application_id"))
 
     @routes.get("/applications/{application_id}", tags=["applications"], summary="The whole state of an application")
     async def get_application(application_id: UUID, person: Reader) -> Response:

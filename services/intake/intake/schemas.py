@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from stdnum.cn import uscc as uscc_number
 from stdnum.exceptions import InvalidChecksum, ValidationError
 
@@ -44,6 +44,12 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 Slug = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9-]{1,62}$")]
 Fen = Annotated[int, Field(strict=True, le=LARGEST_EXACT_INTEGER, description="whole fen; 1 CNY = 100 fen")]
+
+Status = Literal[
+    "draft", "submitted", "assessing", "clarifying", "in_review", "public_notice", "approved", "waitlisted", "awarded",
+    "rejected", "withdrawn", "lapsed",
+]  # fmt: skip
+Moment = Annotated[AwareDatetime, Field(description="RFC 3339 with an offset; write its `+` as `%2B`")]
 
 
 class Body(BaseModel):
@@ -154,6 +160,19 @@ class Withdrawal(Body):
     """Why the applicant withdraws; may be empty."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
+
+
+class Search(Body):
+    """What applications are searched by. A name or status that is not known is refused: it would find all, or none."""
+
+    applicant: str | None = None
+    scheme: str | None = None
+    status: Status | None = None
+    district: str | None = None
+    submitted_from: Moment | None = None
+    submitted_until: Moment | None = None
+    limit: Annotated[int, Field(ge=1, le=200, description="at most so many items")] = 50
+    cursor: Annotated[UUID | None, Field(description="the `next_cursor` of the page before")] = None
 
 
 class Clarification(Body):
