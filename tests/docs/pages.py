@@ -130,7 +130,7 @@ class Reader:
 
     async def _run(self, command: str) -> tuple[int, str]:
         (self._folder / ".command").write_text(self._here(command) + "\n", "utf-8")
-        self._say("source ./.command < /dev/null; echo; echo '--- ended' $?")
+        self._say("source ./.command < /dev/null; _ended=$?; echo; echo '--- ended' $_ended")
         assert self._bash.stdout is not None
         answered = (await self._bash.stdout.readuntil(b"\n--- ended ")).decode().removesuffix("\n--- ended ")
         return int(await self._bash.stdout.readline()), answered

@@ -1,8 +1,10 @@
 """What of a page is run, and which answers are the page's."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.docs.pages import agrees, blocks
+from tests.docs.pages import Reader, agrees, blocks
 
 PAGE = """
 ```console
@@ -51,3 +53,48 @@ ID, OTHER = "01a22805-850b-73af-999a-48f12b5f646e", "01a22806-97fd-771a-b014-a48
 )
 def test_an_answer_agrees_where_only_what_is_new_each_time_differs(shown: str, answered: str, *, agree: bool) -> None:
     assert agrees(shown, answered) is agree
+
+
+def page(*fences: tuple[str, str]) -> str:
+    return "".join(f"```{first}\n{text}\n```\n" for first, text in fences)
+
+
+async def read(folder: Path, text: str) -> list[str]:
+    async with Reader(folder, {}, {"127.0.0.1:8001": "127.0.0.1:23456"}) as reader:
+        return await reader.follow("page.md", text)
+
+
+async def test_commands_share_a_shell_and_what_was_saved_and_speak_to_the_running_stack(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:8001"
+    saved, ran = (
+        ("json file=a.json", f'{{"url": "{url}"}}'),
+        ("console run", f"$ A=$(cat a.json)\n$ echo $A\n{{{'...'}}}"),
+    )
+
+    assert await read(tmp_path, page(saved, ran)) == []
+    assert (tmp_path / "a.json").read_text() == '{"url": "http://127.0.0.1:23456"}\n'
+
+
+@pytest.mark.parametrize(
+    "broken", ["$ echo b\na", "$ false", "$ false | cat", "$ no-such-program", "$ echo $UNSET", "$ echo a"]
+)
+async def test_a_command_that_does_not_do_what_the_page_shows_is_found(broken: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="page.md, line 4"):
+        await read(tmp_path, page(("console run", "$ true"), ("console run", broken)))
+
+
+async def test_what_takes_a_moment_is_looked_at_again(tmp_path: Path) -> None:
+    slowly = "$ echo x >> tries\n$ echo y >> tries; grep -c y tries\n3"
+
+    assert await read(tmp_path, page(("console run wait", slowly))) == []
+
+
+async def test_what_needs_an_absent_program_is_named_and_the_rest_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+
+    left_out = await read(tmp_path, page(("console run kcat", "$ kcat -V"), ("console run", "$ touch run")))
+
+    assert left_out == ["line 1 needs kcat"]
+    assert (tmp_path / "run").exists()
