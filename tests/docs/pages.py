@@ -19,6 +19,7 @@ import signal
 import textwrap
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ from typing import Final, Self
 PATIENCE_SECONDS: Final = 60.0
 COMMAND_SECONDS: Final = 120.0
 _AGAIN_SECONDS: Final = 0.2
+_SHELL_ENDED: Final = -1
 _NEEDED: Final = ("kcat",)
 _FENCE: Final = re.compile(r"^```\w+ ((?:run|file=)[^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STEP: Final = re.compile(r"^\$ (.*\n(?: {4}.*\n)*)((?:(?!\$ ).*\n)*)", re.MULTILINE)
@@ -99,7 +101,8 @@ class Reader:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.killpg(self._bash.pid, signal.SIGKILL)  # and whatever it left in the background
+        with suppress(ProcessLookupError):
+            os.killpg(self._bash.pid, signal.SIGKILL)  # and whatever it left in the background
         await self._bash.wait()
 
     async def follow(self, name: str, page: str) -> list[str]:
@@ -121,7 +124,7 @@ class Reader:
             code, answered = await asyncio.wait_for(self._run(command), COMMAND_SECONDS)
             if code == 0 and agrees(self._here(shown), answered):
                 return
-            if time.monotonic() > deadline:
+            if code == _SHELL_ENDED or time.monotonic() > deadline:
                 seen = textwrap.indent(answered, "    ")
                 raise AssertionError(
                     f"{where}\n$ {command}\nshows\n{textwrap.indent(shown, '    ')}\ngave {code}\n{seen}"
@@ -132,8 +135,11 @@ class Reader:
         (self._folder / ".command").write_text(self._here(command) + "\n", "utf-8")
         self._say("source ./.command < /dev/null; _ended=$?; echo; echo '--- ended' $_ended")
         assert self._bash.stdout is not None
-        answered = (await self._bash.stdout.readuntil(b"\n--- ended ")).decode().removesuffix("\n--- ended ")
-        return int(await self._bash.stdout.readline()), answered
+        try:
+            answered = await self._bash.stdout.readuntil(b"\n--- ended ")
+        except asyncio.IncompleteReadError as error:  # an unset variable, or `exit`
+            return _SHELL_ENDED, error.partial.decode()
+        return int(await self._bash.stdout.readline()), answered.decode().removesuffix("\n--- ended ")
 
     def _say(self, line: str) -> None:
         assert self._bash.stdin is not None
