@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-PATIENCE_SECONDS: Final = 60.0
+PATIENCE_SECONDS: Final = 120.0
 COMMAND_SECONDS: Final = 120.0
 _AGAIN_SECONDS: Final = 0.2
 _SHELL_ENDED: Final = -1

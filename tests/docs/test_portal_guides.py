@@ -1,4 +1,4 @@
-"""The pages for the portal's developers: whoever types what they say gets what they show."""
+"""The pages for the portal's developers, and for whoever tries the system: whoever types what they say gets what they show."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +15,6 @@ async def system() -> AsyncIterator[Stack]:
         yield stack
 
 
-@pytest.mark.parametrize("page", ["integrate-a-portal.md", "get-a-token.md"])
+@pytest.mark.parametrize("page", ["integrate-a-portal.md", "get-a-token.md", "try-by-hand.md"])
 async def test_the_commands_of_a_page_do_what_it_shows(page: str, system: Stack, tmp_path: Path) -> None:
     await follow(page, system, tmp_path)
