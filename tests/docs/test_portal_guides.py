@@ -1,4 +1,4 @@
-"""The pages for the portal's developers, and for whoever tries the system: whoever types what they say gets what they show."""
+"""The pages for the portal's developers and for whoever tries the system: who types what they say, gets it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

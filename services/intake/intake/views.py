@@ -160,13 +160,13 @@ def _decision(record: Application) -> dict[str, Any] | None:
 
 
 def _clarification(record: Application) -> dict[str, Any] | None:
-    asked = record.progress.get("clarification")
-    return asked and {"answer": None, "answered_at": None} | asked
+    asked: dict[str, Any] | None = record.progress.get("clarification")
+    return {"answer": None, "answered_at": None} | asked if asked else None
 
 
 def _appeal(record: Application) -> dict[str, Any] | None:
     """Return the appeal; of one that was upheld, with the decision that it was lodged against."""
-    appeal = record.progress.get("appeal")
+    appeal: dict[str, Any] | None = record.progress.get("appeal")
     if appeal is None:
         return None
     against = appeal.get("appealed_against")
