@@ -162,6 +162,19 @@ def kafka_console_consumer(
     raise typer.Exit(commands.console_consumer(open_home(home), topic, context.args))
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def kafka_console_producer(
+    context: typer.Context,
+    topic: Annotated[str, typer.Argument(help="The topic to write to.")],
+    home: HomeFlag = None,
+) -> None:
+    """Kafka's own console producer: one record for each line of its input, as the console consumer prints them:
+
+    `name:value,name:value`, a tab, the key, a tab, the value. Further arguments are handed on to it.
+    """
+    raise typer.Exit(commands.console_producer(open_home(home), topic, context.args))
+
+
 @app.command()
 def demo(
     home: HomeFlag = None,

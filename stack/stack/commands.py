@@ -173,13 +173,24 @@ def token(home: Home, *, subject: str, scopes: Iterable[str], minutes: int, new_
 
 
 def console_consumer(home: Home, topic: str, more: list[str]) -> int:
-    """Run Kafka's console consumer on the running broker; answers its exit code."""
-    bootstrap = f"{LOOPBACK}:{_port_of(home, 'kafka')}"
+    """Run Kafka's console consumer on the running broker, from the beginning or `--offset`; answers its exit code."""
     shown = [f"--formatter-property=print.{what}=true" for what in ("headers", "key")]
-    java = kafka.java_command(home, kafka_classpath())
-    consumer = "org.apache.kafka.tools.consumer.ConsoleConsumer"
-    arguments = ["--bootstrap-server", bootstrap, "--topic", topic, "--from-beginning", *shown, *more]
-    return subprocess.run([*java, consumer, *arguments], check=False).returncode
+    begin = [] if any(argument.startswith("--offset") for argument in more) else ["--from-beginning"]
+    return _console(home, "consumer.ConsoleConsumer", topic, [*begin, *shown, *more])
+
+
+def console_producer(home: Home, topic: str, more: list[str]) -> int:
+    """Run Kafka's console producer, which reads lines as the consumer prints them; answers its exit code."""
+    read = [f"--reader-property=parse.{what}=true" for what in ("headers", "key")]
+    return _console(home, "ConsoleProducer", topic, [*read, *more])
+
+
+def _console(home: Home, tool: str, topic: str, arguments: list[str]) -> int:
+    bootstrap = f"{LOOPBACK}:{_port_of(home, 'kafka')}"
+    command = [*kafka.java_command(home, kafka_classpath()), f"org.apache.kafka.tools.{tool}"]
+    return subprocess.run(
+        [*command, "--bootstrap-server", bootstrap, "--topic", topic, *arguments], check=False
+    ).returncode
 
 
 def demo(home: Path | None, *, companies: int, seed: int, finance: Manner, as_json: bool) -> int:

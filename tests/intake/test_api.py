@@ -239,3 +239,14 @@ async def test_search_filters(portal: Portal) -> None:
 
     assert len(found.json()["items"]) == 1
     assert none.json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "search", [{"aplicant": USCC}, {"status": "award"}, {"submitted_from": "2026-01-01T00:00:00"}, {"limit": "0"}]
+)
+async def test_a_search_that_would_find_something_else_is_refused(portal: Portal, search: dict[str, str]) -> None:
+    await portal.apply()
+
+    answer = await portal.client.get("/v1/applications", params=search)
+
+    assert (answer.status_code, answer.json()["pointer"]) == (422, f"query:{next(iter(search))}")

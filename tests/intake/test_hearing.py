@@ -71,6 +71,7 @@ async def test_a_question_is_shown_and_its_answer_goes_on(portal: Portal) -> Non
     assert (state["status"], state["waiting_for"]["who"]) == ("clarifying", "applicant")
     assert state["waiting_for"]["what"] == {"zh-CN": "用途？", "en": "What for?"}
     assert within(state["waiting_for"]) == CLOCKS.clarification.within
+    assert (state["clarification"]["answer"], state["clarification"]["answered_at"]) == (None, None)
 
     answered = await post(portal, created, "clarification", {"answer": "训练模型"})
     assert answered.status_code == 200, answered.text
@@ -142,6 +143,7 @@ async def test_an_appeal_is_lodged_once_and_waits_for_somebody_else(portal: Port
         "名单有误",
     )
     assert within(state["waiting_for"]) == CLOCKS.appeal.within
+    assert (state["appeal"]["upheld"], state["appeal"]["decided_at"], state["appeal"]["reasons"]) == (None, None, [])
     [event] = [one for one in await portal.told() if isinstance(one, AppealLodged)]
     assert event.grounds == "名单有误"
 

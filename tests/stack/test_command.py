@@ -140,6 +140,7 @@ def test_a_taken_port_is_one_line(drawdown: Command) -> None:
         (["up", "--free-ports"], {"DRAWDOWN_POLICIES": "/nowhere"}, 78, "/nowhere has no programme.yaml: set"),
         (["pools"], {}, 1, "no metrics runs in"),
         (["kafka-console-consumer", "intake.applications"], {}, 1, "no kafka runs in"),
+        (["kafka-console-producer", "finance.payment-status"], {}, 1, "no kafka runs in"),
     ],
 )
 def test_complaints(

@@ -13,7 +13,7 @@ from stdnum.cn import uscc as uscc_number
 from stdnum.exceptions import InvalidChecksum, ValidationError
 
 from contracts.money import LARGEST_EXACT_INTEGER
-from kit.fields import Day, Flag, Whole
+from kit.fields import Day, Flag, Moment, Whole
 from kit.validation import FieldError
 
 # GB 32100-2015: each of the first 17 characters counts 3 to the power of its place, modulo 31, which the last makes up.
@@ -79,6 +79,11 @@ Fen = Annotated[
     Whole,
     Field(le=LARGEST_EXACT_INTEGER, description="whole fen; 1 CNY = 100 fen", examples=[100_000_000]),
 ]
+
+Status = Literal[
+    "draft", "submitted", "assessing", "clarifying", "in_review", "public_notice", "approved", "waitlisted", "awarded",
+    "rejected", "withdrawn", "lapsed",
+]  # fmt: skip
 
 
 class Body(BaseModel):
@@ -192,6 +197,22 @@ class Withdrawal(Body):
     """Why the applicant withdraws; may be empty."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)] = ""
+
+
+_AT: Final = "RFC 3339 with an offset; write its `+` as `%2B`"
+
+
+class Search(Body):
+    """What applications are searched by. A name or status that is not known is refused: it would find all, or none."""
+
+    applicant: str | None = None
+    scheme: str | None = None
+    status: Status | None = None
+    district: str | None = None
+    submitted_from: Annotated[Moment | None, Field(description=_AT)] = None
+    submitted_until: Annotated[Moment | None, Field(description=_AT)] = None
+    limit: Annotated[int, Field(ge=1, le=200, description="at most so many items")] = 50
+    cursor: Annotated[UUID | None, Field(description="the `next_cursor` of the page before")] = None
 
 
 class Clarification(Body):

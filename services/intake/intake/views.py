@@ -29,7 +29,7 @@ def application(record: Application, claims: Iterable[Claim]) -> dict[str, Any]:
         "updated_at": record.updated_at,
         "version": record.version,
         "waiting_for": _waiting_for(record),
-        "clarification": record.progress.get("clarification"),
+        "clarification": _clarification(record),
         "decision": _decision(record),
         "appeal": _appeal(record),
         "award": award(record),
@@ -159,11 +159,19 @@ def _decision(record: Application) -> dict[str, Any] | None:
     return _shown(decision)
 
 
+def _clarification(record: Application) -> dict[str, Any] | None:
+    asked: dict[str, Any] | None = record.progress.get("clarification")
+    return {"answer": None, "answered_at": None} | asked if asked else None
+
+
 def _appeal(record: Application) -> dict[str, Any] | None:
     """Return the appeal; of one that was upheld, with the decision that it was lodged against."""
-    appeal = record.progress.get("appeal")
-    against = appeal.get("appealed_against") if appeal else None
-    return appeal | {"appealed_against": _shown(against)} if appeal and against else appeal
+    appeal: dict[str, Any] | None = record.progress.get("appeal")
+    if appeal is None:
+        return None
+    against = appeal.get("appealed_against")
+    shown = {"decided_at": None, "upheld": None, "reasons": []} | appeal
+    return shown | {"appealed_against": _shown(against) if against else None}
 
 
 def _shown(decision: dict[str, Any]) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from intake import queries
 from intake.api import shown
-from intake.api.parts import Limit, Parts, json, json_or_404
+from intake.api.parts import Parts, json, json_or_404
 from intake.callers import READERS, viewer
+from intake.schemas import Search
 from kit.access import Principal
-from kit.fields import Moment
 from kit.http import page_of
 from kit.openapi import call
 
@@ -25,29 +25,18 @@ def add(routes: APIRouter, parts: Parts) -> None:
         summary="Search, in the order of making",
         **call(shown.ApplicationsOut),
     )
-    async def list_applications(
-        person: Reader,
-        applicant: str | None = None,
-        scheme: str | None = None,
-        status: str | None = None,
-        district: str | None = None,
-        submitted_from: Moment | None = None,
-        submitted_until: Moment | None = None,
-        limit: Limit = 50,
-        cursor: UUID | None = None,
-    ) -> Response:
-        filters = {"applicant": applicant, "scheme": scheme, "status": status, "district": district}
+    async def list_applications(person: Reader, sought: Annotated[Search, Query()]) -> Response:
         async with parts.database.reading() as connection:
             rows = await queries.applications(
                 connection,
                 client=viewer(person),
-                filters=filters,
-                submitted_from=submitted_from,
-                submitted_until=submitted_until,
-                after=cursor,
-                limit=limit + 1,
+                filters=sought.model_dump(include={"applicant", "scheme", "status", "district"}),
+                submitted_from=sought.submitted_from,
+                submitted_until=sought.submitted_until,
+                after=sought.cursor,
+                limit=sought.limit + 1,
             )
-        return json(page_of(rows, limit, "application_id"))
+        return json(page_of(rows, sought.limit, "application_id"))
 
     @routes.get(
         "/applications/{application_id}",

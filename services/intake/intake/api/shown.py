@@ -9,22 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from intake.schemas import Applicant, Invoice, Request, Usage
+from intake.schemas import Applicant, Invoice, Request, Status, Usage
 
-ApplicationStatus = Literal[
-    "draft",
-    "submitted",
-    "assessing",
-    "clarifying",
-    "in_review",
-    "public_notice",
-    "approved",
-    "waitlisted",
-    "awarded",
-    "rejected",
-    "withdrawn",
-    "lapsed",
-]
 ClaimStatus = Literal["submitted", "verifying", "payable", "paid", "rejected"]
 _NEXT = "hand this back as `cursor` for what follows; null at the end"
 
@@ -173,7 +159,7 @@ class ApplicationOut(BaseModel):
     application_id: UUID
     number: str = Field(examples=["CV-2026-000123"])
     scheme: str = Field(examples=["compute-voucher"])
-    status: ApplicationStatus
+    status: Status
     applicant: Applicant
     request: Request
     documents: list[UUID]
