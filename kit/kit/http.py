@@ -111,7 +111,7 @@ def create_app(
     app = FastAPI(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
     _add_health(app, service, trouble, stuck)
     _add_metrics(app, more_metrics)
-    _add_errors(app)
+    _add_errors(app, door)
     app.add_middleware(_Edge, body_limits=body_limits or {}, limits=limits, door=door)
     return app
 
@@ -136,11 +136,14 @@ def _add_metrics(app: FastAPI, more_metrics: MoreMetrics) -> None:
         return Response(generate_latest() + await more_metrics(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_errors(app: FastAPI, door: Door | None) -> None:
+    async def overloaded(request: Request, error: Exception) -> Response:
+        return await _overloaded(request, door.refused_inside() if door else error)
+
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(OverloadedError, _overloaded)
+    app.add_exception_handler(OverloadedError, overloaded)
     for kind in (SQLAlchemyError, TransientError, TimeoutError, OSError):
         app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(Exception, _failed)

@@ -9,7 +9,7 @@ Each process counts for itself: N processes let through N times as much.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
@@ -83,7 +83,7 @@ class Limits:
             tokens=tokens,
         )
 
-    def admit(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> Caller | None:
+    def admit(self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> Caller | None:
         """Take the call from its caller's bucket and return whose it is; None for what is never counted.
 
         Raises Refusal `rate_limited`.
@@ -98,7 +98,7 @@ class Limits:
             raise _refusal(caller, wait)
         return caller
 
-    def settle(self, caller: Caller, scope: dict[str, Any]) -> None:
+    def settle(self, caller: Caller, scope: MutableMapping[str, Any]) -> None:
         """Count a call whose token was new when it came, now that the route has looked at it."""
         if caller.proven:
             return
@@ -113,7 +113,7 @@ class Limits:
             self._told_at = now
             log.warning("rate_limited", path=path, kind=caller.kind, caller=caller.name)
 
-    def _caller(self, scope: dict[str, Any], authorization: bytes | None) -> Caller:
+    def _caller(self, scope: MutableMapping[str, Any], authorization: bytes | None) -> Caller:
         if authorization is None:
             return Caller(self._unknown, "unknown", _address(scope))
         token = authorization.partition(b" ")[2].decode("latin-1")
@@ -127,7 +127,7 @@ class Limits:
         return Caller(self._reads if kind == "read" else self._writes, kind, principal.client or principal.subject)
 
 
-def _address(scope: dict[str, Any]) -> str:
+def _address(scope: MutableMapping[str, Any]) -> str:
     """Return where the call comes from; of an IPv6 address the network."""
     host = str((scope.get("client") or ("unknown", 0))[0])
     if ":" not in host:
