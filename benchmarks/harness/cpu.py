@@ -9,7 +9,7 @@ import psutil
 class Watch:
     """Adds up the CPU seconds of processes and all their descendants between ``start`` and ``stop``.
 
-    A descendant that ends in between is lost, so connections are to stay open.
+    A descendant that ends in between is lost, so connections are to stay open; a process that was killed counts 0.
     """
 
     def __init__(self, processes: Mapping[str, int]) -> None:
@@ -30,8 +30,12 @@ class Watch:
 
 
 def _seconds(process: psutil.Process) -> dict[int, float]:
-    found = {}
-    for one in (process, *process.children(recursive=True)):
+    found: dict[int, float] = {}
+    try:
+        family = (process, *process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return found
+    for one in family:
         try:
             used = one.cpu_times()
         except psutil.NoSuchProcess:

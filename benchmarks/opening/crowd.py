@@ -1,8 +1,8 @@
 """The crowd, in a process of its own: every click at its moment, whether or not the one before was answered.
 
 Behind each click stands a good portal: it waits 5 s for an answer, comes back under the same key after a time-out, a
-lost connection, a 503 or a 429, and leaves the service alone for as long as that asks for. Latencies count from the
-moment at which somebody clicked.
+lost connection, a 503 or a 429, leaves the service alone for as long as that asks for, and longer each time. Latencies
+count from the moment at which somebody clicked.
 """
 
 import asyncio
@@ -21,9 +21,10 @@ from benchmarks.opening.wire import Answer, Wire
 PATH: Final = "/v1/applications"
 ANSWER_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 180.0
-_PAUSE_SECONDS: Final = (0.2, 0.6)
+_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 8.0
 _AGAIN_AT_ONCE: Final = 16
-_COME_BACK: Final = (429, 503)
+COME_BACK: Final = (429, 503)
 
 
 class Told(msgspec.Struct):
@@ -125,20 +126,23 @@ class Crowd:
             self._heard.tries["hung up"] += 1
 
     async def _until_answered(self, intent: Intent, deadline: float) -> Answer | None:
+        pause = _PAUSE_SECONDS
         while self._now() < deadline:
             try:
                 answer = await self._wire.post(PATH, intent.body, intent.key)
             except (OSError, TimeoutError) as error:
                 self._heard.tries[f"lost: {type(error).__name__}"] += 1
-                await asyncio.sleep(self._draw.uniform(*_PAUSE_SECONDS))
+                await asyncio.sleep(pause * self._draw.uniform(0.5, 1.5))
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 continue
             self._heard.tries[f"{answer.status} {_code(answer)}".strip()] += 1
-            if answer.status not in _COME_BACK:
+            if answer.status not in COME_BACK:
                 return answer
             asked = answer.headers.get("retry-after", "")
             if not asked.isdigit():
                 self._heard.wrong.append(f"{answer.status} without Retry-After: {answer.body[:200]!r}")
-            await asyncio.sleep(float(asked or 1) + self._draw.uniform(0, 0.5))
+            await asyncio.sleep(max(float(asked or 1), pause) + self._draw.uniform(0, 0.5))
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         return None
 
     def _note(self, intent: Intent, answer: Answer, now: float) -> None:

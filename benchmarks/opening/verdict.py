@@ -11,12 +11,14 @@ from uuid import UUID
 
 import msgspec
 
-from benchmarks.opening.crowd import PATH, Heard, Told
+from benchmarks.opening.crowd import COME_BACK, PATH, Heard, Told
 from benchmarks.opening.plan import Intent, Manner
-from benchmarks.opening.wire import Wire
+from benchmarks.opening.wire import Answer, Wire
 
 _PAGE: Final = 200
 _AT_ONCE: Final = 16
+_TRIES: Final = 60
+_PAUSE_SECONDS: Final = 0.5
 _NOTHING: Final = Told()
 
 
@@ -51,13 +53,27 @@ class _Page(msgspec.Struct):
     next_cursor: str | None = None
 
 
+async def _read(wire: Wire, path: str) -> Answer:
+    """Read as a good portal does: after a 503 or no answer once more, a little later, for as long as its patience."""
+    for _ in range(_TRIES - 1):
+        try:
+            answer = await wire.get(path)
+        except (OSError, TimeoutError):
+            await asyncio.sleep(_PAUSE_SECONDS)
+            continue
+        if answer.status not in COME_BACK:
+            return answer
+        await asyncio.sleep(float(answer.headers["retry-after"]))
+    return await wire.get(path)
+
+
 async def search(wire: Wire, applicant: str = "") -> list[Application]:
     """Return all that the portal finds, of one company or of all."""
     found: list[Application] = []
     asked = f"{PATH}?limit={_PAGE}" + (f"&applicant={applicant}" if applicant else "")
     cursor = ""
     while True:
-        answer = await wire.get(asked + cursor)
+        answer = await _read(wire, asked + cursor)
         assert answer.status == 200, answer.body
         page = msgspec.json.decode(answer.body, type=_Page)
         found += page.items
@@ -73,7 +89,7 @@ async def lost(wire: Wire, intents: Sequence[Intent], heard: Heard, companies: I
 
     async def by_id(intent: Intent) -> str | None:
         async with places:
-            answer = await wire.get(f"{PATH}/{told[intent.number]}")
+            answer = await _read(wire, f"{PATH}/{told[intent.number]}")
         if answer.status != 200:
             return f"intent {intent.number} was accepted as {told[intent.number]}, which is {answer.status} now"
         found = msgspec.json.decode(answer.body, type=Application)

@@ -22,7 +22,7 @@ UNHINDERED: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 
 AT_ONCE: Final = 16  # some 10 ms of a turn
 _JUDGED_EVERY_SECONDS: Final = 1.0
-_AWAY_SECONDS: Final = (1.0, 10.0)  # and up to three times as long, each its own, so that no crowd comes back as one
+_AWAY_SECONDS: Final = (1.0, 20.0)  # and up to three times as long, each its own, so that no crowd comes back as one
 
 
 class Away:
@@ -40,6 +40,9 @@ class Away:
 
     def let_in(self) -> None:
         self._let_in += 1
+
+    def in_vain(self) -> None:
+        self._let_in -= 1
 
     def refused(self, now: float) -> OverloadedError:
         """Return what the refused is told."""
@@ -93,6 +96,11 @@ class Door:
         place: asyncio.Future[None] = loop.create_future()
         self._line.append((now, place))
         await place
+
+    def refused_inside(self) -> OverloadedError:
+        """Return what a call is told that was let in and then refused by a line further in, such as the writer's."""
+        self._away.in_vain()
+        return self._away.refused(self._now(asyncio.get_running_loop()))
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         """A new turn: let the next ones in, and send away who has waited too long."""

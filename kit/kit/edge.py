@@ -18,9 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.common import Text
 from kit import bodies, meters
 from kit.door import Door
+from kit.errors import OverloadedError
 from kit.limits import Caller, Limits
 from kit.patience import in_time
-from kit.refusing import Handler, problem, refused_body
+from kit.refusing import Handler, overloaded, problem, refused_body
 from kit.shortcuts import Headers, Shortcut, Shortcuts, again, send_answer, whole_body
 
 TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
@@ -72,6 +73,9 @@ class Edge:
             if self._door:
                 receive = await _read_ahead(headers, receive)
                 await self._door.enter(scope)
+        except OverloadedError as error:
+            await (await overloaded(Request(scope), error))(scope, receive, send)
+            return
         except Exception as error:  # noqa: BLE001  # told apart by the handlers that the routes have
             await (await self._handler(error)(Request(scope), error))(scope, receive, send)
             return

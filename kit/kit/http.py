@@ -63,7 +63,7 @@ def create_app(
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]  # FastAPI's own way to replace it
     add_health(app, service, trouble, stuck)
     add_metrics(app, more_metrics)
-    add_errors(app)
+    add_errors(app, door)
     return app
 
 

@@ -15,6 +15,7 @@ from contracts.common import Text
 from contracts.problem import Catalogue
 from contracts.refusal import Refusal
 from kit import bodies, validation
+from kit.door import Door
 from kit.errors import OverloadedError, TransientError
 from kit.logging import get_logger
 from kit.patience import BodyTooLateError
@@ -68,12 +69,16 @@ def _catalogue(request: Request) -> Catalogue:
     return found
 
 
-def add_errors(app: FastAPI) -> None:
-    """Let every error that a call may end with be answered."""
+def add_errors(app: FastAPI, door: Door | None) -> None:
+    """Let every error that a call may end with be answered. The door hears who was let in and is refused all the same."""
+
+    async def refused_inside(request: Request, error: Exception) -> Response:
+        return await overloaded(request, door.refused_inside() if door else error)
+
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(OverloadedError, _overloaded)
+    app.add_exception_handler(OverloadedError, refused_inside)
     for kind in (SQLAlchemyError, TransientError, TimeoutError, OSError):
         app.add_exception_handler(kind, _unavailable)
     app.add_exception_handler(Exception, _failed)
@@ -158,7 +163,8 @@ def refused_body(request: Request, error: bodies.RefusedBodyError) -> Response:
     return problem(request, refusal.status, refusal.code, refusal.text, pointer=refusal.pointer, **more)
 
 
-async def _overloaded(request: Request, error: Exception) -> Response:
+async def overloaded(request: Request, error: Exception) -> Response:
+    """Return the answer to a call that found too many before it: nothing of it is done."""
     assert isinstance(error, OverloadedError)
     text = Text(zh="请稍后重试。", en="Come back a little later.")
     return problem(request, 503, "overloaded", text, headers={"retry-after": str(error.retry_after_seconds)})

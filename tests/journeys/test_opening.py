@@ -20,8 +20,8 @@ async def test_each_intent_is_accepted_once_and_every_refusal_is_well_formed(kil
     assert {name: found for name, found in outcome.wrong.items() if found} == {}
     assert outcome.within[120] == 1.0
     assert_it_was_a_morning(outcome)
-    was_lost = any(what.startswith("lost") for what in outcome.heard.tries)
-    assert was_lost == (kill_at is not None), outcome.heard.tries
+    if kill_at is not None:
+        assert any(what.startswith("lost") for what in outcome.heard.tries), "the kill was felt by nobody"
 
 
 def assert_it_was_a_morning(outcome: Outcome) -> None:
