@@ -1,7 +1,8 @@
 """Idempotency keys: the same key and body give the same answer, another body under the key is refused.
 
 The answer is stored in the transaction of its effect. Two transactions that race for one key collide on the
-primary key; the later one rolls back whole, is tried again, and then finds the answer.
+primary key; the later one rolls back whole, is tried again, and then finds the answer. Where the database has a
+keyring, answers are kept sealed: they show whoever sent something what it sent.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
+from kit.sealing import Keyring, is_sealed, keyring_if_any
 
 _FIND: Final = text(
     """
@@ -75,19 +77,36 @@ async def find(connection: AsyncConnection, keys: Sequence[Key]) -> dict[Key, An
         return {}
     values = {"clients": [key.client for key in keys], "keys": [key.key for key in keys]}
     rows = {(row.client, row.key): row for row in await connection.execute(_FIND, values)}
+    keyring = keyring_if_any(connection)
     found: dict[Key, Answer | Refusal] = {}
     for key in keys:
         row = rows.get((key.client, key.key))
         if row is not None:
             same = row.request_hash == key.request_hash
-            found[key] = Answer(row.status, row.body, msgspec.json.decode(row.headers)) if same else reused(key)
+            found[key] = _given(keyring, key, row) if same else reused(key)
     return found
+
+
+def _given(keyring: Keyring | None, key: Key, row: Any) -> Answer:
+    body: bytes = row.body
+    if keyring is not None and is_sealed(body):
+        body = keyring.open(body.decode(), _about(key))
+    return Answer(row.status, body, msgspec.json.decode(row.headers))
+
+
+def _kept(keyring: Keyring | None, key: Key, answer: Answer) -> bytes:
+    return answer.body if keyring is None else keyring.seal(answer.body, _about(key)).encode()
+
+
+def _about(key: Key) -> str:
+    return f"answer:{key.client}:{key.key}"
 
 
 async def store(connection: AsyncConnection, answers: Sequence[tuple[Key, Answer]]) -> None:
     """Keep the answers. An IntegrityError says that another transaction answered one of the keys first."""
     if not answers:
         return
+    keyring = keyring_if_any(connection)
     await connection.execute(
         _STORE,
         {
@@ -96,7 +115,7 @@ async def store(connection: AsyncConnection, answers: Sequence[tuple[Key, Answer
             "hashes": [key.request_hash for key, _ in answers],
             "statuses": [answer.status for _, answer in answers],
             "headers": [msgspec.json.encode(answer.headers).decode() for _, answer in answers],
-            "bodies": [answer.body for _, answer in answers],
+            "bodies": [_kept(keyring, key, answer) for key, answer in answers],
         },
     )
 

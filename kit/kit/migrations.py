@@ -42,7 +42,7 @@ def configuration(service: str) -> Config:
 
 async def upgrade(service: str, url: str) -> None:
     """Bring a database to the head revision; what stands in the way of its locks is waited for, again and again."""
-    engine = create_async_engine(async_url(url), poolclass=NullPool)
+    engine = create_async_engine(async_url(url), poolclass=NullPool, hide_parameters=True)
     backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     try:
         while True:

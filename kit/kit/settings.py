@@ -102,6 +102,15 @@ class ServiceSettings(BaseSettings):
         return value
 
 
+class KeyringSettings(ServiceSettings):
+    """The settings of a service that stores what names or pays persons."""
+
+    keyring_file: Path = Field(
+        description="JSON file with the keys that accounts and contacts are stored under: the first one seals, the "
+        "others only open (docs/how-to/handle-personal-data.md)"
+    )
+
+
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
 

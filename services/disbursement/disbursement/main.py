@@ -18,6 +18,7 @@ from kit.clocks import Scanner
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import create_app
+from kit.sealing import Keyring
 from kit.service import Service
 from kit.worker import Worker
 
@@ -28,11 +29,13 @@ DESCRIPTION = "The ledger of the programme's pools: awards, claims' payments, tr
 async def run(settings: Settings) -> None:
     """Run the service until it is told to stop."""
     opening = programme.read(settings.programme_file)
+    keyring = Keyring.read(settings.keyring_file, "DISBURSEMENT_KEYRING_FILE")
     database = Database(
         settings.database_url,
         pool_size=settings.database_pool_size,
         statement_timeout_seconds=settings.database_statement_timeout_seconds,
         name="disbursement",
+        keyring=keyring,
     )
     service = Service("disbursement", settings, database)
     service.before_loops(lambda: programme.open_pools(database, opening))

@@ -23,6 +23,7 @@ from kit.clocks import Scanner
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import create_app
+from kit.sealing import Keyring
 from kit.service import Service
 from kit.worker import Worker
 
@@ -35,11 +36,13 @@ async def run(settings: Settings) -> None:
     """Run one process of the service until it is told to stop."""
     logging.getLogger("httpx").setLevel("WARNING")  # it would write a line per look-up
     documents = read_documents(settings.policies_dir)
+    keyring = Keyring.read(settings.keyring_file, "ELIGIBILITY_KEYRING_FILE")
     database = Database(
         settings.database_url,
         pool_size=settings.database_pool_size,
         statement_timeout_seconds=settings.database_statement_timeout_seconds,
         name=NAME,
+        keyring=keyring,
     )
     service = Service(NAME, settings, database)
     shelf, registers, due = Shelf(), Registers(settings), asyncio.Event()

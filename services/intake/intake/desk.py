@@ -16,6 +16,7 @@ from intake import rules, tables, waits
 from intake.records import Application, Claim, Document, Happening
 from kit.outbox import Announcements
 from kit.rows import insert_rows, rows_of, update_rows
+from kit.sealing import Keyring
 
 InvoiceKey = tuple[str, str]
 
@@ -25,8 +26,9 @@ _NUMBERS: Final = text("SELECT nextval('application_number_seq') FROM generate_s
 class Desk:
     """Applications and claims on the desk, with what is to be said and stored about them."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, keyring: Keyring) -> None:
         self.now = now
+        self.keyring = keyring
         self.said = Announcements()
         self.client = ""
         """Who asks: set for each command. What another client sent is not there for it."""

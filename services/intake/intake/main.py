@@ -23,6 +23,7 @@ from kit.database import Database, describe
 from kit.groups import GroupedWriter
 from kit.http import create_app
 from kit.logging import get_logger
+from kit.sealing import Keyring
 from kit.service import Service
 from kit.worker import Worker
 
@@ -34,11 +35,13 @@ DESCRIPTION = "Applications and claims: what the government portal calls, and th
 
 async def run(settings: Settings) -> None:
     """Run the service until it is told to stop."""
+    keyring = Keyring.read(settings.keyring_file, "INTAKE_KEYRING_FILE")
     database = Database(
         settings.database_url,
         pool_size=settings.database_pool_size,
         statement_timeout_seconds=settings.database_statement_timeout_seconds,
         name="intake",
+        keyring=keyring,
     )
     service = Service("intake", settings, database)
     worker = Worker(service, events=SUBSCRIPTIONS, handle=handle)

@@ -3,10 +3,10 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from kit.settings import ServiceSettings
+from kit.settings import KeyringSettings
 
 
-class Settings(ServiceSettings):
+class Settings(KeyringSettings):
     """Variables begin with ``INTAKE_``."""
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore")

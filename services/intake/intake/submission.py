@@ -24,11 +24,11 @@ def check(policy: Policy, body: dict[str, Any], known: Known, now: datetime) -> 
 
 
 def told(application: Application, known: Known, now: datetime) -> ApplicationSubmitted:
-    """Return the event. Whom officers may ask (the contact) stays here."""
+    """Return the event. Whom officers may ask (the contact) stays here; the account goes on sealed."""
     applicant = application.body["applicant"]
     account = applicant["account"]
     company = {name: applicant[name] for name in _OF_COMPANY} | {
-        "account": {"name": account["name"], "account": account["number"], "bank_code": account["bank_code"]}
+        "account": {"account": account["number"], **{name: account[name] for name in ("name", "bank_code", "sealed")}}
     }
     return ApplicationSubmitted(
         occurred_at=now,

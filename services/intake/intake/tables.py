@@ -74,6 +74,7 @@ applications: Final = Table(
     Index("ix_applications_status", "status", "application_id"),
     Index("ix_applications_scheme", "scheme", "application_id"),
     Index("ix_applications_submitted_at", "submitted_at"),
+    Index("ix_applications_key_id", text("split_part(body #>> '{applicant,account,sealed}', '.', 2)")),
     Index("ix_applications_deadline", "due_at", "waits_for", postgresql_where=text("due_at IS NOT NULL")),
 )
 
