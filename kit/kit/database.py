@@ -54,7 +54,7 @@ class Database:
         """``wait_seconds`` is how long a connection is waited for: as long as for a statement, unless given.
 
         ``name`` is what PostgreSQL shows of the connections, ``pool`` what the metrics call them.
-        ``keyring`` is what their users seal and open with (``sealing.keyring_of``); only who stores persons' data has one.
+        ``keyring`` is what their users seal and open with (``sealing.keyring_of``); None where nothing of persons is.
         """
         self.keyring = keyring
         connect_args = connect_arguments(

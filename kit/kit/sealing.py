@@ -46,22 +46,28 @@ class SealedError(PermanentError):
 class Keyring:
     """Seals and opens. Reads its file again when it meets a key that it does not know, or is asked to."""
 
-    def __init__(self, keys: Mapping[str, bytes], compare: bytes, path: Path | None = None) -> None:
-        """``keys`` by id, the sealing one first; ``compare`` is the key of the fingerprints."""
+    def __init__(
+        self, keys: Mapping[str, bytes], compare: bytes, path: Path | None = None, *, seals: bool = True
+    ) -> None:
+        """``keys`` by id, the sealing one first; ``compare`` is the key of the fingerprints.
+
+        ``seals`` is false while processes run beside that can't open: then what is new is written in clear.
+        """
+        self.seals = seals
         self._path = path
         self._read_at = _changed_at(path)
         self._take(keys, compare)
 
     @classmethod
-    def read(cls, path: Path, variable: str = "the keyring") -> "Keyring":
-        """Return the keyring of a file. Raises SetupError, naming ``variable``, for one that is missing or malformed."""
+    def read(cls, path: Path, variable: str, *, seals: bool = True) -> "Keyring":
+        """Return the keyring of a file. Raises SetupError that names ``variable`` where it is missing or malformed."""
         try:
             keys, compare = _parse(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise SetupError(f"{variable}: {path} can't be read ({error.strerror}): restore the keyring") from error
         except ValueError as error:
             raise SetupError(f"{variable}: {path} is no keyring: {error}") from error
-        return cls(keys, compare, path)
+        return cls(keys, compare, path, seals=seals)
 
     @classmethod
     def fresh(cls) -> "Keyring":
@@ -91,7 +97,7 @@ class Keyring:
         try:
             keys, compare = _parse(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            log.error("keyring_unread", path=str(self._path), reason=str(error))
+            log.exception("keyring_unread", path=str(self._path), reason=str(error))
             return False
         self._take(keys, compare)
         log.info("keyring_read", key_ids=self.key_ids)

@@ -29,7 +29,7 @@ DESCRIPTION = "The ledger of the programme's pools: awards, claims' payments, tr
 async def run(settings: Settings) -> None:
     """Run the service until it is told to stop."""
     opening = programme.read(settings.programme_file)
-    keyring = Keyring.read(settings.keyring_file, "DISBURSEMENT_KEYRING_FILE")
+    keyring = Keyring.read(settings.keyring_file, "DISBURSEMENT_KEYRING_FILE", seals=settings.seal)
     database = Database(
         settings.database_url,
         pool_size=settings.database_pool_size,

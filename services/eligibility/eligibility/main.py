@@ -36,7 +36,7 @@ async def run(settings: Settings) -> None:
     """Run one process of the service until it is told to stop."""
     logging.getLogger("httpx").setLevel("WARNING")  # it would write a line per look-up
     documents = read_documents(settings.policies_dir)
-    keyring = Keyring.read(settings.keyring_file, "ELIGIBILITY_KEYRING_FILE")
+    keyring = Keyring.read(settings.keyring_file, "ELIGIBILITY_KEYRING_FILE", seals=settings.seal)
     database = Database(
         settings.database_url,
         pool_size=settings.database_pool_size,

@@ -35,7 +35,7 @@ DESCRIPTION = "Applications and claims: what the government portal calls, and th
 
 async def run(settings: Settings) -> None:
     """Run the service until it is told to stop."""
-    keyring = Keyring.read(settings.keyring_file, "INTAKE_KEYRING_FILE")
+    keyring = Keyring.read(settings.keyring_file, "INTAKE_KEYRING_FILE", seals=settings.seal)
     database = Database(
         settings.database_url,
         pool_size=settings.database_pool_size,

@@ -11,10 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from contracts import accounts
-from contracts.accounts import Holder
 from contracts.codec import to_builtins
-from kit import masking
+from contracts.common import Account
+from kit import accounts, masking
 from kit.sealing import Keyring
 
 Body = dict[str, Any]
@@ -26,7 +25,7 @@ _MASKS: Final = {"name": masking.name, "email": masking.email, "phone": masking.
 def sealed(keyring: Keyring, application_id: UUID, body: Body) -> Body:
     """Return a body, or the parts of one, with the account and the contact sealed. What was given is left as it is."""
     applicant = body.get("applicant")
-    if applicant is None:
+    if applicant is None or not keyring.seals:
         return body
     account, contact = applicant["account"], applicant.get("contact")
     if "sealed" not in account:
@@ -77,8 +76,7 @@ def account_of(keyring: Keyring, application_id: UUID, applicant: Body) -> Body 
         return None
     if "sealed" not in kept:
         return dict(kept)
-    holder = accounts.decode(keyring.open(kept["sealed"], accounts.about(application_id)))
-    return {"name": holder.name, "number": holder.account, "bank_code": kept["bank_code"]}
+    return _kept(accounts.opened(keyring, application_id, told(kept)))
 
 
 def erased(body: Body, at: str) -> Body:
@@ -93,14 +91,21 @@ def erased(body: Body, at: str) -> Body:
 
 
 def _sealed_account(keyring: Keyring, application_id: UUID, account: Body, company: str) -> Body:
-    holder = accounts.encode(Holder(account["name"], account["number"]))
-    return _masked_account(account, company) | {"sealed": keyring.seal(holder, accounts.about(application_id))}
+    return _kept(accounts.carried(keyring, application_id, told(account), company))
 
 
 def _masked_account(account: Body, company: str) -> Body:
-    """The company's own name is no secret; any other holder may be a person."""
-    name = account["name"] if account["name"] == company else masking.name(account["name"])
-    return {"name": name, "number": masking.number(account["number"]), "bank_code": account["bank_code"]}
+    return _kept(accounts.masked(told(account), company))
+
+
+def told(account: Body) -> Account:
+    """Return a stored account as events tell it."""
+    return Account(account["name"], account["number"], account["bank_code"], account.get("sealed"))
+
+
+def _kept(account: Account) -> Body:
+    kept = {"name": account.name, "number": account.account, "bank_code": account.bank_code}
+    return kept | ({"sealed": account.sealed} if account.sealed else {})
 
 
 # --- contact -----------------------------------------------------------------------------------------------------
