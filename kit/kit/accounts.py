@@ -51,6 +51,13 @@ def opened(keyring: Keyring, application_id: UUID, account: Account) -> Account:
     return Account(holder.name, holder.account, account.bank_code)
 
 
+def resealed(keyring: Keyring, application_id: UUID, account: Account, company: str | None = None) -> Account:
+    """Return an account sealed under the first key. Raises SealedError."""
+    if account.sealed is None:
+        return carried(keyring, application_id, account, company)
+    return msgspec.structs.replace(account, sealed=keyring.reseal(account.sealed, about(application_id)))
+
+
 def shown(account: Account) -> Account:
     """Return an account as people are shown it."""
     return masked(account) if account.sealed is None else msgspec.structs.replace(account, sealed=None)

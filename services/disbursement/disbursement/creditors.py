@@ -29,10 +29,14 @@ def opened(keyring: Keyring, application_id: UUID, creditor: Kept) -> Account:
 
 
 def resealed(keyring: Keyring, application_id: UUID, creditor: Kept) -> Kept:
-    """Return a kept or carried account, sealed under the first key. Raises SealedError."""
-    if creditor.get("sealed") is None:
-        return kept(keyring, application_id, msgspec.convert(creditor, Account))
-    return {**creditor, "sealed": keyring.reseal(creditor["sealed"], accounts.about(application_id))}
+    """Return a kept account, sealed under the first key. Raises SealedError."""
+    return kept(keyring, application_id, accounts.resealed(keyring, application_id, _carried(creditor)))
+
+
+def carried_again(keyring: Keyring, application_id: UUID, creditor: Kept) -> Kept:
+    """Return an account as approvals and orders carry it, sealed under the first key. Raises SealedError."""
+    found: Kept = to_builtins(accounts.resealed(keyring, application_id, _carried(creditor)))
+    return found
 
 
 def erased(creditor: Kept) -> Kept:

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from disbursement import api, programme
+from disbursement import api, programme, sealed
 from disbursement.clocks import Deadlines
 from disbursement.commands import Command, apply
 from disbursement.files import file_writer
@@ -18,6 +18,7 @@ from kit.clocks import Scanner
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import create_app
+from kit.resealing import Resealer
 from kit.sealing import Keyring
 from kit.service import Service
 from kit.worker import Worker
@@ -52,6 +53,7 @@ async def run(settings: Settings) -> None:
         service.add_loop("reconciliation", reconciler.run)
     writer: GroupedWriter[Command] = GroupedWriter(database, apply, committed=worker.wake_relay)
     service.add_loop("writer", writer.run)
+    service.add_loop("resealing", Resealer(database, sealed.COLUMNS if "worker" in settings.roles else ()).run)
     files = file_writer(database, opening.debtors if settings.payment_files else None, worker.wake_relay)
     service.add_loop("files", files.run)
     app = create_app(

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from eligibility import api, desk
+from eligibility import api, desk, sealed
 from eligibility.assessor import Assessor
 from eligibility.clocks import Deadlines
 from eligibility.commands import Command
@@ -23,6 +23,7 @@ from kit.clocks import Scanner
 from kit.database import Database
 from kit.groups import GroupedWriter
 from kit.http import create_app
+from kit.resealing import Resealer
 from kit.sealing import Keyring
 from kit.service import Service
 from kit.worker import Worker
@@ -48,6 +49,7 @@ async def run(settings: Settings) -> None:
     shelf, registers, due = Shelf(), Registers(settings), asyncio.Event()
     worker = Worker(service, events=SUBSCRIPTIONS, handle=partial(handle, shelf), committed=due.set)
     assessor = Assessor(database, registers, shelf, settings, woken=due, committed=worker.wake_relay)
+    service.add_loop("resealing", Resealer(database, sealed.COLUMNS if "worker" in settings.roles else ()).run)
     if "worker" in settings.roles:
         service.before_loops(partial(publish, database, documents))
         service.add_loop("assessor", assessor.run)

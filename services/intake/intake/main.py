@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from intake import api, queries
+from intake import api, queries, sealed
 from intake.clocks import Deadlines
 from intake.commands import Command, apply
 from intake.documents import api as documents
@@ -23,6 +23,7 @@ from kit.database import Database, describe
 from kit.groups import GroupedWriter
 from kit.http import create_app
 from kit.logging import get_logger
+from kit.resealing import Resealer
 from kit.sealing import Keyring
 from kit.service import Service
 from kit.worker import Worker
@@ -55,6 +56,7 @@ async def run(settings: Settings) -> None:
         committed=worker.wake_relay,
     )
     service.add_loop("writer", writer.run)
+    service.add_loop("resealing", Resealer(database, sealed.COLUMNS if "worker" in settings.roles else ()).run)
     if "worker" in settings.roles:
         service.add_loop("clocks", Scanner(database, Deadlines(), committed=worker.wake_relay).run)
     schemes = SchemesAwaited(database)

@@ -13,7 +13,7 @@ import msgspec
 
 from contracts.codec import to_builtins
 from contracts.common import Account
-from kit import accounts, masking
+from kit import accounts, masking, sealing
 from kit.sealing import Keyring
 
 Body = dict[str, Any]
@@ -83,7 +83,7 @@ def erased(body: Body, at: str) -> Body:
     """Return a body without account and contact, which says since when."""
     gone: Body = {"name": masking.HIDDEN, "erased_at": at}
     applicant = body["applicant"]
-    account = {**gone, "number": masking.HIDDEN, "bank_code": masking.HIDDEN}
+    account = {**gone, "number": masking.HIDDEN, "bank_code": masking.HIDDEN, "sealed": sealing.ERASED}
     return {**body, "applicant": {**applicant, "account": account, "contact": gone | {"email": None, "phone": None}}}
 
 

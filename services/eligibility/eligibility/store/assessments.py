@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.common import Reason
+from contracts.common import Account, Reason
 from contracts.events import ApplicationSubmitted
 from contracts.money import Money
 from eligibility.records import Assessment
@@ -80,9 +80,12 @@ def carried(keyring: Keyring, submitted: ApplicationSubmitted) -> ApplicationSub
     """Return what was submitted with its account sealed: of before accounts were, it came in clear."""
     company = submitted.company
     account = accounts.carried(keyring, submitted.application_id, company.account, company.name)
-    if account is company.account:
-        return submitted
-    return msgspec.structs.replace(submitted, company=msgspec.structs.replace(company, account=account))
+    return submitted if account is company.account else with_account(submitted, account)
+
+
+def with_account(submitted: ApplicationSubmitted, account: Account) -> ApplicationSubmitted:
+    company = msgspec.structs.replace(submitted.company, account=account)
+    return msgspec.structs.replace(submitted, company=company)
 
 
 async def withdraw(connection: AsyncConnection, ids: Collection[UUID]) -> None:
