@@ -124,7 +124,7 @@ def test_a_malformed_keyring_is_one_line_that_says_where(tmp_path: Path, text: s
 
 
 def test_a_missing_keyring_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="INTAKE_KEYRING_FILE: .* can't be read .*: restore the keyring"):
+    with pytest.raises(SetupError, match=r"INTAKE_KEYRING_FILE: .* can't be read .*: restore the keyring"):
         Keyring.read(tmp_path / "nothing", "INTAKE_KEYRING_FILE")
 
 
