@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from disbursement import api, programme, sealed
+from disbursement import api, privacy, programme, sealed
 from disbursement.clocks import Deadlines
 from disbursement.commands import Command, apply
 from disbursement.files import file_writer
@@ -13,6 +13,7 @@ from disbursement.reconciliation import meters as reconciled
 from disbursement.reconciliation.loop import Reconciler
 from disbursement.settings import Settings
 from kit import admin
+from kit import privacy as asked
 from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
@@ -67,6 +68,7 @@ async def run(settings: Settings) -> None:
     )
     app.include_router(api.router(api.Parts(service.callers, writer, Access.of(settings), files)))
     app.include_router(admin.router(worker.redrive, worker.lags))
+    app.include_router(asked.router(database, privacy.Holdings(), Access.of(settings)))
     await service.run(app)
 
 
@@ -75,4 +77,5 @@ def openapi() -> dict[str, Any]:
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(api.Parts()))
     app.include_router(admin.router(None, None))
+    app.include_router(asked.router(None, None, Access()))
     return app.openapi()

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from eligibility import api, desk, sealed
+from eligibility import api, desk, privacy, sealed
 from eligibility.assessor import Assessor
 from eligibility.clocks import Deadlines
 from eligibility.commands import Command
@@ -18,6 +18,7 @@ from eligibility.registers import Registers
 from eligibility.settings import Settings
 from eligibility.shelf import Shelf
 from kit import admin
+from kit import privacy as asked
 from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
@@ -59,6 +60,7 @@ async def run(settings: Settings) -> None:
     app = create_app(service=NAME, title=TITLE, description=DESCRIPTION, trouble=worker.trouble, stuck=worker.stuck)
     app.include_router(api.router(api.Parts(shelf, service.callers, writer, Access.of(settings), due.set)))
     app.include_router(admin.router(worker.redrive, worker.lags))
+    app.include_router(asked.router(database, privacy.Holdings(), Access.of(settings)))
     try:
         await service.run(app)
     finally:
@@ -70,4 +72,5 @@ def openapi() -> dict[str, Any]:
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(api.Parts(Shelf())))
     app.include_router(admin.router(None, None))
+    app.include_router(asked.router(None, None, Access()))
     return app.openapi()

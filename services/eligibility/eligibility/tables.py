@@ -21,9 +21,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from kit.tables import new_metadata
+from kit.tables import new_metadata, privacy_audit
 
 metadata: Final = new_metadata()
+
+erasures: Final = privacy_audit(metadata)
 
 policies: Final = Table(
     "policies",

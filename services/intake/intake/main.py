@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from intake import api, queries, sealed
+from intake import api, privacy, queries, sealed
 from intake.clocks import Deadlines
 from intake.commands import Command, apply
 from intake.documents import api as documents
@@ -16,6 +16,7 @@ from intake.documents.upload import Sweeper
 from intake.handlers import SUBSCRIPTIONS, handle
 from intake.settings import Settings
 from kit import admin
+from kit import privacy as asked
 from kit.access import Access
 from kit.backoff import Backoff
 from kit.clocks import Scanner
@@ -76,6 +77,7 @@ async def run(settings: Settings) -> None:
     scanner = DocumentScanner(settings.document_scanner, settings.document_scanner_seconds)
     app.include_router(api.router(api.Parts(service.callers, writer, store, scanner, Access.of(settings))))
     app.include_router(admin.router(worker.redrive, worker.lags))
+    app.include_router(asked.router(database, privacy.Holdings(store), Access.of(settings)))
     await service.run(app)
 
 
@@ -103,4 +105,5 @@ def openapi() -> dict[str, Any]:
     app = FastAPI(title=TITLE, description=DESCRIPTION, version="1")
     app.include_router(api.router(api.Parts(None, None)))
     app.include_router(admin.router(None, None))
+    app.include_router(asked.router(None, None, Access()))
     return app.openapi()

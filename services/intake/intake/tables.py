@@ -23,9 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from kit.tables import new_metadata
+from kit.tables import new_metadata, privacy_audit
 
 metadata: Final = new_metadata()
+
+erasures: Final = privacy_audit(metadata)
 
 
 def _clock() -> list[Column[Any]]:
@@ -135,5 +137,6 @@ documents: Final = Table(
     Column("finding", Text),
     Column("confirmed_by", Text),
     Column("confirmed_at", DateTime(timezone=True)),
+    Column("erased_at", DateTime(timezone=True)),
     CheckConstraint("size > 0", "not_empty"),
 )

@@ -181,7 +181,8 @@ def document(record: Document) -> dict[str, Any]:
         "size": record.size,
         "sha256": record.sha256,
         "uploaded_at": record.uploaded_at,
-        "status": "stored" if record.finding is None else "quarantined",
+        "status": "erased" if record.erased_at else "stored" if record.finding is None else "quarantined",
         "confirmed_by": record.confirmed_by,
         "confirmed_at": record.confirmed_at,
+        "erased_at": record.erased_at,
     }

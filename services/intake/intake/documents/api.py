@@ -132,6 +132,8 @@ def _add_reads(routes: APIRouter, library: Library) -> None:
         asked: Annotated[str | None, Header(alias="Range", description="such as bytes=1000-")] = None,
     ) -> Response:
         found = await find(document_id, person)
+        if found.erased_at is not None:
+            raise references.erased()
         if found.finding is not None:
             raise references.quarantined()
         start, length, status = _part(asked, found.size)

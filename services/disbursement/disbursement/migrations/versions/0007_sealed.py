@@ -4,7 +4,7 @@ Code of 0006 runs on beside it. Two accounts may have one mask, so masks don't t
 do. Rows from before have none, until they are sealed in the background.
 """
 
-from kit.migrations import execute_script
+from kit.migrations import create_privacy_audit, execute_script
 
 revision = "0007"
 down_revision = "0006"
@@ -25,3 +25,4 @@ CREATE INDEX ix_applications_key_id ON applications (split_part(approval #>> '{c
 
 def upgrade() -> None:
     execute_script(_SEALED)
+    create_privacy_audit()

@@ -3,7 +3,7 @@
 Code of 0004 runs on beside it: what it writes in clear is found, and sealed in the background.
 """
 
-from kit.migrations import execute_script
+from kit.migrations import create_privacy_audit, execute_script
 
 revision = "0007"
 down_revision = "0004"
@@ -17,3 +17,4 @@ CREATE INDEX ix_assessments_key_id ON assessments (split_part(submitted #>> '{co
 
 def upgrade() -> None:
     execute_script(_INDEX)
+    create_privacy_audit()

@@ -3,7 +3,7 @@
 Code of 0004 runs on beside it: what it writes in clear is found, and sealed in the background.
 """
 
-from kit.migrations import execute_script
+from kit.migrations import create_privacy_audit, execute_script
 
 revision = "0007"
 down_revision = "0004"
@@ -12,8 +12,11 @@ depends_on = None
 
 _INDEX = """
 CREATE INDEX ix_applications_key_id ON applications (split_part(body #>> '{applicant,account,sealed}', '.', 2));
+
+ALTER TABLE documents ADD COLUMN erased_at timestamptz;
 """
 
 
 def upgrade() -> None:
     execute_script(_INDEX)
+    create_privacy_audit()
