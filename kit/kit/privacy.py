@@ -1,7 +1,7 @@
 """What an operator asks of every service that holds persons' data: which keys it uses, all that it has of one
 applicant, and to erase what names or pays persons, keeping the books.
 
-A service says what it holds (``Holdings``). Each export and each erasure is kept in ``privacy_audit``, with who and why.
+A service says what it holds (``Holdings``). ``privacy_audit`` keeps who exported or erased, and why.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,10 @@ Applicant = Annotated[str, Field(min_length=1, max_length=64, description="unifi
 Why = Annotated[str, Field(min_length=1, max_length=500, description="kept in the audit")]
 
 _AUDIT: Final = text(
-    "INSERT INTO privacy_audit (who, why, action, applicant, changed) VALUES (:who, :why, :action, :applicant, :changed)"
+    """
+    INSERT INTO privacy_audit (who, why, action, applicant, changed)
+    VALUES (:who, :why, :action, :applicant, :changed)
+    """
 )
 _PARKED: Final = text("SELECT count(*) FROM parked WHERE key = :applicant AND state = 'parked'")
 _ERASE_SETTLED: Final = text(

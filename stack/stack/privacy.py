@@ -95,7 +95,7 @@ def _unused(service: str, key_id: str) -> Item:
 
 
 def rotate(home: Home, seconds: float, tell: Callable[[str], None]) -> list[Item]:
-    """Seal with a new key from now on, and wait until the databases have none of the others; answer where keys are used.
+    """Seal with a new key from now on, and wait until the databases have none of the others; answer what is used.
 
     Copies that are gone within days (outbox, answers) are not waited for.
     """

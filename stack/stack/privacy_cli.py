@@ -30,9 +30,7 @@ YesFlag = Annotated[bool, typer.Option("--yes", help="Do it, without asking.")]
 @app.command()
 def export(
     uscc: Uscc,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The file; standard output if left out.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file; else standard output.")] = None,
     reason: ReasonFlag = None,
     home: HomeFlag = None,
 ) -> None:

@@ -22,6 +22,7 @@ from kit.sealing import Keyring
 
 _MINE: Final = "application_id IN (SELECT application_id FROM assessments WHERE applicant = :applicant)"
 _CLAIMS: Final = f"SELECT claim_id FROM claims WHERE {_MINE}"  # noqa: S608  # constants
+_SUBJECTS: Final = f"SELECT application_id FROM assessments WHERE applicant = :applicant UNION {_CLAIMS}"  # noqa: S608
 _GONE: Final = Account(masking.HIDDEN, masking.HIDDEN, masking.HIDDEN, sealing.ERASED)
 
 _LOCK: Final = text(
@@ -46,7 +47,7 @@ class Holdings:
         "contracts": _MINE,
         "counted_invoices": f"claim_id IN ({_CLAIMS})",
         "tasks": "applicant = :applicant",
-        "votes": f"subject IN (SELECT application_id FROM assessments WHERE applicant = :applicant UNION {_CLAIMS})",
+        "votes": f"subject IN ({_SUBJECTS})",
         "statements": _MINE,
         "appeals": _MINE,
         "earlier_decisions": _MINE,
