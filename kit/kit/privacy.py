@@ -130,9 +130,7 @@ def router(database: Database | None, holdings: Holdings | None, access: Access)
             await _note(connection, person, body.why, action="export", applicant=body.applicant, changed=rows)
         return ExportOut(applicant=body.applicant, at=now, tables=tables)
 
-    @routes.post(
-        "/erasure", summary="Erase what names or pays persons, keeping the books; a dry run unless told otherwise"
-    )
+    @routes.post("/erasure", summary="Erase what names or pays persons; a dry run unless told otherwise")
     async def erasure(body: ErasureIn, person: Annotated[Principal, operator]) -> ErasureOut:
         return await erased(*parts(), body, person)
 

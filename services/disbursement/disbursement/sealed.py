@@ -72,7 +72,7 @@ COLUMNS: Final = (
         table="applications",
         primary_key="application_id",
         key_id="split_part(approval #>> '{creditor,sealed}', '.', 2)",
-        where="approval IS NOT NULL",
+        where="jsonb_typeof(approval) = 'object'",
         reads=("approval",),
         reseal=_approval,
         json=_JSON,

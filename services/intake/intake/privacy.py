@@ -1,6 +1,7 @@
 """What intake holds of an applicant, to export and to erase (``kit.privacy``).
 
-The books stay: amounts, invoices, states. Erased are account, contact, and the documents: their bytes, and their names. Texts that decisions rest on (answers,
+The books stay: amounts, invoices, states. Erased are account, contact, and
+the documents: their bytes, and their names. Texts that decisions rest on (answers,
 grounds) stay with the decisions.
 """
 

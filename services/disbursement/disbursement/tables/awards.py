@@ -34,7 +34,7 @@ applications: Final = Table(
     Index(
         "ix_applications_key_id",
         text("split_part(approval #>> '{creditor,sealed}', '.', 2)"),
-        postgresql_where=text("approval IS NOT NULL"),
+        postgresql_where=text("jsonb_typeof(approval) = 'object'"),
     ),
     Index(
         "ix_applications_waitlist",

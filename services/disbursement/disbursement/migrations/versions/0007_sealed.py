@@ -19,7 +19,7 @@ CREATE INDEX ix_accounts_key_id ON accounts (split_part(sealed, '.', 2));
 CREATE INDEX ix_awards_key_id ON awards (split_part(creditor ->> 'sealed', '.', 2));
 CREATE INDEX ix_payments_key_id ON payments (split_part(creditor ->> 'sealed', '.', 2));
 CREATE INDEX ix_applications_key_id ON applications (split_part(approval #>> '{creditor,sealed}', '.', 2))
-  WHERE approval IS NOT NULL;
+  WHERE jsonb_typeof(approval) = 'object';
 """
 
 
