@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import sys
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -141,7 +142,7 @@ async def test_an_export_has_it_all_and_an_erasure_keeps_the_books(traveller: Tr
     replayed = await traveller.get("eligibility", f"/v1/assessments/{state['application_id']}")
     assert replayed["replay"]["identical"] is True
     assert (await drawdown(system, "audit", "verify")).returncode == 0
-    assert json.loads((await drawdown(system, "reconcile", "--json")).stdout)["differences"] == {}
+    assert json.loads((await drawdown(system, "reconcile", "--json")).stdout)["differences"] == []
     again = await drawdown(system, "privacy", "erase", applicant, *signed, "--json")
     assert again.returncode == 0, again.stderr
     changed = [part["erased"] for part in json.loads(again.stdout)]
@@ -164,7 +165,7 @@ async def test_an_export_fails_when_a_service_is_away(traveller: Traveller) -> N
     command = ("-c", "from stack.cli import main; main()", "privacy", "export", "91440300708461136T")
     environment["DRAWDOWN_HOME"] = str(traveller.system.config.home.path)
     process = await asyncio.create_subprocess_exec(
-        "python", *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        sys.executable, *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     out, err = await process.communicate()
     assert (process.returncode, out) == (1, b"")
