@@ -52,7 +52,7 @@ async def _become_new(by: Saboteur, name: str, path: str) -> None:
 
 
 def _newer(environment: Any, path: str) -> dict[str, str]:
-    """Today's code, and with it today's policy documents. Beside the old one it seals nothing: that could not read it."""
+    """Today's code, and with it today's policy documents. It seals nothing yet: the old code could not read it."""
     beside = {f"{service.upper()}_SEAL": "false" for service in SERVICES}
     newer = {**environment, **beside, "PYTHONPATH": environment["PYTHONPATH"].removeprefix(f"{path}:")}
     if POLICIES in newer:
