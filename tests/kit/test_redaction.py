@@ -98,6 +98,7 @@ async def test_the_parameters_and_the_row_of_a_refused_statement(
         async with database.transaction() as connection:
             await connection.execute(statement, {"a": NAME, "b": NUMBER})
     assert NAME not in str(refused.value), "SQLAlchemy hides the parameters"
+    assert refused.value.__cause__ is not None
     assert NAME in str(refused.value.__cause__.__cause__), "PostgreSQL quotes the row all the same"
     logging.get_logger("kit.test").error("broke", exc_info=refused.value)
     [line] = lines(capfd)

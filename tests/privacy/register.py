@@ -469,7 +469,7 @@ FOOT: Final = """
 
 | where | what | kept |
 |---|---|---|
-| logs | login names, companies' codes, ids; the rest is taken out (`kit.redaction`), also of errors | by who collects them |
+| logs | login names, companies' codes, ids; all else is taken out (`kit.redaction`) | by who collects them |
 | metrics | nothing of a person, and no company in a label | |
 | traces' ids | nothing of a person | |
 | policies | nothing of a person | for good |
