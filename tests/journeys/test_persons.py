@@ -189,6 +189,8 @@ async def test_keys_change_while_a_company_lives_its_life(traveller: Traveller) 
         "disbursement",
     }
     assert [use for use in uses if use["key_id"] is None] == []
+    shown = await drawdown(system, "privacy", "keys")
+    assert (shown.returncode, newest["id"] in shown.stdout) == (0, True)
     refused = await drawdown(system, "privacy", "drop-key", old["id"], "--yes")
     assert (refused.returncode, "is still used" in refused.stderr) == (1, True)
     assert places(await dump(system)) == []
