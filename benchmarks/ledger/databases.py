@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from benchmarks.ledger import scene, traffic
-from benchmarks.ledger.ours import Ours
+from benchmarks.ledger.ours import KEYRING, Ours
 from benchmarks.ledger.past import multiply
 from benchmarks.peers import row_lock
 from contracts.money import Money
@@ -41,7 +41,7 @@ async def create_ours(postgres: Postgres, name: str, policies: Sequence[Policy],
     await create(postgres, name)
     dsn = postgres.superuser_dsn(name)
     await migrations.upgrade("disbursement", dsn)
-    database = Database(dsn, pool_size=1)
+    database = Database(dsn, pool_size=1, keyring=KEYRING)
     try:
         await programme.open_pools(database, scene.programme(policies, appropriated))
     finally:

@@ -13,6 +13,10 @@ from kit import offsets
 from kit.ahead import Batch, reached
 from kit.batch import Batches
 from kit.database import Database
+from kit.sealing import KEY_BYTES, Keyring
+
+KEYRING = Keyring({"bench": bytes(KEY_BYTES)}, bytes(KEY_BYTES))
+"""The same in all processes: what one seals, another opens."""
 
 
 class Ours(Side):
@@ -31,7 +35,7 @@ class Ours(Side):
 
     @classmethod
     async def open(cls, dsn: str, number: int = 0, of: int = 1) -> Self:
-        ours = cls(Database(dsn, pool_size=2, name="bench"), number, of)
+        ours = cls(Database(dsn, pool_size=2, name="bench", keyring=KEYRING), number, of)
         places = [
             TopicPartition(name, partition)
             for name in topics_with(SUBSCRIPTIONS)

@@ -44,12 +44,20 @@ class Reason(msgspec.Struct, frozen=True, gc=False):
     text: Text
 
 
-class Account(msgspec.Struct, frozen=True, gc=False):
-    """A bank account that money is paid to."""
+class Account(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A bank account that money is paid to.
+
+    Where ``sealed`` is given, ``account`` is a mask such as ``****1234``, and so is the ``name`` of a holder that is
+    not the company itself: both are in ``sealed``, for services that have the key (``contracts.accounts``). What
+    finance reads, ``disbursement.payments``, has them in clear.
+    """
 
     name: str
     account: str
     bank_code: str
+    sealed: Annotated[str | None, msgspec.Meta(description="name and account, encrypted: v1.<key id>.<base64url>")] = (
+        None
+    )
 
 
 class Company(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.database import Database
 from kit.errors import OverloadedError
+from kit.sealing import Keyring
 from kit.settings import ServiceSettings
 
 _CONNECT_SECONDS: Final = 2.0
@@ -21,7 +22,7 @@ _CONNECT_SECONDS: Final = 2.0
 class Callers(Database):
     """The database as HTTP routes use it. All of it raises OverloadedError when too many others use it already."""
 
-    def __init__(self, settings: ServiceSettings, name: str) -> None:
+    def __init__(self, settings: ServiceSettings, name: str, keyring: Keyring | None = None) -> None:
         super().__init__(
             settings.database_url,
             pool_size=settings.http_pool_size,
@@ -30,6 +31,7 @@ class Callers(Database):
             connect_seconds=_CONNECT_SECONDS,
             name=name,
             pool="http",
+            keyring=keyring,
         )
         self._inside = 0
         self._most_inside = settings.http_pool_size + settings.http_queue_size

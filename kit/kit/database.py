@@ -17,9 +17,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from kit import meters
+from kit import meters, sealing
 from kit.connections import connect_arguments, let_go_of_the_dead
 from kit.errors import SetupError, TransientError
+from kit.sealing import Keyring
 
 _DURABLE: Final = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 _CONNECT_TIMEOUT_SECONDS: Final = 5.0
@@ -48,11 +49,14 @@ class Database:
         connect_seconds: float = _CONNECT_TIMEOUT_SECONDS,
         name: str = "",
         pool: str = "loops",
+        keyring: Keyring | None = None,
     ) -> None:
         """``wait_seconds`` is how long a connection is waited for: as long as for a statement, unless given.
 
         ``name`` is what PostgreSQL shows of the connections, ``pool`` what the metrics call them.
+        ``keyring`` is what their users seal and open with (``sealing.keyring_of``); None where nothing of persons is.
         """
+        self.keyring = keyring
         connect_args = connect_arguments(
             name or "drawdown", connect_seconds=connect_seconds, statement_seconds=statement_timeout_seconds
         )
@@ -65,9 +69,13 @@ class Database:
             json_serializer=to_json,
             json_deserializer=msgspec.json.decode,
             connect_args=connect_args,
+            execution_options=sealing.execution_options(keyring),
+            hide_parameters=True,
         )
         let_go_of_the_dead(self.engine.sync_engine)
-        self._unpooled = create_async_engine(async_url(url), poolclass=NullPool, connect_args=connect_args)
+        self._unpooled = create_async_engine(
+            async_url(url), poolclass=NullPool, connect_args=connect_args, hide_parameters=True
+        )
         self._count_connections(pool, pool_size)
 
     def _count_connections(self, pool: str, pool_size: int) -> None:

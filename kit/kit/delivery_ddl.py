@@ -159,3 +159,17 @@ BEGIN
   END LOOP;
 END $$;
 """
+
+PRIVACY_AUDIT_DDL = """
+CREATE TABLE privacy_audit (
+  id BIGINT GENERATED ALWAYS AS IDENTITY,
+  at TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(),
+  who TEXT NOT NULL,
+  why TEXT NOT NULL,
+  action TEXT NOT NULL,
+  applicant TEXT NOT NULL,
+  changed INTEGER NOT NULL,
+  CONSTRAINT pk_privacy_audit PRIMARY KEY (id),
+  CONSTRAINT ck_privacy_audit_action_known CHECK (action IN ('export', 'erase'))
+);
+"""

@@ -21,6 +21,7 @@ __all__ = ["TRACEPARENT", "MoreMetrics", "Trouble", "create_app", "document_of",
 
 _TAGS: Final = {
     "admin": "For operators: parked events, redrive, how far behind the service is.",
+    "privacy": "For operators and auditors: keys, and one applicant's data exported or erased.",
     "health": "For whoever runs the service: is it alive, is it ready, its metrics.",
 }
 

@@ -1,7 +1,8 @@
 """Idempotency keys: the same key and body give the same answer, another body under the key is refused.
 
 The answer is stored in the transaction of its effect. Two transactions that race for one key collide on the
-primary key; the later one rolls back whole, is tried again, and then finds the answer.
+primary key; the later one rolls back whole, is tried again, and then finds the answer. Where the database has a
+keyring, answers are kept sealed: they show whoever sent something what it sent.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.refusal import Refusal
 from kit.database import to_json
 from kit.rows import copy_columns, fetch
+from kit.sealing import Keyring, is_sealed, keyring_if_any
 
 _FIND: Final = """
 SELECT i.client, i.key, i.request_hash, i.status, i.headers, i.body FROM idempotency AS i
@@ -67,22 +69,38 @@ async def find(connection: AsyncConnection, keys: Sequence[Key]) -> dict[Key, An
         return {}
     found_rows = await fetch(connection, _FIND, [key.client for key in keys], [key.key for key in keys])
     rows = {(row["client"], row["key"]): row for row in found_rows}
+    keyring = keyring_if_any(connection)
     found: dict[Key, Answer | Refusal] = {}
     for key in keys:
         row = rows.get((key.client, key.key))
         if row is not None:
             same = row["request_hash"] == key.request_hash
-            given = Answer(row["status"], row["body"], msgspec.json.decode(row["headers"]))
-            found[key] = given if same else reused(key)
+            found[key] = _given(keyring, key, row) if same else reused(key)
     return found
+
+
+def _given(keyring: Keyring | None, key: Key, row: Any) -> Answer:
+    body: bytes = row["body"]
+    if keyring is not None and is_sealed(body):
+        body = keyring.open(body.decode(), _about(key))
+    return Answer(row["status"], body, msgspec.json.decode(row["headers"]))
+
+
+def _kept(keyring: Keyring | None, key: Key, answer: Answer) -> bytes:
+    return answer.body if keyring is None or not keyring.seals else keyring.seal(answer.body, _about(key)).encode()
+
+
+def _about(key: Key) -> str:
+    return f"answer:{key.client}:{key.key}"
 
 
 async def store(connection: AsyncConnection, answers: Sequence[tuple[Key, Answer]]) -> None:
     """Keep the answers. An IntegrityError says that another transaction answered one of the keys first."""
     if not answers:
         return
+    keyring = keyring_if_any(connection)
     rows = sorted(  # in one order, so that two groups with the same keys do not wait for each other
-        (key.client, key.key, key.request_hash, answer.status, to_json(answer.headers), answer.body)
+        (key.client, key.key, key.request_hash, answer.status, to_json(answer.headers), _kept(keyring, key, answer))
         for key, answer in answers
     )
     await copy_columns(connection, "idempotency", _COLUMNS, list(zip(*rows, strict=True)))

@@ -1,26 +1,16 @@
 """Logs: structlog over the standard library; JSON on stdout in containers, readable on a terminal.
 
-Fixed keys: time, level, event, service, logger. Names, accounts and contacts never: ``redact`` takes them out.
+Fixed keys: time, level, event, service, logger. Names, accounts and contacts never: ``kit.redaction`` takes them out,
+of the lines of libraries and of the texts of errors, too.
 """
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
-_PRIVATE: Final = frozenset({"name", "account", "contact", "email", "phone", "creditor", "password", "token"})
-
-
-def redact(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace values under private keys, at any depth."""
-    for key, value in entry.items():
-        if key in _PRIVATE:
-            entry[key] = "[redacted]"
-        elif isinstance(value, dict):
-            entry[key] = redact(None, "", dict(value))
-    return entry
+from kit.redaction import redact
 
 
 def configure(service: str, *, log_format: str, level: str) -> None:
@@ -32,7 +22,6 @@ def configure(service: str, *, log_format: str, level: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         lambda _l, _m, entry: {**entry, "service": service},
-        redact,
     ]
     renderer: Any = structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer()
     structlog.configure(
@@ -48,6 +37,7 @@ def configure(service: str, *, log_format: str, level: str) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                redact,
                 renderer,
             ],
         )

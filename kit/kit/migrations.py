@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from kit import revisions
 from kit.backoff import Backoff
 from kit.database import async_url, describe
-from kit.delivery_ddl import DELIVERY_DDL
+from kit.delivery_ddl import DELIVERY_DDL, PRIVACY_AUDIT_DDL
 from kit.logging import get_logger
 from kit.revisions import head
 
@@ -29,7 +29,16 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 3.0
 
 log = get_logger(__name__)
 
-__all__ = ["configuration", "create_delivery_tables", "execute_script", "head", "migrate", "run", "upgrade"]
+__all__ = [
+    "configuration",
+    "create_delivery_tables",
+    "create_privacy_audit",
+    "execute_script",
+    "head",
+    "migrate",
+    "run",
+    "upgrade",
+]
 
 
 def configuration(service: str) -> Config:
@@ -42,7 +51,7 @@ def configuration(service: str) -> Config:
 
 async def upgrade(service: str, url: str) -> None:
     """Bring a database to the head revision; what stands in the way of its locks is waited for, again and again."""
-    engine = create_async_engine(async_url(url), poolclass=NullPool)
+    engine = create_async_engine(async_url(url), poolclass=NullPool, hide_parameters=True)
     backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     try:
         while True:
@@ -88,6 +97,11 @@ def include_name(name: str | None, kind: str, _parents: Any) -> bool:
 def create_delivery_tables() -> None:
     """Create outbox, relay, inbox, offsets and idempotency keys; for the first migration of each service."""
     execute_script(DELIVERY_DDL)
+
+
+def create_privacy_audit() -> None:
+    """Create the table of who exported or erased what is held of whom (``kit.privacy``)."""
+    execute_script(PRIVACY_AUDIT_DDL)
 
 
 def execute_script(script: str) -> None:

@@ -1,10 +1,12 @@
 """The outbox: events are rows, written in the transaction of the change that they tell of.
 
+What an event says that is kept sealed elsewhere (``Event.PRIVATE``) is sealed here too, until the relay sends it.
 A writer owns its transaction id before it draws an outbox id; the relay's fence (``kit.relay``) rests on that.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import text
@@ -19,6 +21,7 @@ from kit.identifiers import uuid7
 from kit.messages import event_type_of
 from kit.parking import Parked
 from kit.rows import copy_columns, fetch
+from kit.sealing import Keyring, is_sealed, keyring_if_any
 
 # Kafka's default limit of a message is 1 MiB with its headers; an event that is larger must be refused here, while
 # its transaction can still fail, because a record that the broker refuses stops the relay.
@@ -87,21 +90,23 @@ async def add(connection: AsyncConnection, announcements: Sequence[Announcement]
     events = [announcement.event for announcement in announcements]
     topics = [TOPIC_OF[type(event)] for event in events]
     keys = [str(getattr(event, topic.key)) for event, topic in zip(events, topics, strict=True)]
+    ids = [uuid7() for _ in events]
+    keyring = keyring_if_any(connection)
     columns: list[list[Any]] = [
-        [uuid7() for _ in events],
+        ids,
         [topic.name for topic in topics],
         keys,
         [_TYPE_OF[type(event)] for event in events],
         [_subject(event, key) for event, key in zip(events, keys, strict=True)],
         [event.occurred_at for event in events],
         [announcement.traceparent for announcement in announcements],
-        [_bytes(announcement) for announcement in announcements],
+        [_bytes(announcement, event_id, keyring) for announcement, event_id in zip(announcements, ids, strict=True)],
     ]
     if len(events) < _FEWEST_COPIED:
         await connection.execute(_INSERT, dict(zip(_COLUMNS, columns, strict=True)))
         return
-    [[ids]] = await fetch(connection, _DRAW, len(events))
-    await copy_columns(connection, "outbox", ("id", *_COLUMNS), [ids, *columns])
+    [[numbers]] = await fetch(connection, _DRAW, len(events))
+    await copy_columns(connection, "outbox", ("id", *_COLUMNS), [numbers, *columns])
 
 
 async def add_dead_letters(connection: AsyncConnection, topic: str, group: str, events: Sequence[Parked]) -> None:
@@ -130,10 +135,24 @@ def _subject(event: Event, key: str) -> str:
     return text
 
 
-def _bytes(announcement: Announcement) -> bytes:
+def _bytes(announcement: Announcement, event_id: UUID, keyring: Keyring | None) -> bytes:
     event, data = announcement.event, announcement.data
     if data is None:
         data = encode(event)
     if len(data) > LARGEST_EVENT_BYTES:
         raise PermanentError(f"{event.TYPE} has {len(data)} bytes, the limit is {LARGEST_EVENT_BYTES}")
+    if event.PRIVATE:
+        assert keyring is not None, f"{event.TYPE} is kept sealed, and this database was opened without a keyring"
+        return keyring.seal(data, _about(event_id)).encode() if keyring.seals else data
     return data
+
+
+def opened(keyring: Keyring | None, event_id: UUID, data: bytes | None) -> bytes | None:
+    """Return a row's data as it is published. Raises SealedError where the key is gone."""
+    if keyring is None or data is None or not is_sealed(data):
+        return data
+    return keyring.open(data.decode(), _about(event_id))
+
+
+def _about(event_id: UUID) -> str:
+    return f"outbox:{event_id}"

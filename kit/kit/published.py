@@ -7,6 +7,7 @@ is passed over: whoever reads the topic parks it.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import Row, text
@@ -16,6 +17,8 @@ from contracts.topics import TOPICS
 from kit.database import Database
 from kit.kafka import partition_of
 from kit.logging import get_logger
+from kit.outbox import opened
+from kit.sealing import is_sealed, keyring_if_any
 from kit.topic_reader import Place, Seen, Stretch, read_on
 
 log = get_logger(__name__)
@@ -32,7 +35,7 @@ _ROWS: Final = text(
 _CURSOR: Final = text("SELECT cursor FROM relay WHERE name = 'outbox'")
 _LAST: Final = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq")
 _OLDEST: Final = text("SELECT min(id) FROM outbox")
-_KNOWN: Final = text("SELECT id, event_id, data FROM outbox WHERE id = ANY(:ids)")
+_KNOWN: Final = text("SELECT id, event_id, topic, key, type, data FROM outbox WHERE id = ANY(:ids)")
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -64,10 +67,21 @@ class Compared(msgspec.Struct):
     findings: list[Finding] = []
 
 
+class _Opened(msgspec.Struct, frozen=True):
+    """A row of the outbox that was kept sealed."""
+
+    id: int
+    event_id: UUID
+    topic: str
+    key: str
+    type: str
+    data: bytes | None
+
+
 class Outbox(msgspec.Struct, frozen=True):
     """A slice of the outbox: all ids up to ``reach``. ``resting``: everything in the outbox is published."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[Any]
     reach: int
     whole: bool
     resting: bool
@@ -127,13 +141,21 @@ async def _read_outbox(connection: AsyncConnection, topics: Sequence[str], posit
     cursor = (await connection.execute(_CURSOR)).scalar_one()
     low = min((each.checked_id for each in positions if not each.anew), default=cursor)
     values = {"low": low, "cursor": cursor, "topics": list(topics), "most": _SLICE}
-    rows = (await connection.execute(_ROWS, values)).all()
+    rows = [_row(connection, row) for row in await connection.execute(_ROWS, values)]
     whole = len(rows) < _SLICE
     return Outbox(rows, cursor if whole else rows[-1].id, whole, resting=cursor == last_id)
 
 
-def _by_place(rows: Sequence[Row[Any]]) -> dict[Place, list[Row[Any]]]:
-    places: dict[Place, list[Row[Any]]] = {}
+def _row(connection: AsyncConnection, row: Row[Any]) -> Any:
+    """Return a row of the outbox with its data as it was published."""
+    if not is_sealed(row.data or b""):
+        return row
+    data = opened(keyring_if_any(connection), row.event_id, row.data)
+    return _Opened(row.id, row.event_id, row.topic, row.key, row.type, data)
+
+
+def _by_place(rows: Sequence[Any]) -> dict[Place, list[Any]]:
+    places: dict[Place, list[Any]] = {}
     for row in rows:
         place = (row.topic, partition_of(row.key.encode(), TOPICS[row.topic].partitions))
         places.setdefault(place, []).append(row)
@@ -183,7 +205,7 @@ async def _never_said(
         return []
     oldest = (await connection.execute(_OLDEST)).scalar_one()
     ids = [seen.sequence for seen in strange if seen.sequence is not None]
-    known = {row.id: row for row in await connection.execute(_KNOWN, {"ids": ids})}
+    known = {row.id: _row(connection, row) for row in await connection.execute(_KNOWN, {"ids": ids})}
     return [
         Finding(place, f"{place[0]}/{place[1]} has at {seen.offset} an event that the outbox never had", seen.value)
         for seen in strange

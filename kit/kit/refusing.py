@@ -70,7 +70,7 @@ def _catalogue(request: Request) -> Catalogue:
 
 
 def add_errors(app: FastAPI, door: Door | None) -> None:
-    """Let every error that a call may end with be answered. The door hears who was let in and is refused all the same."""
+    """Let every error that a call may end with be answered. The door hears of the calls that it let in in vain."""
 
     async def refused_inside(request: Request, error: Exception) -> Response:
         return await overloaded(request, door.refused_inside() if door else error)

@@ -13,7 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit import fence, meters
+from kit import fence, meters, outbox
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe
 from kit.errors import FencedError, TransientError
@@ -153,9 +153,12 @@ class Relay:
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[Record]:
         return [
-            Record(row.topic, row.key.encode(), row.data, self._headers(row), int(row.time.timestamp() * 1000))
+            Record(row.topic, row.key.encode(), self._data(row), self._headers(row), int(row.time.timestamp() * 1000))
             for row in rows
         ]
+
+    def _data(self, row: Row[Any]) -> bytes | None:
+        return outbox.opened(self._database.keyring, row.event_id, row.data)
 
     def _headers(self, row: Row[Any]) -> list[Header]:
         """Return the event's attributes; a dead letter keeps the headers that it came with."""

@@ -75,7 +75,7 @@ class Service:
         self.name = name
         self.settings = settings
         self.database = database
-        self.callers = Callers(settings, name)
+        self.callers = Callers(settings, name, database.keyring)
         self.database_trouble: str | None = "the database has not been checked yet"
         self.draining = False
         self._stop = asyncio.Event()

@@ -126,6 +126,20 @@ class ServiceSettings(BaseSettings):
         return value
 
 
+class KeyringSettings(ServiceSettings):
+    """The settings of a service that stores what names or pays persons."""
+
+    keyring_file: Path = Field(
+        description="JSON file with the keys that accounts and contacts are stored under: the first one seals, the "
+        "others only open (docs/how-to/handle-personal-data.md)"
+    )
+    seal: bool = Field(
+        default=True,
+        description="false while processes of a version that knows no sealing (before 0.2) run beside: what is new is "
+        "then stored in clear, as they read it, and sealed later",
+    )
+
+
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
 

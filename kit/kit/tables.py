@@ -135,6 +135,22 @@ def _add_parking(metadata: MetaData) -> None:
     )
 
 
+def privacy_audit(metadata: MetaData) -> Table:
+    """Return the table of who exported or erased what is held of whom, and why. Rows are only ever added."""
+    return Table(
+        "privacy_audit",
+        metadata,
+        Column("id", BigInteger, Identity(always=True), primary_key=True),
+        Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+        Column("who", Text, nullable=False),
+        Column("why", Text, nullable=False),
+        Column("action", Text, nullable=False),
+        Column("applicant", Text, nullable=False),
+        Column("changed", Integer, nullable=False),
+        CheckConstraint("action IN ('export', 'erase')", "action_known"),
+    )
+
+
 def _add_idempotency(metadata: MetaData) -> None:
     Table(
         "idempotency",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from stack import issuer
+from stack import issuer, keyring
 from stack.config import Config, policies_dir
 from stack.grants import SERVICES
 from stack.ports import LOOPBACK, free_ports
@@ -36,6 +36,7 @@ class App:
 
 def services(config: Config, postgres: Postgres, kafka_bootstrap: str) -> list[App]:
     """The four services, in the order of the flow; then further processes of each, which share its database."""
+    keyring.create(config.home)
     first = [_service(name, config, postgres, kafka_bootstrap) for name in SERVICES]
     more = [(name, number) for number in range(2, config.copies + 1) for name in SERVICES]
     ports = free_ports(len(more))
@@ -96,14 +97,17 @@ def _service(name: str, config: Config, postgres: Postgres, kafka_bootstrap: str
 
 def _extra(service: str, config: Config) -> dict[str, str]:
     policies = config.policies or policies_dir()
+    keys = {"KEYRING_FILE": str(config.home.keyring_file)}
     match service:
         case "eligibility":
             registers = f"http://{LOOPBACK}:{config.ports.registers}"
-            return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies)}
+            return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies), **keys}
         case "intake":
             documents = config.home.documents.as_uri()
-            return {"DOCUMENTS_URL": documents, "WEBHOOK_ALLOWED_NETWORKS": f'["{LOOPBACK}/8"]'}
-        case "disbursement" | "metrics":
+            return {"DOCUMENTS_URL": documents, "WEBHOOK_ALLOWED_NETWORKS": f'["{LOOPBACK}/8"]', **keys}
+        case "disbursement":
+            return {"PROGRAMME_FILE": str(policies / "programme.yaml"), **keys}
+        case "metrics":
             return {"PROGRAMME_FILE": str(policies / "programme.yaml")}
         case _:
             return {}

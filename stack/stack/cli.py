@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from stack import audit_cli, commands, curls, events_cli, policies_cli, reconcile_cli, tables
+from stack import audit_cli, commands, curls, events_cli, policies_cli, privacy_cli, reconcile_cli, tables
 from stack.apps import SIMULATORS
 from stack.config import Config, Ports
 from stack.errors import StackError
@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(events_cli.app, name="events")
 app.add_typer(audit_cli.app, name="audit")
+app.add_typer(privacy_cli.app, name="privacy")
 app.add_typer(policies_cli.app, name="policies")
 app.add_typer(policies_cli.decisions_app, name="decisions")
 app.command()(reconcile_cli.reconcile)

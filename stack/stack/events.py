@@ -170,11 +170,12 @@ def _answer(home: Home, service: str, method: str, path: str, seconds: float, **
     except httpx.HTTPError as error:
         raise StackError(f"{service} does not answer at {url} ({error}): drawdown status") from error
     if answer.is_error:
-        raise StackError(f"{service}: {_detail(answer)}")
+        raise StackError(f"{service}: {detail(answer)}")
     return answer
 
 
-def _detail(answer: httpx.Response) -> str:
+def detail(answer: httpx.Response) -> str:
+    """What a service says of why not."""
     try:
         return str(answer.json()["detail"])
     except (ValueError, KeyError, TypeError):

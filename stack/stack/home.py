@@ -3,6 +3,7 @@
 .drawdown/
   kafka/1/  postgres/       data, kept between starts
   passwords.json            the database logins, readable by their owner only
+  keyring.json              the keys that accounts and contacts are stored under, readable by their owner only
   issuer/                   the keys of the local issuer of access tokens
   logs/<component>.log      one file per process
   state.json                what runs: process ids, start times, ports
@@ -40,6 +41,10 @@ class Home:
     @property
     def passwords_file(self) -> Path:
         return self.path / "passwords.json"
+
+    @property
+    def keyring_file(self) -> Path:
+        return self.path / "keyring.json"
 
     @property
     def issuer(self) -> Path:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from disbursement import programme, tables
 from kit import migrations
 from kit.database import Database
+from kit.sealing import Keyring
 from stack.kafka import Kafka
 from stack.postgres import Postgres
 from tests.disbursement.books import Books
@@ -19,7 +20,7 @@ from tests.disbursement.scenes import PROGRAMME, Scene, opened_pool
 @pytest.fixture(scope="session")
 async def database(postgres: Postgres) -> AsyncIterator[Database]:
     await migrations.upgrade("disbursement", postgres.owner_dsn("disbursement"))
-    database = Database(postgres.dsn("disbursement"), pool_size=4)
+    database = Database(postgres.dsn("disbursement"), pool_size=4, keyring=Keyring.fresh())
     yield database
     await database.close()
 
@@ -63,7 +64,7 @@ async def opened(emptied: Database, tmp_path: Path) -> Path:
 @pytest.fixture
 async def books(database: Database, postgres: Postgres, kafka: Kafka, opened: Path) -> AsyncIterator[Books]:
     """Committed books with some life in them, and hands to spoil them."""
-    owner = Database(postgres.owner_dsn("disbursement"), pool_size=2)
+    owner = Database(postgres.owner_dsn("disbursement"), pool_size=2, keyring=database.keyring)
     books = Books(database, owner, kafka.bootstrap)
     await books.open()
     yield books

@@ -33,6 +33,7 @@ from disbursement.records import Pool
 from kit.idempotency import Answer
 from kit.identifiers import uuid7
 from kit.messages import Message
+from kit.sealing import keyring_of
 
 POOL = "test-pool"
 SCHEME = "test-voucher"
@@ -234,7 +235,7 @@ async def opened_pool(scene: Scene, amount: int = POOL_FEN) -> None:
             msgspec.structs.asdict(Pool(pool=POOL, name_zh="测试", name_en="Test", hash=GENESIS))
         )
     )
-    book = Book(NOW)
+    book = Book(NOW, keyring_of(scene.connection))
     book.pools[POOL] = Pool(pool=POOL, name_zh="测试", name_en="Test", hash=GENESIS)
     open_in(book, Appropriation(POOL, Text(zh="测试", en="Test"), Money(amount)))
     await store.store(scene.connection, book)

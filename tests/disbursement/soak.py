@@ -19,6 +19,7 @@ from contracts.money import Money
 from disbursement import tables
 from kit import migrations
 from kit.database import Database
+from kit.sealing import Keyring
 from stack import postgres as postgres_cluster
 from stack.home import open_home
 from stack.ports import free_ports
@@ -80,7 +81,7 @@ async def main(steps: int, seed: int) -> None:
         [port] = free_ports(1)
         async with postgres_cluster.running(open_home(Path(folder)), port) as postgres:
             await migrations.upgrade("disbursement", postgres.owner_dsn("disbursement"))
-            database = Database(postgres.dsn("disbursement"), pool_size=4)
+            database = Database(postgres.dsn("disbursement"), pool_size=4, keyring=Keyring.fresh())
             began = time.monotonic()
             walk = await prepared(database)
             batches = await soak(database, walk, steps, seed)

@@ -23,8 +23,9 @@ from contracts.events import (
 from contracts.money import Money
 from contracts.policy import PaymentRules
 from contracts.refusal import Refusal
-from disbursement import tables
+from disbursement import creditors, tables
 from disbursement.orders import CancelPayment, InstructPayment, ReleasePayment
+from kit.sealing import keyring_of
 from tests.disbursement.scenes import (
     NOW,
     YUAN,
@@ -162,6 +163,10 @@ async def test_a_large_payment_to_another_account_is_released_anew(scene: Scene)
 # --- returned --------------------------------------------------------------------------------------------------
 
 
+def opened(scene: Scene, award: Any) -> Account:
+    return creditors.opened(keyring_of(scene.connection), award.application_id, award.creditor)
+
+
 async def test_a_returned_payment_is_instructed_again_under_the_same_end_to_end_id(scene: Scene) -> None:
     payment = await instructed(scene)
     await scene.tell(returned(payment))
@@ -173,7 +178,9 @@ async def test_a_returned_payment_is_instructed_again_under_the_same_end_to_end_
     assert [event for event in said if isinstance(event, TransferPosted)] == []
     assert only(await scene.tell(settled(again, settled_at=LATER)), ClaimPaid).paid == payment.money
     [award] = await scene.rows(tables.awards)
-    assert award.creditor["account"] == "2"  # later claims are paid there, too
+    assert (
+        creditors.opened(keyring_of(scene.connection), award.application_id, award.creditor) == BETTER
+    )  # later claims are paid there, too
 
 
 @pytest.mark.parametrize(

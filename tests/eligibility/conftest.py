@@ -15,6 +15,7 @@ from eligibility.settings import Settings
 from eligibility.tables import metadata
 from kit import migrations
 from kit.database import Database
+from kit.sealing import Keyring
 from stack.postgres import Postgres
 from tests.eligibility.office import Office
 from tests.eligibility.registers import FakeRegisters
@@ -36,7 +37,7 @@ EMPTIED = [
 @pytest.fixture(scope="session")
 async def migrated(postgres: Postgres) -> AsyncIterator[Database]:
     await migrations.upgrade("eligibility", postgres.owner_dsn("eligibility"))
-    database = Database(postgres.dsn("eligibility"), pool_size=8)
+    database = Database(postgres.dsn("eligibility"), pool_size=8, keyring=Keyring.fresh())
     yield database
     await database.close()
 
@@ -101,6 +102,7 @@ def settings(migrated: Database, registers: FakeRegisters) -> Settings:
         database_url="postgresql://handed-in",
         kafka_bootstrap="handed-in",
         policies_dir=".",
+        keyring_file="handed-in",
         registers_url=registers.url,
         **quick,
     )

@@ -7,12 +7,13 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from contracts.common import Request
+from contracts.common import Account, Request
 from contracts.events import ApplicationApproved, ApplicationRejected, ApplicationSubmitted, ReviewOpened
 from contracts.money import Money
 from eligibility import decisions
 from eligibility.settings import Settings
 from eligibility.store import assessments
+from kit import accounts
 from tests.eligibility.office import Office
 from tests.eligibility.registers import FakeRegisters
 from tests.eligibility.scenes import (
@@ -30,6 +31,11 @@ from tests.eligibility.scenes import (
 # --- decisions ---------------------------------------------------------------------------------------------
 
 
+def opened(office: Office, event: ApplicationApproved) -> Account:
+    assert office.database.keyring is not None
+    return accounts.opened(office.database.keyring, event.application_id, event.creditor)
+
+
 async def test_an_application_is_approved(office: Office) -> None:
     one = application(yuan=500_000)
     await office.submit(one)
@@ -38,7 +44,8 @@ async def test_an_application_is_approved(office: Office) -> None:
     assert isinstance(event, ApplicationApproved)
     assert event.approved == Money(300_000 * FEN)
     assert (event.rate, event.pool, event.kind, event.provisional) == (6000, POLICY.pool, "voucher", False)
-    assert (event.cap_holder, event.creditor, event.contract) == (APPLICANT, one.company.account, one.request.contract)
+    assert (event.cap_holder, event.contract) == (APPLICANT, one.request.contract)
+    assert (event.creditor.account, opened(office, event)) == ("****2222", one.company.account)
     assert (event.submitted_at, event.district, event.policy_version) == (NOW, "nanshan", POLICY.version)
     found = await office.find(one)
     assert (found.status, found.outcome, found.approved) == ("decided", "approved", event.approved)

@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import ApplicationLapsed, ApplicationSubmitted, ClaimRejected, ClaimVerified, Event
 from contracts.money import Money
+from eligibility.records import Assessment
 from eligibility.store import assessments, contracts
+from kit import accounts
 from kit.database import Database
 from kit.errors import PermanentError
+from kit.sealing import Keyring, keyring_of
 from tests.eligibility.scenes import (
     FACTS,
     FEN,
@@ -55,13 +58,20 @@ async def invoices(connection: AsyncConnection) -> dict[tuple[str, str], Any]:
 # --- applications ------------------------------------------------------------------------------------------
 
 
+def carried(keyring: Keyring, one: ApplicationSubmitted, found: Assessment) -> ApplicationSubmitted:
+    """Return what was submitted as it is stored: with its account sealed, which looks different each time."""
+    account = found.submitted.company.account
+    assert accounts.opened(keyring, one.application_id, account) == one.company.account
+    return assessments.with_account(one, account)
+
+
 async def test_an_application_is_taken_in_and_due_at_once(connection: AsyncConnection, desk: Desk) -> None:
     one = application()
     assert await desk.hear(connection, one) == []
     found = await assessments.find(connection, one.application_id)
     assert found is not None
     assert (found.status, found.policy_version, found.attempts) == ("pending", POLICY.version, 0)
-    assert found.submitted == one
+    assert found.submitted == carried(keyring_of(connection), one, found)
     assert found.next_try_at == NOW
     assert found.traceparent == f"00-{0:032x}-0000000000000001-01"
 

@@ -25,7 +25,8 @@ from contracts.events import (
 from eligibility.policies import read_documents
 from kit.database import Database
 from kit.messages import Message
-from stack.home import open_home
+from stack import keyring
+from stack.home import Home, open_home
 from stack.kafka import Kafka, running
 from stack.kafkadata import NodePorts
 from stack.ports import free_ports
@@ -59,9 +60,11 @@ async def issuer() -> AsyncIterator[Issuer]:
 
 @pytest.fixture
 def environment(
-    database: Database, postgres: Postgres, own_kafka: Kafka, registers: FakeRegisters, issuer: Issuer
+    database: Database, postgres: Postgres, own_kafka: Kafka, registers: FakeRegisters, issuer: Issuer, stack_home: Home
 ) -> dict[str, str]:
+    keyring.create(stack_home)
     return {
+        "KEYRING_FILE": str(stack_home.keyring_file),
         "ACCESS_ISSUER": NAME,
         "ACCESS_JWKS_URL": issuer.url,
         "DATABASE_URL": postgres.dsn("eligibility"),

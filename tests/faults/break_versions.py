@@ -52,8 +52,9 @@ async def _become_new(by: Saboteur, name: str, path: str) -> None:
 
 
 def _newer(environment: Any, path: str) -> dict[str, str]:
-    """Today's code, and with it today's policy documents."""
-    newer = {**environment, "PYTHONPATH": environment["PYTHONPATH"].removeprefix(f"{path}:")}
+    """Today's code, and with it today's policy documents. It seals nothing yet: the old code could not read it."""
+    beside = {f"{service.upper()}_SEAL": "false" for service in SERVICES}
+    newer = {**environment, **beside, "PYTHONPATH": environment["PYTHONPATH"].removeprefix(f"{path}:")}
     if POLICIES in newer:
         newer[POLICIES] = newer[POLICIES].removesuffix(OLDER)
     return newer

@@ -23,6 +23,7 @@ from intake.push.hub import Hub
 from kit import migrations
 from kit.database import Database
 from kit.groups import GroupedWriter
+from kit.sealing import Keyring
 from stack.postgres import Postgres
 from tests.intake.scenes import Portal, publish_policy
 from tests.kit.issuer import Issuer, access_of, bearing
@@ -31,7 +32,7 @@ from tests.kit.issuer import Issuer, access_of, bearing
 @pytest.fixture(scope="session")
 async def database(postgres: Postgres) -> AsyncIterator[Database]:
     await migrations.upgrade("intake", postgres.owner_dsn("intake"))
-    database = Database(postgres.dsn("intake"), pool_size=6)
+    database = Database(postgres.dsn("intake"), pool_size=6, keyring=Keyring.fresh())
     yield database
     await database.close()
 

@@ -14,6 +14,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """What all events share: when the fact became true, by the writer's clock."""
 
     TYPE: ClassVar[str] = ""
+    PRIVATE: ClassVar[bool] = False
+    """Whether it says in clear what is kept sealed elsewhere: until it is sent, it is kept sealed too."""
 
     occurred_at: Instant
 

@@ -14,6 +14,7 @@ class PaymentInstructed(ApplicationEvent, frozen=True, kw_only=True):
     """
 
     TYPE: ClassVar[str] = "payment.instructed"
+    PRIVATE: ClassVar[bool] = True
 
     payment_id: Identifier
     award_id: Identifier
@@ -91,6 +92,7 @@ class AccountVerificationRequested(ApplicationEvent, frozen=True, kw_only=True):
     """
 
     TYPE: ClassVar[str] = "account.verification_requested"
+    PRIVATE: ClassVar[bool] = True
 
     verification_id: Identifier
     creditor: Account

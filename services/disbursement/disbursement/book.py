@@ -38,11 +38,12 @@ from disbursement.records import (
 from kit.errors import NotYetError
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
+from kit.sealing import Keyring
 
 LineKey = tuple[str, int]
 CapKey = tuple[str, int, str]
 StackKey = tuple[str, str]
-AccountKey = tuple[str, str, str, str]
+AccountKey = tuple[str, str | None]
 Record = (
     Pool
     | Envelope
@@ -74,8 +75,9 @@ def opening_transfer_id(pool: str) -> UUID:
 class Book:
     """Pools and everything that hangs on them, for the events of one batch."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, keyring: Keyring) -> None:
         self.now = now
+        self.keyring = keyring
         self.said = Announcements()
         self.policies: dict[tuple[str, str], Policy] = {}
         self.new_policies: list[Policy] = []
@@ -293,7 +295,7 @@ _PLACES: Final[dict[type[Any], tuple[str, Callable[[Any], Any]]]] = {
     Application: ("applications", attrgetter("application_id")),
     Award: ("awards", attrgetter("award_id")),
     Claim: ("claims", attrgetter("claim_id")),
-    Account: ("accounts", attrgetter("applicant", "name", "account", "bank_code")),
+    Account: ("accounts", attrgetter("applicant", "fingerprint")),
     Payment: ("payments", attrgetter("payment_id")),
     Recovery: ("recoveries", attrgetter("recovery_id")),
     Order: ("orders", attrgetter("order_id")),

@@ -12,7 +12,7 @@ from contracts.common import LimitedBy
 from contracts.events import ApplicationApproved, AwardIssued
 from contracts.money import Money
 from contracts.policy import Policy
-from disbursement import accounts, limits, waits
+from disbursement import accounts, creditors, limits, waits
 from disbursement.book import Book
 from disbursement.records import Application, Award
 from kit.identifiers import uuid7
@@ -102,7 +102,7 @@ def _award(
         awarded=amount,
         committed=amount,
         limited_by=limited_by,
-        creditor=to_builtins(event.creditor),
+        creditor=creditors.kept(book.keyring, event.application_id, event.creditor),
         issued_at=book.now,
         valid_from=book.now,
         valid_until=book.valid_until(policy),

@@ -4,6 +4,8 @@ A line belongs to a scheme and fiscal year. Nobody overtakes it. Where the first
 not only of its envelope, nobody else draws on the pool either: freed money goes to those who wait (domain.md, rule 2).
 """
 
+from typing import Any
+
 import msgspec
 
 from contracts.codec import to_builtins
@@ -14,6 +16,7 @@ from disbursement import issuing, limits
 from disbursement.book import Book, LineKey
 from disbursement.records import Application, Line
 from disbursement.records.awards import ShortOf
+from kit import accounts
 
 # As many of a line as one transaction may serve. Whoever stands behind them is served by a later one (``wake``).
 HEAD_LENGTH = 500
@@ -72,7 +75,7 @@ def join(book: Book, event: ApplicationApproved, application: Application, polic
         book.add(line := Line(scheme=key[0], fiscal_year=key[1], pool=policy.pool, short_of=short_of))
     if not line.waiting:
         line.short_of = short_of
-    application.state, application.approval = "waitlisted", to_builtins(event)
+    application.state, application.approval = "waitlisted", _kept(book, event)
     _enter(book, key, line, application)
     line.waiting += 1
     book.touch(line, application)
@@ -82,9 +85,16 @@ def join(book: Book, event: ApplicationApproved, application: Application, polic
 def change(book: Book, event: ApplicationApproved, application: Application) -> None:
     """Let an application wait for another sum, in the place that it has."""
     line = book.lines[application.scheme, application.fiscal_year]
-    application.approval = to_builtins(event)
+    application.approval = _kept(book, event)
     book.touch(application)
     _tell(book, event, line.pool, line.short_of)
+
+
+def _kept(book: Book, event: ApplicationApproved) -> dict[str, Any]:
+    """Return an approval as it waits in line, its account sealed."""
+    creditor = accounts.carried(book.keyring, event.application_id, event.creditor)
+    approval: dict[str, Any] = to_builtins(msgspec.structs.replace(event, creditor=creditor))
+    return approval
 
 
 def tell_again(book: Book, pool: str) -> None:

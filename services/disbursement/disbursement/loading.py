@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, Text, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.policy import Policy
-from disbursement import limits, needs, orders, tables
+from disbursement import accounts, limits, needs, orders, tables
 from disbursement.book import Book
 from disbursement.lines import HEAD_LENGTH
 from disbursement.needs import Needs
@@ -33,14 +33,16 @@ from disbursement.records import (
     Report,
     Stack,
 )
+from kit import sealing
 from kit.among import among, pairs_among
+from kit.sealing import keyring_of
 
 R = TypeVar("R")
 
 
 async def load(connection: AsyncConnection, wanted: Needs, now: datetime) -> Book:
     """Return the book with everything that is needed, its pools locked."""
-    book = Book(now)
+    book = Book(now, keyring_of(connection))
     await _lock_orders(connection, book, wanted)
     await _find_places(connection, wanted)
     await _load_policies(connection, book, wanted)
@@ -273,7 +275,11 @@ async def _load_accounts(connection: AsyncConnection, book: Book, wanted: Needs)
         if companies:
             named.append(among(columns.applicant, companies))
     if named:
-        await _take(connection, book, Account, select(tables.accounts).where(or_(*named)))
+        rows = await connection.execute(select(tables.accounts).where(or_(*named)))
+        for account in (Account(**row) for row in rows.mappings()):
+            if account.sealed != sealing.ERASED:  # under today's key, whatever it was found by before
+                account.fingerprint = accounts.fingerprint(book, account)
+            book.take(account)
 
 
 async def _load_differences(connection: AsyncConnection, book: Book, wanted: Needs) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from disbursement import api, programme
+from disbursement import api, privacy, programme, sealed
 from disbursement.clocks import Deadlines
 from disbursement.commands import Command, apply
 from disbursement.files import file_writer
@@ -15,6 +15,7 @@ from disbursement.reconciliation import meters as reconciled
 from disbursement.reconciliation.loop import Reconciler
 from disbursement.settings import Settings
 from kit import admin
+from kit import privacy as asked
 from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
@@ -23,6 +24,8 @@ from kit.groups import GroupedWriter
 from kit.health import MoreMetrics, Trouble, no_more_metrics
 from kit.http import create_app, document_of
 from kit.limits import Limits
+from kit.resealing import Resealer
+from kit.sealing import Keyring
 from kit.service import Service
 from kit.worker import Worker
 
@@ -33,11 +36,13 @@ DESCRIPTION = "The ledger of the programme's pools: awards, claims' payments, tr
 async def run(settings: Settings) -> None:
     """Run the service until it is told to stop."""
     opening = programme.read(settings.programme_file)
+    keyring = Keyring.read(settings.keyring_file, "DISBURSEMENT_KEYRING_FILE", seals=settings.seal)
     database = Database(
         settings.database_url,
         pool_size=settings.database_pool_size,
         statement_timeout_seconds=settings.database_statement_timeout_seconds,
         name="disbursement",
+        keyring=keyring,
     )
     service = Service("disbursement", settings, database)
     service.before_loops(lambda: programme.open_pools(database, opening))
@@ -54,6 +59,7 @@ async def run(settings: Settings) -> None:
         service.add_loop("reconciliation", reconciler.run)
     writer: GroupedWriter[Command] = GroupedWriter(database, apply, committed=worker.wake_relay)
     service.add_loop("writer", writer.run)
+    service.add_loop("resealing", Resealer(database, sealed.COLUMNS if "worker" in settings.roles else ()).run)
     files = file_writer(database, opening.debtors if settings.payment_files else None, worker.wake_relay)
     service.add_loop("files", files.run)
     access = Access.of(settings)
@@ -67,6 +73,7 @@ async def run(settings: Settings) -> None:
         door=Door.of(settings),
     )
     app.include_router(admin.router(worker.redrive, worker.lags, access))
+    app.include_router(asked.router(database, privacy.Holdings(), access))
     await service.run(app)
 
 
@@ -101,4 +108,5 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = application(api.Parts(), {})
     app.include_router(admin.router(None, None, Access()))
+    app.include_router(asked.router(None, None, Access()))
     return document_of(app)

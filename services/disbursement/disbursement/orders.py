@@ -15,6 +15,7 @@ from contracts.refusal import Refusal
 from disbursement import appropriations, endings, payments, recoveries, refusals
 from disbursement.book import Book
 from disbursement.records import Order
+from kit import accounts
 from kit.identifiers import uuid7
 
 
@@ -183,9 +184,11 @@ def _prepare_payment(book: Book, subject: ReleasePayment | InstructPayment | Can
             held = payments.check_releasable(found, payment_id)
             return lambda: payments.release(book, held)
         case InstructPayment(creditor=creditor):
-            account = payments.creditor_of(creditor) if creditor else None
-            returned = payments.check_again(found, payment_id, account)
-            return lambda: payments.instruct_again(book, returned, account)
+            returned = payments.check_again(found, payment_id, creditor)
+            if creditor is not None:  # what was asked for is kept as long as the books: sealed
+                sealed = accounts.carried(book.keyring, returned.application_id, creditor)
+                order.subject = {**order.subject, "creditor": msgspec.to_builtins(sealed)}
+            return lambda: payments.instruct_again(book, returned, creditor)
         case CancelPayment():
             payment = payments.check_cancellable(found, payment_id)
             return lambda: payments.cancel(book, payment, order.reason)

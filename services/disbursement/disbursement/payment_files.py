@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.common import Account
 from contracts.refusal import Refusal
-from disbursement import tables, views
+from disbursement import creditors, tables, views
 from disbursement.iso20022 import pain001
 from disbursement.iso20022.checks import refuse_unwritable_payment
 from disbursement.iso20022.document import BEIJING
@@ -25,6 +25,7 @@ from kit.among import among
 from kit.idempotency import Answer, Key, answer
 from kit.identifiers import uuid7
 from kit.rows import insert_rows
+from kit.sealing import Keyring, is_sealed, keyring_of
 
 MOST_PAYMENTS: Final = 10_000  # in one file: about 9 MB, and two seconds of one core
 MOST_NAMED: Final = 100  # of the payments that can't be written, in the answer
@@ -72,11 +73,26 @@ async def make(
         "control_sum": sum(payment.amount for payment in batch.payments),
         "sha256": sha256(content).hexdigest(),
     }
-    await connection.execute(insert(tables.payment_files).values(**row, content=content))
+    kept = sealed(keyring_of(connection), batch.message_id, content)
+    await connection.execute(insert(tables.payment_files).values(**row, content=kept))
     entries = [{"payment_id": each.payment_id, "attempt": each.attempt, "message_id": batch.message_id} for each in due]
     await insert_rows(connection, tables.payment_file_entries, entries)
     more = {"left_out": left_out[:MOST_NAMED], "more": len(found) > MOST_PAYMENTS}
     return answer(201, views.payment_file(row) | more)
+
+
+def sealed(keyring: Keyring, message_id: str, content: bytes) -> bytes:
+    """Return a file as it is kept: it names all accounts."""
+    return keyring.seal(content, _about(message_id)).encode() if keyring.seals else content
+
+
+def opened(keyring: Keyring, message_id: str, kept: bytes) -> bytes:
+    """Return a file to the byte. Raises SealedError."""
+    return keyring.open(kept.decode(), _about(message_id)) if is_sealed(kept) else kept
+
+
+def _about(message_id: str) -> str:
+    return f"payment_file:{message_id}"
 
 
 def instruction_id(payment_id: UUID, attempt: int) -> str:
@@ -117,16 +133,16 @@ async def _due(connection: AsyncConnection, pools: frozenset[str] | None) -> lis
     if pools is not None:
         query = query.where(among(payments.pool, pools))
     rows = await connection.execute(query.order_by(payments.payment_id).limit(MOST_PAYMENTS + 1))
-    return [_Due(row.payment_id, row.attempt, _order(row)) for row in rows]
+    return [_Due(row.payment_id, row.attempt, _order(keyring_of(connection), row)) for row in rows]
 
 
-def _order(row: Any) -> Payment:
+def _order(keyring: Keyring, row: Any) -> Payment:
     return Payment(
         pool=row.pool,
         end_to_end_id=row.end_to_end_id,
         instruction_id=instruction_id(row.payment_id, row.attempt),
         amount=row.amount,
-        creditor=msgspec.convert(row.creditor, Account),
+        creditor=creditors.opened(keyring, row.application_id, row.creditor),
         purpose=f"{row.scheme} {row.claim_id}",
     )
 

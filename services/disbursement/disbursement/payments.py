@@ -2,9 +2,6 @@
 
 from typing import Any, Final
 
-import msgspec
-
-from contracts.codec import to_builtins
 from contracts.common import Account
 from contracts.events import (
     AwardChanged,
@@ -19,7 +16,7 @@ from contracts.events import (
 )
 from contracts.money import Money
 from contracts.refusal import Refusal
-from disbursement import accounts, corrections, endings, lines, recoveries, refusals, reports, rules, waits
+from disbursement import accounts, corrections, creditors, endings, lines, recoveries, refusals, reports, rules, waits
 from disbursement.book import Book
 from disbursement.records import Payment
 from kit.messages import Message
@@ -74,7 +71,7 @@ def _instruction(payment: Payment, book: Book) -> PaymentInstructed:
         award_id=payment.award_id,
         claim_id=payment.claim_id,
         pool=payment.pool,
-        creditor=msgspec.convert(payment.creditor, Account),
+        creditor=creditors.opened(book.keyring, payment.application_id, payment.creditor),
         money=Money(payment.amount),
         end_to_end_id=payment.end_to_end_id,
         purpose=f"{payment.scheme} {payment.claim_id}",
@@ -156,7 +153,7 @@ def _settle(book: Book, payment: Payment) -> None:
 # --- what finance's people decide ---------------------------------------------------------------------------------
 
 
-def check_again(payment: Payment | None, payment_id: object, creditor: dict[str, Any] | None) -> Payment:
+def check_again(payment: Payment | None, payment_id: object, creditor: Account | None) -> Payment:
     """Return the payment; raise a Refusal unless it can be instructed again (to this account, where one is given)."""
     if payment is None:
         raise refusals.not_found("payment", payment_id)
@@ -174,16 +171,16 @@ def check_again(payment: Payment | None, payment_id: object, creditor: dict[str,
     return payment
 
 
-def instruct_again(book: Book, payment: Payment, creditor: dict[str, Any] | None) -> None:
+def instruct_again(book: Book, payment: Payment, creditor: Account | None) -> None:
     """Instruct a returned payment again, as the next attempt under the same ``end_to_end_id``.
 
     Another account counts for the whole award from now on, has to be verified, and a large payment to it released.
     """
     if payment.status == "returned":
         payment.attempt += 1
-    if creditor is not None and creditor != payment.creditor:
+    if creditor is not None and creditor != creditors.opened(book.keyring, payment.application_id, payment.creditor):
         award = book.awards[payment.award_id]
-        payment.creditor = award.creditor = creditor
+        payment.creditor = award.creditor = creditors.kept(book.keyring, payment.application_id, creditor)
         payment.released = False
         book.touch(award)
     proceed(book, payment)
@@ -279,9 +276,3 @@ def _of_claim(book: Book, payment: Payment) -> dict[str, Any]:
         "claim_id": payment.claim_id,
         "award_id": payment.award_id,
     }
-
-
-def creditor_of(account: Account) -> dict[str, Any]:
-    """Return an account as a payment keeps it."""
-    found: dict[str, Any] = to_builtins(account)
-    return found

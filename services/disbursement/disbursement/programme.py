@@ -19,6 +19,7 @@ from disbursement.records import Pool
 from kit import outbox
 from kit.database import Database
 from kit.errors import SetupError
+from kit.sealing import keyring_of
 
 
 class Appropriation(msgspec.Struct, frozen=True):
@@ -63,7 +64,7 @@ async def open_pools(database: Database, programme: Programme) -> None:
     """
     async with database.transaction() as connection:
         now: datetime = (await connection.execute(select(func.now()))).scalar_one()
-        book = Book(now)
+        book = Book(now, keyring_of(connection))
         for wanted in sorted(programme.pools, key=lambda pool: pool.pool):
             pool = Pool(pool=wanted.pool, name_zh=wanted.name.zh, name_en=wanted.name.en, hash=GENESIS)
             new = insert(tables.pools).values(msgspec.structs.asdict(pool)).on_conflict_do_nothing()

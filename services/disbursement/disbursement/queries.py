@@ -7,8 +7,10 @@ import msgspec
 from sqlalchemy import Column, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from disbursement import payment_files as payment_files_kept
 from disbursement import tables, views
 from disbursement.records import Order
+from kit.sealing import keyring_of
 
 _BOOKS: Final = ("appropriated", "available", "committed", "obligated", "disbursed")
 _AWARD_MONEY: Final = ("approved", "awarded", "claimed", "paid", "rest", "released", "recovered", "corrected_to")
@@ -117,8 +119,8 @@ async def payment_files(connection: AsyncConnection, *, after: str | None, limit
 async def payment_file(connection: AsyncConnection, message_id: str) -> bytes | None:
     """Return a file of payments to the byte, or None."""
     query = select(tables.payment_files.c.content).where(tables.payment_files.c.message_id == message_id)
-    content: bytes | None = (await connection.execute(query)).scalar()
-    return content
+    kept: bytes | None = (await connection.execute(query)).scalar()
+    return None if kept is None else payment_files_kept.opened(keyring_of(connection), message_id, kept)
 
 
 async def bank_files(connection: AsyncConnection, *, after: str | None, limit: int) -> list[dict[str, Any]]:

@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from kit.settings import ServiceSettings
+from kit.settings import KeyringSettings
 
 
-class Settings(ServiceSettings):
+class Settings(KeyringSettings):
     """Variables begin with ``DISBURSEMENT_``."""
 
     model_config = SettingsConfigDict(env_prefix="DISBURSEMENT_", extra="ignore")

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from disbursement import creditors
 from disbursement.records import Order
 
 
@@ -12,7 +13,10 @@ def order(found: Order) -> dict[str, Any]:
     """Return an order as it is shown: its subject's fields stand beside its own."""
     fields = msgspec.structs.asdict(found)
     subject = fields.pop("subject")
-    return {**fields, "subject": {name: value for name, value in subject.items() if name != "kind"}}
+    told = {name: value for name, value in subject.items() if name != "kind"}
+    if told.get("creditor") is not None:
+        told["creditor"] = creditors.shown(told["creditor"])
+    return {**fields, "subject": told}
 
 
 def payment_file(row: Mapping[str, Any]) -> dict[str, Any]:

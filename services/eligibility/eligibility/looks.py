@@ -10,6 +10,7 @@ from eligibility import appeals, review, rules
 from eligibility.records import Assessment, Task
 from eligibility.shelf import Shelf
 from eligibility.store import assessments, claims, hearings, policies, tasks
+from kit import accounts
 
 
 def task(record: Task) -> dict[str, Any]:
@@ -22,13 +23,20 @@ async def detail(connection: AsyncConnection, shelf: Shelf, record: Task) -> dic
     held = await assessments.find(connection, record.application_id)
     assert held is not None, "a task is about an application that was taken in"
     await policies.stock(connection, shelf, [held.version])
-    common = task(record) | {"submitted": to_builtins(held.submitted), "claim": None, "facts": held.facts or {}}
+    common = task(record) | {"submitted": _submitted(held), "claim": None, "facts": held.facts or {}}
     common |= {"grounds": None}
     if record.claim_id is not None:
         return common | await _of_claim(connection, shelf, record, held)
     if record.kind == "appeal":
         return common | await _of_appeal(connection, shelf, record, held)
     return common | await _of_application(connection, shelf, record, held)
+
+
+def _submitted(held: Assessment) -> dict[str, Any]:
+    """Return what was submitted, its account as a mask: whoever decides has no use for the number."""
+    shown: dict[str, Any] = to_builtins(held.submitted)
+    shown["company"]["account"] = to_builtins(accounts.shown(held.submitted.company.account))
+    return shown
 
 
 async def _of_application(connection: AsyncConnection, shelf: Shelf, record: Task, held: Assessment) -> dict[str, Any]:

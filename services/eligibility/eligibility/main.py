@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from eligibility import api, desk
+from eligibility import api, desk, privacy, sealed
 from eligibility.assessor import Assessor
 from eligibility.clocks import Deadlines
 from eligibility.commands import Command
@@ -20,6 +20,7 @@ from eligibility.registers import Registers
 from eligibility.settings import Settings
 from eligibility.shelf import Shelf
 from kit import admin
+from kit import privacy as asked
 from kit.access import Access
 from kit.clocks import Scanner
 from kit.database import Database
@@ -27,6 +28,8 @@ from kit.door import Door
 from kit.groups import GroupedWriter
 from kit.http import Trouble, create_app, document_of
 from kit.limits import Limits
+from kit.resealing import Resealer
+from kit.sealing import Keyring
 from kit.service import Service
 from kit.worker import Worker
 
@@ -39,16 +42,19 @@ async def run(settings: Settings) -> None:
     """Run one process of the service until it is told to stop."""
     logging.getLogger("httpx").setLevel("WARNING")  # it would write a line per look-up
     documents = read_documents(settings.policies_dir)
+    keyring = Keyring.read(settings.keyring_file, "ELIGIBILITY_KEYRING_FILE", seals=settings.seal)
     database = Database(
         settings.database_url,
         pool_size=settings.database_pool_size,
         statement_timeout_seconds=settings.database_statement_timeout_seconds,
         name=NAME,
+        keyring=keyring,
     )
     service = Service(NAME, settings, database)
     shelf, registers, due = Shelf(), Registers(settings), asyncio.Event()
     worker = Worker(service, events=SUBSCRIPTIONS, handle=partial(handle, shelf), committed=due.set)
     assessor = Assessor(database, registers, shelf, settings, woken=due, committed=worker.wake_relay)
+    service.add_loop("resealing", Resealer(database, sealed.COLUMNS if "worker" in settings.roles else ()).run)
     if "worker" in settings.roles:
         service.before_loops(partial(publish, database, documents))
         service.add_loop("assessor", assessor.run)
@@ -60,6 +66,7 @@ async def run(settings: Settings) -> None:
     limits, door = Limits.of(settings, access), Door.of(settings)
     app = application(parts, worker.trouble, worker.stuck, limits=limits, door=door)
     app.include_router(admin.router(worker.redrive, worker.lags, access))
+    app.include_router(asked.router(database, privacy.Holdings(), access))
     try:
         await service.run(app)
     finally:
@@ -94,4 +101,5 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = application(api.Parts(Shelf()), {})
     app.include_router(admin.router(None, None, Access()))
+    app.include_router(asked.router(None, None, Access()))
     return document_of(app)

@@ -6,12 +6,12 @@ from typing import Literal
 from pydantic import Field, PositiveFloat
 from pydantic_settings import SettingsConfigDict
 
-from kit.settings import ServiceSettings
+from kit.settings import KeyringSettings
 
 RegisterName = Literal["business_registration", "credit_record", "related_companies", "provider"]
 
 
-class Settings(ServiceSettings):
+class Settings(KeyringSettings):
     """Variables begin with ``ELIGIBILITY_``."""
 
     model_config = SettingsConfigDict(env_prefix="ELIGIBILITY_", extra="ignore")

@@ -21,9 +21,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from kit.tables import new_metadata
+from kit.tables import new_metadata, privacy_audit
 
 metadata: Final = new_metadata()
+
+erasures: Final = privacy_audit(metadata)
 
 policies: Final = Table(
     "policies",
@@ -66,6 +68,7 @@ assessments: Final = Table(
     CheckConstraint("status IN ('pending', 'waiting', 'decided', 'withdrawn')", name="status"),
     CheckConstraint("outcome IN ('approved', 'rejected')", name="outcome"),
     CheckConstraint("(status = 'decided') <= (outcome IS NOT NULL AND facts IS NOT NULL)", name="decided"),
+    Index("ix_assessments_key_id", text("split_part(submitted #>> '{company,account,sealed}', '.', 2)")),
     Index("ix_assessments_due", "next_try_at", postgresql_where=text("status IN ('pending', 'waiting')")),
     Index("ix_assessments_submitted_at", "submitted_at", "application_id", postgresql_where=text("status = 'decided'")),
     Index("ix_assessments_deadline", "due_at", postgresql_where=text("due_at IS NOT NULL")),

@@ -19,6 +19,7 @@ from intake import waits
 from intake.desk import Desk
 from intake.records import Application, Claim
 from kit.clocks import Missed, Waiting
+from kit.sealing import keyring_of
 
 MISSED: Final = "deadline.missed"
 
@@ -58,7 +59,7 @@ class Deadlines:
         return [Subject(row.application_id, row.claim_id) for row in rows]
 
     async def miss(self, connection: AsyncConnection, subjects: Sequence[Subject], now: datetime) -> Missed:
-        desk = Desk(now)
+        desk = Desk(now, keyring_of(connection))
         await desk.load_policies(connection)
         await desk.load_applications(connection, [subject.application_id for subject in subjects])
         await desk.load_claims(connection, [subject.claim_id for subject in subjects if subject.claim_id])

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import ApplicationSubmitted, ApplicationWithdrawn
 from contracts.refusal import Refusal
-from intake import answers, claiming, hearing, rules, submission, waits
+from intake import answers, claiming, hearing, persons, rules, submission, waits
 from intake.claiming import CreateClaim
 from intake.desk import Desk
 from intake.documents import noting, references
@@ -25,6 +25,7 @@ from kit.groups import Outcome
 from kit.idempotency import Answer, Key
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
+from kit.sealing import keyring_of
 
 
 class CreateApplication(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +99,7 @@ async def apply(
 
 
 async def _load(connection: AsyncConnection, commands: Sequence[Command], now: datetime) -> Desk:
-    desk = Desk(now)
+    desk = Desk(now, keyring_of(connection))
     await desk.load_policies(connection)
     application_ids = [command.application_id for command in commands if isinstance(command, _ON_ONE)]
     claims = [command for command in commands if isinstance(command, CreateClaim)]
@@ -137,8 +138,9 @@ def create_application(desk: Desk, command: CreateApplication) -> Answer:
     if command.submit:
         submission.check(policy, command.body, desk.evidence, desk.now)
     year = rules.local_date(desk.now, policy).year
+    application_id = uuid7()
     application = Application(
-        application_id=uuid7(),
+        application_id=application_id,
         number=f"{policy.number_prefix}-{year}-{desk.numbers.pop(0):06d}",
         scheme=policy.scheme,
         applicant=command.body["applicant"]["uscc"],
@@ -146,7 +148,7 @@ def create_application(desk: Desk, command: CreateApplication) -> Answer:
         status="draft",
         policy_version=policy.version,
         provisional=policy.provisional,
-        body=command.body,
+        body=persons.sealed(desk.keyring, application_id, command.body),
         created_at=desk.now,
         updated_at=desk.now,
         progress={},
@@ -173,7 +175,8 @@ def change_draft(desk: Desk, command: ChangeDraft) -> Answer:
     if application.status != "draft":
         raise rules.wrong_state(application, "修改", "changed", ["draft"])
     references.check(desk.evidence, command.parts.get("documents", []))
-    application.body = {**application.body, **command.parts}
+    parts = persons.sealed(desk.keyring, application.application_id, command.parts)
+    application.body = {**application.body, **parts}
     application.applicant = application.body["applicant"]["uscc"]
     application.district = application.body["applicant"]["district"]
     waits.begin_anew(application)
@@ -196,6 +199,7 @@ def submit_application(desk: Desk, command: SubmitApplication) -> Answer:
 
 def _submit(desk: Desk, application: Application) -> None:
     application.submitted_at = desk.now
+    application.body = persons.sealed(desk.keyring, application.application_id, application.body)  # an old draft's
     desk.change(application)
     desk.note(application, ApplicationSubmitted.TYPE, desk.now)
     desk.say(submission.told(application, desk.evidence, desk.now))

@@ -19,6 +19,7 @@ from intake.push.tables import pushes
 from intake.records import Application, Claim, Document, Happening
 from kit.outbox import Announcements
 from kit.rows import fetch, insert_records, insert_rows, rows_of, update_rows
+from kit.sealing import Keyring
 
 InvoiceKey = tuple[str, str]
 
@@ -33,8 +34,9 @@ _known_policies: dict[tuple[str, str, int], Policy] = {}
 class Desk:
     """Applications and claims on the desk, with what is to be said and stored about them."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, keyring: Keyring) -> None:
         self.now = now
+        self.keyring = keyring
         self.said = Announcements()
         self.client = ""
         """Who asks: set for each command. What another client sent is not there for it."""

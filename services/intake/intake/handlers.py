@@ -48,11 +48,12 @@ from intake.desk import Desk
 from intake.heard import application_of, changed
 from kit.messages import Message
 from kit.outbox import Announcements
+from kit.sealing import keyring_of
 
 
 async def handle(connection: AsyncConnection, messages: Sequence[Message], now: datetime) -> Announcements:
     """Apply a batch: lock and load the applications spoken of, apply each event in order, store them."""
-    desk = Desk(now)
+    desk = Desk(now, keyring_of(connection))
     events = [message.data for message in messages]
     await desk.load_policies(connection)
     await desk.load_applications(

@@ -59,7 +59,7 @@ def answer_clarification(desk: Desk, command: AnswerClarification) -> Answer:
     said = {"answer": command.answer, "answered_at": desk.now}
     application.progress = {**application.progress, CLARIFICATION: {**asked, **said}}
     desk.change(application)
-    desk.note(application, ClarificationAnswered.TYPE, desk.now, answer=command.answer)
+    desk.note(application, ClarificationAnswered.TYPE, desk.now, answer=command.answer, documents=command.documents)
     desk.say(
         ClarificationAnswered(
             occurred_at=desk.now,
@@ -81,7 +81,7 @@ def lodge_appeal(desk: Desk, command: LodgeAppeal) -> Answer:
     lodged = {"grounds": command.grounds, "lodged_at": desk.now}
     application.progress = {**application.progress, APPEAL: lodged}
     desk.change(application)
-    desk.note(application, AppealLodged.TYPE, desk.now, grounds=command.grounds)
+    desk.note(application, AppealLodged.TYPE, desk.now, grounds=command.grounds, documents=command.documents)
     desk.say(
         AppealLodged(
             occurred_at=desk.now,

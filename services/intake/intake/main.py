@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from intake import api, queries, shortcut
+from intake import api, privacy, queries, sealed, shortcut
 from intake.clocks import Deadlines
 from intake.commands import Command, apply
 from intake.documents import api as documents
@@ -20,6 +20,7 @@ from intake.push import api as push
 from intake.push import wiring
 from intake.settings import Settings
 from kit import admin
+from kit import privacy as asked
 from kit.access import Access
 from kit.backoff import Backoff
 from kit.clocks import Scanner
@@ -29,6 +30,8 @@ from kit.groups import GroupedWriter
 from kit.http import Trouble, create_app, document_of
 from kit.limits import Limits
 from kit.logging import get_logger
+from kit.resealing import Resealer
+from kit.sealing import Keyring
 from kit.service import Service
 from kit.worker import Worker
 
@@ -40,11 +43,13 @@ DESCRIPTION = "Applications and claims: what the government portal calls, and th
 
 async def run(settings: Settings) -> None:
     """Run the service until it is told to stop."""
+    keyring = Keyring.read(settings.keyring_file, "INTAKE_KEYRING_FILE", seals=settings.seal)
     database = Database(
         settings.database_url,
         pool_size=settings.database_pool_size,
         statement_timeout_seconds=settings.database_statement_timeout_seconds,
         name="intake",
+        keyring=keyring,
     )
     service = Service("intake", settings, database)
     worker = Worker(service, events=SUBSCRIPTIONS, handle=handle)
@@ -59,6 +64,7 @@ async def run(settings: Settings) -> None:
         committed=worker.wake_relay,
     )
     service.add_loop("writer", writer.run)
+    service.add_loop("resealing", Resealer(database, sealed.COLUMNS if "worker" in settings.roles else ()).run)
     if "worker" in settings.roles:
         service.add_loop("clocks", Scanner(database, Deadlines(), committed=worker.wake_relay).run)
     schemes = SchemesAwaited(database)
@@ -74,6 +80,7 @@ async def run(settings: Settings) -> None:
     limits, door = Limits.of(settings, access), Door.of(settings)
     app = application(parts, trouble, worker.stuck, pushed=pushed, limits=limits, door=door)
     app.include_router(admin.router(worker.redrive, worker.lags, access))
+    app.include_router(asked.router(database, privacy.Holdings(store), access))
     await service.run(app)
 
 
@@ -128,4 +135,5 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document without a database."""
     app = application(api.Parts(None, None), {})
     app.include_router(admin.router(None, None, Access()))
+    app.include_router(asked.router(None, None, Access()))
     return document_of(app)

@@ -10,8 +10,9 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.policy import Policy
-from intake import rules, tables, views
+from intake import persons, rules, tables, views
 from intake.records import Application, Claim, Document, Happening
+from kit.sealing import keyring_of
 
 
 async def schemes(connection: AsyncConnection, now: datetime) -> list[dict[str, Any]]:
@@ -36,7 +37,7 @@ Client = str | None
 async def application(connection: AsyncConnection, application_id: UUID, client: Client) -> dict[str, Any] | None:
     """Return the whole state of one application, or None."""
     query = select(tables.applications).where(tables.applications.c.application_id == application_id)
-    found = await _states(connection, _seen_by(query, client))
+    found = await _states(connection, query, client)
     return found[0] if found else None
 
 
@@ -62,17 +63,27 @@ async def applications(
         query = query.where(columns.submitted_at < submitted_until)
     if after is not None:
         query = query.where(columns.application_id > after)
-    return await _states(connection, _seen_by(query, client))
+    return await _states(connection, query, client)
 
 
 def _seen_by(query: Select[Any], client: Client) -> Select[Any]:
     return query if client is None else query.where(tables.applications.c.client == client)
 
 
-async def _states(connection: AsyncConnection, query: Select[Any]) -> list[dict[str, Any]]:
-    found = [Application(**row) for row in (await connection.execute(query)).mappings()]
+async def _states(connection: AsyncConnection, query: Select[Any], client: Client) -> list[dict[str, Any]]:
+    found = [Application(**row) for row in (await connection.execute(_seen_by(query, client))).mappings()]
     claims = await _claims(connection, [record.application_id for record in found])
-    return [views.application(record, claims.get(record.application_id, [])) for record in found]
+    return [
+        views.application(
+            record, claims.get(record.application_id, []), _contact(connection, record) if client else None
+        )
+        for record in found
+    ]
+
+
+def _contact(connection: AsyncConnection, record: Application) -> dict[str, Any] | None:
+    """Return whom officers may ask, for the client that named them."""
+    return persons.contact_of(keyring_of(connection), record.application_id, record.body["applicant"])
 
 
 async def _claims(connection: AsyncConnection, application_ids: Sequence[UUID]) -> dict[UUID, list[Claim]]:

@@ -104,3 +104,4 @@ class Document(msgspec.Struct, kw_only=True):
     finding: str | None = None
     confirmed_by: str | None = None
     confirmed_at: datetime | None = None
+    erased_at: datetime | None = None

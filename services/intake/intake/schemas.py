@@ -8,11 +8,12 @@ from operator import mul
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from stdnum.cn import uscc as uscc_number
 from stdnum.exceptions import InvalidChecksum, ValidationError
 
 from contracts.money import LARGEST_EXACT_INTEGER
+from kit import masking
 from kit.fields import Day, Flag, Moment, Whole
 from kit.validation import FieldError
 
@@ -48,6 +49,18 @@ def _checked_uscc(value: str) -> str:
     return value
 
 
+def _no_mask(value: Any) -> Any:
+    """Refuse what we showed masked and is sent back so: the mask would stand where the value was."""
+    if isinstance(value, str) and masking.is_masked(value):
+        raise FieldError(
+            "是掩码而非原值：请重新填写完整内容；如无变更，请不要提交 applicant",
+            "is a mask, as answers show it, and not the value: send the whole value again, or leave `applicant` out "
+            "where it stays as it is",
+        )
+    return value
+
+
+Unmasked = BeforeValidator(_no_mask)
 Uscc = Annotated[
     str,
     StringConstraints(strip_whitespace=True, to_upper=True, min_length=18, max_length=18),
@@ -109,9 +122,10 @@ class Tax(Body):
 class Account(Body):
     """The account that the applicant is paid on."""
 
-    name: Name
+    name: Annotated[Name, Unmasked]
     number: Annotated[
         str,
+        Unmasked,
         StringConstraints(strip_whitespace=True, pattern="^[0-9A-Za-z -]{4,40}$"),
         Field(examples=["6222000011112222"]),
     ]
@@ -121,11 +135,11 @@ class Account(Body):
 class Contact(Body):
     """Whom officers may ask. Stays in intake: no event carries it."""
 
-    name: Name
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=200)] | None = Field(
-        default=None, examples=["contact@example.com"]
+    name: Annotated[Name, Unmasked]
+    email: Annotated[str, Unmasked, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=200)] | None = (
+        Field(default=None, examples=["contact@example.com"])
     )
-    phone: Annotated[str, StringConstraints(pattern=r"^[0-9+() -]{5,30}$")] | None = Field(
+    phone: Annotated[str, Unmasked, StringConstraints(pattern=r"^[0-9+() -]{5,30}$")] | None = Field(
         default=None, examples=["+86 755 1234567"]
     )
 

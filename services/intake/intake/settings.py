@@ -4,10 +4,10 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from intake.push.guard import networks_of
-from kit.settings import ServiceSettings
+from kit.settings import KeyringSettings
 
 
-class Settings(ServiceSettings):
+class Settings(KeyringSettings):
     """Variables begin with ``INTAKE_``."""
 
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore")

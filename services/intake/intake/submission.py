@@ -8,7 +8,7 @@ import msgspec
 from contracts.common import Company, Request
 from contracts.events import ApplicationSubmitted
 from contracts.policy import Policy
-from intake import forms, rules
+from intake import forms, persons, rules
 from intake.documents import references
 from intake.documents.references import Known
 from intake.records import Application
@@ -24,12 +24,9 @@ def check(policy: Policy, body: dict[str, Any], known: Known, now: datetime) -> 
 
 
 def told(application: Application, known: Known, now: datetime) -> ApplicationSubmitted:
-    """Return the event. Whom officers may ask (the contact) stays here."""
+    """Return the event. Whom officers may ask (the contact) stays here; the account goes on sealed."""
     applicant = application.body["applicant"]
-    account = applicant["account"]
-    company = {name: applicant[name] for name in _OF_COMPANY} | {
-        "account": {"name": account["name"], "account": account["number"], "bank_code": account["bank_code"]}
-    }
+    company = {name: applicant[name] for name in _OF_COMPANY}
     return ApplicationSubmitted(
         occurred_at=now,
         application_id=application.application_id,
@@ -38,7 +35,7 @@ def told(application: Application, known: Known, now: datetime) -> ApplicationSu
         number=application.number,
         district=application.district,
         policy_version=application.policy_version,
-        company=msgspec.convert(company, Company),
+        company=msgspec.convert({**company, "account": persons.told(applicant["account"])}, Company),
         request=_request(application.body["request"]),
         documents=references.told(known, application.body["documents"]),
         submitted_at=now,

@@ -23,9 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from kit.tables import new_metadata
+from kit.tables import new_metadata, privacy_audit
 
 metadata: Final = new_metadata()
+
+erasures: Final = privacy_audit(metadata)
 
 
 def _clock() -> list[Column[Any]]:
@@ -74,6 +76,7 @@ applications: Final = Table(
     Index("ix_applications_status", "status", "application_id"),
     Index("ix_applications_scheme", "scheme", "application_id"),
     Index("ix_applications_submitted_at", "submitted_at"),
+    Index("ix_applications_key_id", text("split_part(body #>> '{applicant,account,sealed}', '.', 2)")),
     Index("ix_applications_deadline", "due_at", "waits_for", postgresql_where=text("due_at IS NOT NULL")),
 )
 
@@ -134,5 +137,6 @@ documents: Final = Table(
     Column("finding", Text),
     Column("confirmed_by", Text),
     Column("confirmed_at", DateTime(timezone=True)),
+    Column("erased_at", DateTime(timezone=True)),
     CheckConstraint("size > 0", "not_empty"),
 )

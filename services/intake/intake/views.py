@@ -5,21 +5,21 @@ from typing import Any, Final
 
 from contracts.codec import to_builtins
 from contracts.policy import Policy
-from intake import recoveries, waits
+from intake import persons, recoveries, waits
 from intake.records import NEW_AWARD, Application, Claim, Document, Happening
 from intake.recoveries import Recovery
 
 _AWARD_MONEY: Final = ("awarded", "claimed", "paid", "rest", "released", "recovered", "outstanding")
 
 
-def application(record: Application, claims: Iterable[Claim]) -> dict[str, Any]:
-    """Return the whole state of an application."""
+def application(record: Application, claims: Iterable[Claim], contact: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the whole state of an application, with its ``contact`` in clear for whoever sent it, else masked."""
     return {
         "application_id": record.application_id,
         "number": record.number,
         "scheme": record.scheme,
         "status": record.status,
-        "applicant": record.body["applicant"],
+        "applicant": persons.shown(record.body["applicant"], contact),
         "request": record.body["request"],
         "documents": record.body["documents"],
         "policy_version": record.policy_version,
@@ -27,6 +27,7 @@ def application(record: Application, claims: Iterable[Claim]) -> dict[str, Any]:
         "created_at": record.created_at,
         "submitted_at": record.submitted_at,
         "updated_at": record.updated_at,
+        "erased_at": record.body.get("erased_at"),
         "version": record.version,
         "waiting_for": _waiting_for(record),
         "clarification": _clarification(record),
@@ -188,7 +189,8 @@ def document(record: Document) -> dict[str, Any]:
         "size": record.size,
         "sha256": record.sha256,
         "uploaded_at": record.uploaded_at,
-        "status": "stored" if record.finding is None else "quarantined",
+        "status": "erased" if record.erased_at else "stored" if record.finding is None else "quarantined",
         "confirmed_by": record.confirmed_by,
         "confirmed_at": record.confirmed_at,
+        "erased_at": record.erased_at,
     }

@@ -17,7 +17,10 @@ class Clocked(msgspec.Struct, kw_only=True):
 
 
 class Account(Clocked, kw_only=True):
-    """A company's bank account and what finance says of it. The application is the one for which it was first asked."""
+    """A company's bank account and what finance says of it. The application is the one for which it was first asked.
+
+    ``name`` and ``account`` are masks of what is in ``sealed``, or clear where that is None (``creditors``).
+    """
 
     verification_id: UUID
     applicant: str
@@ -31,6 +34,8 @@ class Account(Clocked, kw_only=True):
     reason_code: str | None = None
     asked_at: datetime
     answered_at: datetime | None = None
+    sealed: str | None = None
+    fingerprint: str | None = None
 
 
 class Payment(Clocked, kw_only=True):

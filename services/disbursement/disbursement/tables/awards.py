@@ -32,6 +32,11 @@ applications: Final = Table(
     Column("approval", JSONB),
     CheckConstraint("state IN ('awarded', 'waitlisted', 'refused', 'withdrawn')", "state_known"),
     Index(
+        "ix_applications_key_id",
+        text("split_part(approval #>> '{creditor,sealed}', '.', 2)"),
+        postgresql_where=text("jsonb_typeof(approval) = 'object'"),
+    ),
+    Index(
         "ix_applications_waitlist",
         "scheme",
         "fiscal_year",
@@ -115,6 +120,7 @@ awards: Final = Table(
     CheckConstraint("awarded - released <= approved AND (awarded <= approved OR corrected_to >= 0)", "within_approval"),
     CheckConstraint("excess >= 0 AND corrected_to >= 0", "corrected"),
     CheckConstraint("recovered >= 0 AND recovered <= released", "recovered_within_released"),
+    Index("ix_awards_key_id", text("split_part(creditor ->> 'sealed', '.', 2)")),
     Index("ix_awards_deadline", "next_step_at", postgresql_where=text("next_step_at IS NOT NULL")),
 )
 

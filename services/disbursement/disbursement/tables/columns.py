@@ -4,9 +4,11 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Integer
 
-from kit.tables import new_metadata
+from kit.tables import new_metadata, privacy_audit
 
 metadata: Final = new_metadata()
+
+erasures: Final = privacy_audit(metadata)
 
 _BOOKS: Final = ("appropriated", "available", "committed", "obligated", "disbursed")
 

@@ -9,12 +9,14 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.common import Reason
+from contracts.common import Account, Reason
 from contracts.events import ApplicationSubmitted
 from contracts.money import Money
 from eligibility.records import Assessment
 from eligibility.store.columns import json_or_null, typed
+from kit import accounts
 from kit.database import to_json
+from kit.sealing import Keyring, keyring_of
 
 _COLUMNS: Final = """
     application_id, policy_version, submitted, status, traceparent, facts, outcome, reasons, approved, cap_holder,
@@ -65,13 +67,25 @@ async def add(connection: AsyncConnection, new: Sequence[Assessment], now: datet
         "schemes": [one.submitted.scheme for one in new],
         "applicants": [one.submitted.applicant for one in new],
         "versions": [one.policy_version for one in new],
-        "submitted": [to_json(one.submitted) for one in new],
+        "submitted": [to_json(carried(keyring_of(connection), one.submitted)) for one in new],
         "submitted_at": [one.submitted.submitted_at for one in new],
         "traceparents": [one.traceparent for one in new],
         "statuses": [one.status for one in new],
         "due_at": [one.due_at for one in new],
     }
     await connection.execute(_ADD, values)
+
+
+def carried(keyring: Keyring, submitted: ApplicationSubmitted) -> ApplicationSubmitted:
+    """Return what was submitted with its account sealed: of before accounts were, it came in clear."""
+    company = submitted.company
+    account = accounts.carried(keyring, submitted.application_id, company.account, company.name)
+    return submitted if account is company.account else with_account(submitted, account)
+
+
+def with_account(submitted: ApplicationSubmitted, account: Account) -> ApplicationSubmitted:
+    company = msgspec.structs.replace(submitted.company, account=account)
+    return msgspec.structs.replace(submitted, company=company)
 
 
 async def withdraw(connection: AsyncConnection, ids: Collection[UUID]) -> None:

@@ -153,6 +153,31 @@ class RecoveryOut(BaseModel):
     outstanding: MoneyOut
 
 
+class AccountOut(BaseModel):
+    """The account that is paid to: its number masked, and its holder where that is not the company."""
+
+    name: str = Field(examples=["深圳市示例科技有限公司"])
+    number: str = Field(examples=["****2222"])
+    bank_code: str = Field(examples=["ICBKCNBJ"])
+    erased_at: datetime | None = None
+
+
+class ContactOut(BaseModel):
+    """Whom officers may ask: in clear for the portal that sent it, masked for all others."""
+
+    name: str = Field(examples=["李**"])
+    email: str | None = Field(examples=["c***@example.com"])
+    phone: str | None = Field(examples=["****4567"])
+    erased_at: datetime | None = None
+
+
+class ApplicantOut(Applicant):
+    """The company that applies, as it may be shown."""
+
+    account: AccountOut  # type: ignore[assignment]  # masked: it is no account any more
+    contact: ContactOut | None = None  # type: ignore[assignment]
+
+
 class ApplicationOut(BaseModel):
     """The whole state of an application."""
 
@@ -160,7 +185,7 @@ class ApplicationOut(BaseModel):
     number: str = Field(examples=["CV-2026-000123"])
     scheme: str = Field(examples=["compute-voucher"])
     status: Status
-    applicant: Applicant
+    applicant: ApplicantOut
     request: Request
     documents: list[UUID]
     policy_version: str = Field(description="the version that it was submitted under", examples=["2026.1"])
@@ -169,6 +194,7 @@ class ApplicationOut(BaseModel):
     submitted_at: datetime | None
     updated_at: datetime
     version: int = Field(description="the number in the ETag", examples=[1])
+    erased_at: datetime | None = Field(description="when account, contact and documents were erased")
     waiting_for: WaitOut | None
     clarification: ClarificationOut | None
     decision: DecisionOut | None
@@ -231,9 +257,10 @@ class DocumentOut(BaseModel):
         pattern="^[0-9a-f]{64}$", examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]
     )
     uploaded_at: datetime
-    status: Literal["stored", "quarantined"]
+    status: Literal["stored", "quarantined", "erased"]
     confirmed_by: str | None = Field(description="the provider that stands behind it", examples=["91440300192181490G"])
     confirmed_at: datetime | None
+    erased_at: datetime | None
 
 
 class WindowOut(BaseModel):

@@ -35,7 +35,13 @@ _CONTENT: Final = {media: {"schema": {"type": "string", "format": "binary"}} for
 _BYTES: Final = call(
     media=_CONTENT,
     headers=["ETag", "Content-Disposition", "Accept-Ranges"],
-    refuses=["document_not_found", "document_quarantined", "range_not_satisfiable", "documents_not_configured"],
+    refuses=[
+        "document_not_found",
+        "document_erased",
+        "document_quarantined",
+        "range_not_satisfiable",
+        "documents_not_configured",
+    ],
     more={206: {"description": "The part that was asked for", "content": _CONTENT}},
 )
 Sha256 = Annotated[
@@ -169,6 +175,8 @@ def _add_reads(routes: APIRouter, library: Library) -> None:
         asked: Annotated[str | None, Header(alias="Range", description="such as bytes=1000-")] = None,
     ) -> Response:
         found = await find(document_id, person)
+        if found.erased_at is not None:
+            raise references.erased()
         if found.finding is not None:
             raise references.quarantined()
         start, length, status = _part(asked, found.size)

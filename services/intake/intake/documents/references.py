@@ -57,6 +57,15 @@ def told(known: Known, documents: Iterable[Any]) -> tuple[DocumentReference, ...
     return tuple(DocumentReference(one.document_id, one.sha256, one.media_type, one.kind) for one in found)
 
 
+def erased() -> Refusal:
+    return Refusal(
+        "document_erased",
+        "该文件的内容已按个人信息删除要求删除。",
+        "The bytes of this document were erased with the personal data of its applicant.",
+        status=410,
+    )
+
+
 def quarantined(pointer: str | None = None) -> Refusal:
     return Refusal(
         "document_quarantined",

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from intake import rules
 from intake.api.parts import IfMatch, Limit, json, version_of
 from intake.callers import client_of
-from intake.push import feed, queries, refusals, shown, signing
+from intake.push import feed, queries, refusals, shown
 from intake.push.commands import ChangeWebhook, Command, CreateWebhook, DeleteWebhook, Redeliver, TryWebhook
 from intake.push.guard import Guard, RefusedAddressError, UnknownHostError
 from intake.push.hub import Hub, Stream
@@ -24,7 +24,6 @@ from kit.database import Database
 from kit.errors import OverloadedError
 from kit.groups import GroupedWriter
 from kit.http import page_of
-from kit.idempotency import Answer
 from kit.openapi import call
 from kit.writes import IdempotencyKey, OptionalKey, key_of, response_of
 
@@ -131,7 +130,7 @@ def _add_webhooks(routes: APIRouter, parts: Needed, access: Access) -> None:
         if key not in answered:  # else the address was checked then
             await _check_address(parts().guard, body.url)
         command = CreateWebhook(key=key, client=client_of(person), url=body.url, events=body.events)
-        return _opened(await parts().writer.submit(command))
+        return response_of(await parts().writer.submit(command))
 
     @routes.get("/webhooks", tags=["webhooks"], summary="All webhooks of this client", **call(shown.WebhooksOut))
     async def list_webhooks(person: Portal) -> Response:
@@ -164,7 +163,7 @@ def _add_webhooks(routes: APIRouter, parts: Needed, access: Access) -> None:
             await _check_address(parts().guard, body.url)
         sent = body.model_dump()
         command = ChangeWebhook(client=client_of(person), webhook_id=webhook_id, version=version_of(if_match), **sent)
-        return _opened(await parts().writer.submit(command))
+        return response_of(await parts().writer.submit(command))
 
     @routes.delete(
         "/webhooks/{webhook_id}",
@@ -244,12 +243,3 @@ async def _check_address(guard: Guard, url: str) -> None:
         raise refusals.address_refused(str(error)) from error
     except UnknownHostError as error:
         raise refusals.host_unknown() from error
-
-
-def _opened(answer: Answer) -> Response:
-    """Return an answer to its caller, who alone sees the secret that it may hold."""
-    told = msgspec.json.decode(answer.body)
-    if "secret" not in told:
-        return response_of(answer)
-    told["secret"] = signing.opened(told["secret"])
-    return response_of(msgspec.structs.replace(answer, body=msgspec.json.encode(told)))

@@ -21,6 +21,7 @@ from kit.idempotency import Answer, Key
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
 from kit.rows import insert_records, rows_of, update_rows
+from kit.sealing import keyring_of
 
 MOST_OF_CLIENT: Final = 10
 SECRET_OVERLAP: Final = timedelta(days=1)
@@ -104,23 +105,24 @@ async def _carry_out(connection: AsyncConnection, command: Command, now: datetim
 
 
 async def create_webhook(connection: AsyncConnection, command: CreateWebhook, now: datetime) -> Answer:
-    """Take in a webhook, which hears of all that happens from now on; answer 201 with its secret, sealed."""
+    """Take in a webhook, which hears of all that happens from now on; answer 201 with its secret."""
     await connection.execute(_ALONE, {"client": command.client})
     query = select(func.count()).where(tables.webhooks.c.client == command.client)
     if (await connection.execute(query)).scalar_one() >= MOST_OF_CLIENT:
         raise refusals.too_many_webhooks(MOST_OF_CLIENT)
+    webhook_id, secret = uuid7(), signing.new_secret()
     webhook = Webhook(
-        webhook_id=uuid7(),
+        webhook_id=webhook_id,
         client=command.client,
         url=command.url,
         events=command.events,
-        secret=signing.sealed(signing.new_secret()),
+        secret=signing.sealed(keyring_of(connection), webhook_id, secret),
         cursor=await feed.last_drawn(connection),
         created_at=now,
         updated_at=now,
     )
     await insert_records(connection, tables.webhooks, [webhook])
-    return _answer(webhook, 201, secret=webhook.secret, location=f"/v1/webhooks/{webhook.webhook_id}")
+    return _answer(webhook, 201, secret=secret, location=f"/v1/webhooks/{webhook.webhook_id}")
 
 
 async def change_webhook(connection: AsyncConnection, command: ChangeWebhook, now: datetime) -> Answer:
@@ -132,13 +134,14 @@ async def change_webhook(connection: AsyncConnection, command: ChangeWebhook, no
         await _switch(connection, webhook, enabled=command.enabled, now=now)
     if command.skip_missed:
         await _skip(connection, webhook)
-    if command.rotate_secret:
+    secret = signing.new_secret() if command.rotate_secret else None
+    if secret is not None:
         webhook.previous_secret, webhook.previous_secret_until = webhook.secret, now + SECRET_OVERLAP
-        webhook.secret = signing.sealed(signing.new_secret())
+        webhook.secret = signing.sealed(keyring_of(connection), webhook.webhook_id, secret)
     webhook.version += 1
     webhook.updated_at = now
     await update_rows(connection, tables.webhooks, rows_of([webhook]))
-    return _answer(webhook, 200, secret=webhook.secret if command.rotate_secret else None)
+    return _answer(webhook, 200, secret=secret)
 
 
 async def _switch(connection: AsyncConnection, webhook: Webhook, *, enabled: bool, now: datetime) -> None:
@@ -219,7 +222,7 @@ async def _enabled(connection: AsyncConnection, client: str, webhook_id: UUID) -
 
 
 def _answer(webhook: Webhook, status: int, *, secret: str | None, location: str | None = None) -> Answer:
-    """Return the answer as it is kept: with the secret sealed. ``api`` opens it for the caller."""
+    """Return the answer. It is kept sealed (``kit.idempotency``), for the secret's sake too."""
     shown = views.webhook(webhook) | ({"secret": secret} if secret else {})
     headers = {"etag": f'"{webhook.version}"'} | ({"location": location} if location else {})
     return Answer(status, msgspec.json.encode(shown), headers)

@@ -68,7 +68,9 @@ class Sender:
         call_seconds: float = 15.0,
         poll_seconds: float = 0.5,
     ) -> None:
+        assert database.keyring is not None, "secrets of webhooks are sealed"
         self._database = database
+        self._keyring = database.keyring
         self._poster = poster
         self._most_at_once = most_at_once
         self._most_for_one = most_for_one
@@ -141,7 +143,7 @@ class Sender:
         return [Delivery(**row) for row in (await connection.execute(_LEASE, values)).mappings()]
 
     async def _call(self, webhook: Webhook, delivery: Delivery, now: datetime) -> None:
-        headers = signing.headers(webhook, str(delivery.delivery_id), delivery.body, now)
+        headers = signing.headers(self._keyring, webhook, str(delivery.delivery_id), delivery.body, now)
         reply = await self._poster.post(webhook.url, headers, delivery.body)
         meters.DELIVERY_SECONDS.observe(reply.seconds)
         step = retrying.next_step(reply, delivery.failing_since, now, random.random())  # noqa: S311  # jitter
