@@ -104,7 +104,7 @@ def _extra(service: str, config: Config) -> dict[str, str]:
             return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies)}
         case "intake":
             documents = config.home.documents.as_uri()
-            return {"DOCUMENTS_URL": documents, "WEBHOOK_ALLOWED_NETWORKS": f'["{LOOPBACK}/8"]'}
+            return {"DOCUMENTS_URL": documents, "WEBHOOK_ALLOWED_NETWORKS": '["127.0.0.0/8"]'}  # portals live here too
         case "disbursement" | "metrics":
             return {"PROGRAMME_FILE": str(policies / "programme.yaml")}
         case _:
