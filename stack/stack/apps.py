@@ -104,7 +104,8 @@ def _extra(service: str, config: Config) -> dict[str, str]:
             return {"REGISTERS_URL": registers, "POLICIES_DIR": str(policies), **keys}
         case "intake":
             documents = config.home.documents.as_uri()
-            return {"DOCUMENTS_URL": documents, "WEBHOOK_ALLOWED_NETWORKS": f'["{LOOPBACK}/8"]', **keys}
+            networks = '["127.0.0.0/8"]'  # portals live here too
+            return {"DOCUMENTS_URL": documents, "WEBHOOK_ALLOWED_NETWORKS": networks, **keys}
         case "disbursement":
             return {"PROGRAMME_FILE": str(policies / "programme.yaml"), **keys}
         case "metrics":
