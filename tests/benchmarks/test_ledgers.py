@@ -7,11 +7,14 @@ import msgspec
 import pytest
 
 from benchmarks.ledger import scene, traffic
+from benchmarks.ledger.ours import KEYRING
 from benchmarks.ledger.side import Side
 from benchmarks.ledger.traffic import Told, tell
 from contracts.codec import decode
+from contracts.common import Account
 from contracts.events import ApplicationApproved, ClaimVerified, Event, PaymentSettled
 from contracts.money import Money
+from kit import outbox
 from kit.identifiers import uuid7
 from tests.benchmarks.conftest import CAP_FEN, ENVELOPE_FEN, HOT, POOL_FEN, WARM
 
@@ -21,9 +24,13 @@ def changed(kind: type[Any], **values: Any) -> Any:
     return msgspec.structs.replace(traffic.example(kind), **values)
 
 
+CREDITOR = Account("A", "6222000011112222", "B")
+
+
 def approval(amount: int, company: int = 1, pool: str = HOT, **values: Any) -> ApplicationApproved:
     holder = f"9144{company:014d}"
-    known = {"scheme": scene.scheme_of(pool), "pool": pool, "applicant": holder, "cap_holder": holder}
+    known: dict[str, Any] = {"scheme": scene.scheme_of(pool), "pool": pool, "applicant": holder, "cap_holder": holder}
+    known["creditor"] = CREDITOR  # the example's is sealed under a key that nobody has
     event: ApplicationApproved = changed(
         ApplicationApproved, application_id=uuid7(), approved=Money(amount), **known | values
     )
@@ -81,8 +88,8 @@ async def states(ledger: Side) -> dict[str, int]:
 
 
 async def published(ledger: Side) -> list[Event]:
-    rows = await ledger.fetch("SELECT type, data FROM outbox ORDER BY id")
-    return [decode(row["type"], row["data"]) for row in rows]
+    rows = await ledger.fetch("SELECT event_id, type, data FROM outbox ORDER BY id")
+    return [decode(row["type"], outbox.opened(KEYRING, row["event_id"], row["data"]) or b"") for row in rows]
 
 
 async def test_an_award_is_the_least_of_its_limits(ledger: Side) -> None:
