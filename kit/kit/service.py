@@ -38,7 +38,7 @@ _RELAY_STOP_SECONDS: Final = 3.0
 _POOL_STOP_SECONDS: Final = 1.5
 _HOUSEKEEPING_SECONDS: Final = 3600.0
 _LOOP_LAG_SECONDS: Final = 1.0
-_ACCEPTED_IN_A_TURN: Final = 32
+_ACCEPTED_IN_A_TURN: Final = 8
 
 
 class _Server(uvicorn.Server):
