@@ -106,9 +106,7 @@ def create_app(
     ``more_metrics`` renders, at each scrape, what this process does not count itself.
     ``body_limits`` maps paths whose bodies may be larger than MAX_BODY_BYTES to how large, in bytes.
     """
-    app = _Application(
-        title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs"
-    )
+    app = _Application(title=title, description=description, version="1", openapi_url="/openapi.json", docs_url="/docs")
     app.state.body_limits = body_limits or {}
     app.state.shortcuts = Shortcuts()
     _add_health(app, service, trouble, stuck)
