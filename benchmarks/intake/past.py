@@ -1,7 +1,8 @@
 """A past: applications that the service's own code took in, and heard of; then copies of them, as many as are wanted.
 
 The copies are whole rows in the real tables with all their indexes, each a minute earlier, under other ids, of other
-companies. What stands inside their documents is the originals': no query looks there.
+companies. What stands inside their documents is the originals': no query looks there. Timelines are not copied, as no
+list reads them; and the tables are not logged, which makes them faster to fill and no faster to read.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ _AWARDED, _REJECTED, _CLAIMED = 0.6, 0.15, 0.7  # shares: of all, of all, and of
 _CLIENT: Final = "portal"
 _OTHER_CLIENTS: Final = 4  # a hundredth of all applications each, so that theirs are spread thinly
 _SECOND_SCHEME: Final = "corpus-voucher"
-_TABLES: Final = (tables.applications, tables.claims, tables.timeline)
+_TABLES: Final = (tables.applications, tables.claims)
 _RENAMED: Final = ("applicant",)
 _NUMBERED: Final = ("number", "voucher_code")
 # So that there is more than one scheme and client: accepted the same way, told apart afterwards.
@@ -128,6 +129,7 @@ async def multiply(dsn: str, applications: int) -> int:
         await connection.execute(FUNCTIONS)
         for table in _TABLES:
             await connection.execute(ORIGINALS.format(table.name, ""))
+            await connection.execute(f"ALTER TABLE {table.name} SET UNLOGGED")
             async with without_indexes(connection, table.name):
                 await connection.execute(_statement(table), copies)
         return int(await connection.fetchval("SELECT count(*) FROM applications"))

@@ -331,4 +331,4 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 
 def _new_traceparent() -> str:
-    return f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"  # noqa: S311  # no secret
+    return f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"  # no secret

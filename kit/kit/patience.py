@@ -15,6 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from contracts.common import Text
 
+SILENT_SECONDS: Final = 30.0
+"""As long as a connection may be silent between two requests, it may be so before the first."""
 HEAD_SECONDS: Final = 10.0
 READING_SECONDS: Final = 30.0
 BODY_SECONDS: Final = 10.0
@@ -29,15 +31,15 @@ class BodyTooLateError(HTTPException):
     def __init__(self) -> None:
         super().__init__(408)
         self.text = Text(
-            zh=f"请求体未及时送达：{BODY_SECONDS:.0f} 秒后须不低于每秒 {SLOWEST_BYTES_PER_SECOND // 1024} KiB。请用同一 "
-            "Idempotency-Key 重试。",
+            zh=f"请求体未及时送达：{BODY_SECONDS:.0f} 秒后须不低于每秒 {SLOWEST_BYTES_PER_SECOND // 1024} KiB。"
+            "请用同一 Idempotency-Key 重试。",
             en=f"The body did not come in time: after {BODY_SECONDS:.0f} s it has to come at "
             f"{SLOWEST_BYTES_PER_SECOND // 1024} KiB a second. Try again with the same Idempotency-Key.",
         )
 
 
 def in_time(scope: Scope, receive: Receive) -> Receive:
-    """Return a ``receive`` that raises BodyTooLateError when ``PatientProtocol`` has found the body to come too slowly."""
+    """Return a ``receive`` that raises BodyTooLateError when ``PatientProtocol`` has found the body to be late."""
 
     async def receiving() -> Message:
         message = await receive()
@@ -61,11 +63,12 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._wait(HEAD_SECONDS, self.transport.abort)
+        self._wait(SILENT_SECONDS, self.transport.abort)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        self._end()
 
     def on_headers_complete(self) -> None:
         self._in_head = False

@@ -1,4 +1,4 @@
-"""What the portal reads is found by an index, however many applications there are; pages stay right while rows arrive."""
+"""What the portal reads is found by an index, however many there are; pages stay right while rows arrive."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from tests.intake.scenes import USCC, Portal
 APPLICATIONS = 30_000
 PAGE = 50
 MOST_PAGES = 1_000
-"""Of 8 kB, that a query may look at; the applications take 4,000, and a row of a rare filter may need one for itself."""
+"""Of 8 kB, that a query may look at; the applications take 4,000, and a rare row may need one for itself."""
 GROWING = {"applications", "claims", "timeline", "documents", "invoices"}
 MIDDLE, LATE = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -29,17 +29,22 @@ MIDDLE, LATE = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UT
 _FILL = """
 INSERT INTO applications (application_id, number, scheme, applicant, district, status, version, policy_version,
   provisional, body, created_at, updated_at, submitted_at, progress, happenings, client)
-SELECT (lpad(to_hex((extract(epoch FROM made) * 1000)::bigint), 12, '0') || '7000800000000000' || lpad(to_hex(n), 4, '0'))::uuid,
+SELECT
+  (lpad(to_hex((extract(epoch FROM made) * 1000)::bigint), 12, '0') || '7000800000000000' || lpad(to_hex(n), 4, '0'))::uuid,
   'N-' || n, CASE WHEN n % 40 = 0 THEN 'rare-voucher' ELSE 'test-voucher' END, lpad((n / 3)::text, 18, '0'),
   'district-' || n % 9,
   CASE WHEN n % 500 = 0 THEN 'clarifying' WHEN n % 5 = 0 THEN 'rejected' ELSE 'awarded' END, 1, '1',
-  false, jsonb_build_object('applicant', repeat('x', 900), 'request', 1, 'documents', 1), made, made, CASE WHEN n % 7 > 0 THEN made END, '{}', 0,
+  false, jsonb_build_object('applicant', repeat('x', 900), 'request', 1, 'documents', 1), made, made,
+  CASE WHEN n % 7 > 0 THEN made END, '{}', 0,
   CASE WHEN n % 1000 = 0 THEN 'small-portal' ELSE 'portal' END
-FROM (SELECT n, timestamptz '2026-01-01' + n * interval '15 minutes' AS made FROM generate_series(1, :rows) AS n) AS rows
+FROM (
+  SELECT n, timestamptz '2026-01-01' + n * interval '15 minutes' AS made FROM generate_series(1, :rows) AS n
+) AS rows
 """
 _CLAIMS = """
 INSERT INTO claims (claim_id, application_id, award_id, applicant, status, body, submitted_at, updated_at)
-SELECT gen_random_uuid(), application_id, gen_random_uuid(), applicant, 'paid', '{"invoices": [], "usage": null}', created_at, created_at
+SELECT gen_random_uuid(), application_id, gen_random_uuid(), applicant, 'paid', '{"invoices": [], "usage": null}',
+  created_at, created_at
 FROM applications
 """
 _LINES = """
