@@ -30,7 +30,8 @@ _FILL = """
 INSERT INTO applications (application_id, number, scheme, applicant, district, status, version, policy_version,
   provisional, body, created_at, updated_at, submitted_at, progress, happenings, client)
 SELECT
-  (lpad(to_hex((extract(epoch FROM made) * 1000)::bigint), 12, '0') || '7000800000000000' || lpad(to_hex(n), 4, '0'))::uuid,
+  (lpad(to_hex((extract(epoch FROM made) * 1000)::bigint), 12, '0') || '7000800000000000'
+    || lpad(to_hex(n), 4, '0'))::uuid,
   'N-' || n, CASE WHEN n % 40 = 0 THEN 'rare-voucher' ELSE 'test-voucher' END, lpad((n / 3)::text, 18, '0'),
   'district-' || n % 9,
   CASE WHEN n % 500 = 0 THEN 'clarifying' WHEN n % 5 = 0 THEN 'rejected' ELSE 'awarded' END, 1, '1',
