@@ -35,7 +35,7 @@ async def create_all(postgres: Postgres) -> None:
     await copy(postgres, BASE, FLOOR)
     for name in PEERS.values():
         await copy(postgres, BASE, name)
-        await _add_counters(postgres.superuser_dsn(name))
+        await add_counters(postgres.superuser_dsn(name))
     await settle(postgres, (OURS, *PEERS.values()))
 
 
@@ -76,7 +76,8 @@ async def create_pasts(postgres: Postgres, short: int, long: int) -> dict[str, i
     return found
 
 
-async def _add_counters(dsn: str) -> None:
+async def add_counters(dsn: str) -> None:
+    """Add the counters of numbers, which the peers lock."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(COUNTERS)
