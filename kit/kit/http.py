@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -120,7 +120,8 @@ class _Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         inner = super().build_middleware_stack()
-        return _Edge(inner, self.state.body_limits, self.state.shortcuts, self.exception_handlers)
+        handlers = cast(Mapping[Any, Handler], self.exception_handlers)  # all of ours are coroutines
+        return _Edge(inner, self.state.body_limits, self.state.shortcuts, handlers)
 
 
 def _add_health(app: FastAPI, service: str, trouble: dict[str, Trouble], stuck: Trouble) -> None:

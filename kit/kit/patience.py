@@ -7,7 +7,7 @@ is known, and it is closed.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope
@@ -94,7 +94,7 @@ class PatientProtocol(HttpToolsProtocol):
         if self.cycle.body or due > self.loop.time():
             self._wait(max(1.0, due - self.loop.time()), self._look_at_body)
             return
-        self.cycle.scope[_LATE] = True
+        cast(dict[str, Any], self.cycle.scope)[_LATE] = True
         self.cycle.message_event.set()
 
     def pause_writing(self) -> None:
