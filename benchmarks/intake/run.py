@@ -96,6 +96,8 @@ class Benchmark:
         async with Remote(Load.open, tokens) as load:
             async with AsyncExitStack() as stack:
                 servers = {name: await stack.enter_async_context(self._side(name)) for name in SIDES}
+                for each in servers.values():
+                    await load.call("greet", [server.address for server in each])
                 for processes in range(1, PROCESSES + 1):
                     await self._accepts(load, servers, processes)
                 await self._written_by_pgbench()
@@ -140,6 +142,8 @@ class Benchmark:
         found: dict[str, float] = {}
         async with short as few, long as many:
             asked = [await reading.paths(self._dsn(database)) for database in (databases.SHORT, databases.LONG)]
+            for servers, paths in zip((few, many), asked, strict=True):
+                await load.call("greet", [server.address for server in servers], paths["first page"])
             for kind in asked[0]:
                 sides: dict[str, Side] = {
                     name: Turn(

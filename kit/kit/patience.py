@@ -57,6 +57,7 @@ class PatientProtocol(HttpToolsProtocol):
     """
 
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _in_head = True
     _began = 0.0
     _seen = 0
@@ -99,19 +100,25 @@ class PatientProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._wait(READING_SECONDS, self.transport.abort)
+        self._unread = self.loop.call_later(READING_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._end()
+        self._end_unread()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
+        self._end_unread()
         super().connection_lost(exc)
 
     def _wait(self, seconds: float, then: Callable[[], None]) -> None:
         self._end()
         self._timer = self.loop.call_later(seconds, then)
+
+    def _end_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _end(self) -> None:
         if self._timer is not None:

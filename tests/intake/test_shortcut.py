@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client import REGISTRY
 
 from intake import shortcut, tables
 from kit.idempotency import Answer
@@ -144,6 +145,21 @@ async def test_who_is_not_let_in_is_told_so_by_the_route(app: FastAPI, way: Coun
                 client.headers.pop("authorization")
             assert (await post(client, body, **headers)).json()["code"] == code
     assert way.answered == 0
+
+
+def accepted() -> float:
+    counted = {"method": "POST", "route": "/v1/applications", "status": "201"}
+    return REGISTRY.get_sample_value("http_requests_total", counted) or 0.0
+
+
+async def test_it_is_counted_the_same_either_way(portal: Portal, way: Counted) -> None:
+    await portal.client.get("/v1/applications")
+    before = accepted()
+    await portal.apply()
+    assert (way.answered, accepted()) == (1, before + 1)
+    way.close()
+    await portal.apply()
+    assert accepted() == before + 2
 
 
 async def test_a_refusal_of_the_rules_is_told_the_same_either_way(portal: Portal, way: Counted) -> None:
