@@ -10,7 +10,6 @@ from benchmarks.harness.openloop import Latencies
 from benchmarks.intake import traffic
 from benchmarks.intake.wire import Address, Crowd
 
-
 _GREETINGS: Final = 60
 
 
