@@ -10,10 +10,11 @@ from typing import Final
 from benchmarks.decide import report as decide
 from benchmarks.harness import document, plots, results
 from benchmarks.harness.progress import say
+from benchmarks.intake import report as intake
 from benchmarks.ledger import report as ledger
 from benchmarks.opening import report as opening
 
-BENCHMARKS: Final[dict[str, ModuleType]] = {"decide": decide, "ledger": ledger, "opening": opening}
+BENCHMARKS: Final[dict[str, ModuleType]] = {"decide": decide, "intake": intake, "ledger": ledger, "opening": opening}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.intake.floor usual|ours``: the HTTP side alone. Tokens and bodies are checked, nothing is kept.
+"""``python -m benchmarks.intake.floor usual|ours``: HTTP alone. Tokens and bodies are checked, nothing is kept.
 
 ``usual`` is the peers' application, written as FastAPI's manual has it; ``ours`` is intake's own routes.
 """
@@ -63,4 +63,4 @@ async def serve(kind: str, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(sys.argv[1], Settings()))  # type: ignore[call-arg]  # it reads the environment
+    uvloop.run(serve(sys.argv[1], Settings()))  # it reads the environment

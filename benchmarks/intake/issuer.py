@@ -1,4 +1,4 @@
-"""The issuer of tokens: the local stack's keys, and its public ones served over HTTP, as a city's issuer serves them."""
+"""The issuer of tokens: the local stack's keys, the public ones served over HTTP as a city's issuer does."""
 
 import threading
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def serving(home: Home) -> Iterator[dict[str, str]]:
     keys = home.jwks_file.read_bytes()
 
     class Keys(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # the library's name
+        def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("content-length", str(len(keys)))
             self.end_headers()

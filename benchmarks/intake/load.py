@@ -1,13 +1,16 @@
 """The callers, in a process of their own."""
 
+import asyncio
 import gc
 from collections.abc import Sequence
 from random import Random
-from typing import Self
+from typing import Final, Self
 
 from benchmarks.harness.openloop import Latencies
 from benchmarks.intake import traffic
 from benchmarks.intake.wire import Address, Crowd
+
+_GREETINGS: Final = 60
 
 
 class Load:
@@ -35,6 +38,20 @@ class Load:
     def _of(self, wanted: bytes) -> Crowd:
         self._crowd.close()
         return Crowd(wanted)
+
+    async def greet(self, addresses: Sequence[Address], paths: list[str] | None = None) -> None:
+        """Ask each server for one thing until it answers as it should: from then on it has the issuer's keys."""
+        for address in addresses:
+            for tries_left in reversed(range(_GREETINGS)):
+                await self.prepare(1, paths)
+                await self._crowd.connect([address], 1)
+                try:
+                    await self._crowd.closed_loop(self._ready)
+                    break
+                except AssertionError:
+                    if not tries_left:
+                        raise
+                    await asyncio.sleep(1)
 
     async def run(self, addresses: Sequence[Address], connections: int) -> float:
         """Send what is ready as fast as it is answered; return the seconds until the last answer."""

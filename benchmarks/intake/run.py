@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +16,8 @@ from benchmarks.harness.openloop import Latencies
 from benchmarks.harness.progress import say
 from benchmarks.harness.remote import Remote
 from benchmarks.harness.results import Ratio, Result
-from benchmarks.harness.rounds import Run, Side, alternate, figure, median_rate
-from benchmarks.intake import databases, issuer
+from benchmarks.harness.rounds import Run, Side, alternate, figure, median_rate, ratio
+from benchmarks.intake import databases, issuer, pgbench, reading
 from benchmarks.intake.load import Load
 from benchmarks.intake.servers import Server, running
 from benchmarks.intake.turns import CONNECTIONS, Turn
@@ -28,6 +29,21 @@ from stack.postgres import Postgres
 _SETTINGS: Final = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 _TOKENS: Final = 8
 PROCESSES: Final = 2
+_READERS: Final = 16
+_PGBENCH_ROWS: Final = (1, 100)
+_RATIOS: Final = (
+    (
+        "vs_synchronous",
+        "synchronous",
+        "those of the usual design: SQLAlchemy's session and a row lock per request",
+        6,
+        12,
+    ),
+    ("vs_tuned", "tuned", "those of the same design with two statements of asyncpg", 2.5, 4),
+    ("vs_tuned_unlocked", "unlocked", "those of the same without a row that all lock", 1.5, 2.5),
+    ("vs_http_floor", "http_floor", "requests that FastAPI checks (token, body) and that nobody keeps", 0.5, 0.8),
+    ("vs_own_floor", "own_floor", "requests that our own routes check and that nobody keeps", 0.3, 0.5),
+)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -77,10 +93,15 @@ class Benchmark:
         say("databases")
         await databases.create_all(self._postgres)
         tokens = [issuer.token(self._home) for _ in range(_TOKENS)]
-        async with Remote(Load.open, tokens) as load, AsyncExitStack() as stack:
-            servers = {name: await stack.enter_async_context(self._side(name)) for name in SIDES}
-            for processes in range(1, PROCESSES + 1):
-                await self._accepts(load, servers, processes)
+        async with Remote(Load.open, tokens) as load:
+            async with AsyncExitStack() as stack:
+                servers = {name: await stack.enter_async_context(self._side(name)) for name in SIDES}
+                for each in servers.values():
+                    await load.call("greet", [server.address for server in each])
+                for processes in range(1, PROCESSES + 1):
+                    await self._accepts(load, servers, processes)
+                await self._written_by_pgbench()
+            await self._reads(load)
         return Result(self._ratios, self._figures, facts | {"after": machine.moment(self._home.postgres)})
 
     # --- parts ----------------------------------------------------------------------------------------------
@@ -92,9 +113,60 @@ class Benchmark:
             name: Turn(load, each[:processes], self._pid, seconds=self._plan.seconds) for name, each in servers.items()
         }
         runs = await self._compare(f"accepts, {of}", sides, self._plan.rounds)
-        for name, each in servers.items():
-            say(f"  {name}: {median_rate(runs[name]):,.0f}/s")
-            await self._latency(f"half load, {of}/{name}", load, each[:processes], median_rate(runs[name]) / 2)
+        suffix = "" if processes == 1 else f"_{processes}"
+        for name, peer, says, must, aim in _RATIOS:
+            divided = f"applications accepted, {of}, divided by {says}"
+            self._ratios[name + suffix] = Ratio(divided, must, aim, ratio(runs["ours"], runs[peer]))
+        half = {name: median_rate(of_side) / 2 for name, of_side in runs.items()}
+        for name in ("ours", *databases.PEERS):
+            await self._latency(f"half load, {of}/{name}", load, servers[name][:processes], half[name])
+        at_theirs = f"half load, {of}/ours at the synchronous one's"
+        await self._latency(at_theirs, load, servers["ours"][:processes], half["synchronous"])
+
+    async def _written_by_pgbench(self) -> None:
+        say("pgbench writes the same rows, one and a hundred in a transaction")
+        target = self._dsn(databases.FLOOR)
+        sides: dict[str, Side] = {}
+        for rows in _PGBENCH_ROWS:
+            transaction = await pgbench.script(self._dsn(databases.OURS), target, rows)
+            run = partial(pgbench.run, target, transaction, rows, self._plan.seconds, self._home.path)
+            sides[f"{rows}"] = lambda _round, run=run: run()  # type: ignore[misc]
+        await self._compare("written by pgbench", sides, self._plan.rounds)
+
+    async def _reads(self, load: Remote) -> None:
+        """Compare reads of a database with a long past to those of one with a short past."""
+        say(f"a past of {self._plan.past} and of {self._plan.long_past} applications")
+        sizes = await databases.create_pasts(self._postgres, self._plan.past, self._plan.long_past)
+        say(f"  there are {sizes}; reads of both in turn")
+        short, long = (self._side("ours", database, 1) for database in (databases.SHORT, databases.LONG))
+        found: dict[str, float] = {}
+        async with short as few, long as many:
+            asked = [await reading.paths(self._dsn(database)) for database in (databases.SHORT, databases.LONG)]
+            for servers, paths in zip((few, many), asked, strict=True):
+                await load.call("greet", [server.address for server in servers], paths["first page"])
+            for kind in asked[0]:
+                sides: dict[str, Side] = {
+                    name: Turn(
+                        load,
+                        servers,
+                        self._pid,
+                        seconds=self._plan.read_seconds,
+                        connections=_READERS,
+                        paths=paths[kind],
+                    )
+                    for name, servers, paths in zip(("short", "long"), (few, many), asked, strict=True)
+                }
+                runs = await alternate(sides, self._plan.read_rounds)
+                for name, of_side in runs.items():
+                    self._figures[f"reads, a {name} past/{kind}"] = figure(of_side, "requests")
+                found[kind] = ratio(runs["long"], runs["short"])
+                say(f"  {kind}: {median_rate(runs['short']):,.0f}/s, {found[kind]} of it with the long past")
+        worst = min(found, key=lambda kind: found[kind])
+        says = (
+            f"reads with {sizes[databases.LONG]} applications, divided by those with {sizes[databases.SHORT]}; of "
+            f"{len(found)} kinds of reads the one that loses most ({worst})"
+        )
+        self._ratios["reads_10k_to_2m"] = Ratio(says, 0.9, 0.98, found[worst])
 
     async def _latency(self, name: str, load: Remote, servers: Sequence[Server], rate: float) -> None:
         await load.call("prepare", max(200, round(rate * self._plan.open_loop_seconds)))
@@ -112,10 +184,13 @@ class Benchmark:
         return runs
 
     @asynccontextmanager
-    async def _side(self, name: str) -> AsyncIterator[list[Server]]:
-        arguments, prefix, database, more = SIDES[name]
+    async def _side(
+        self, name: str, database: str | None = None, processes: int = PROCESSES
+    ) -> AsyncIterator[list[Server]]:
+        arguments, prefix, own, more = SIDES[name]
+        database = database or own
         settings = {**self._access, **more} | ({"DATABASE_URL": self._dsn(database)} if database else {})
-        async with running(arguments, prefix, settings, self._home.log(name), PROCESSES) as servers:
+        async with running(arguments, prefix, settings, self._home.log(name), processes) as servers:
             yield servers
 
     def _dsn(self, database: str) -> str:

@@ -8,22 +8,24 @@ from typing import Final
 from uuid import uuid4
 
 import msgspec
-import yaml
 
 from benchmarks.intake.wire import request
 from contracts.policy import Policy
+from eligibility.policies import read_documents
 from stack.simulators import bodies
 from stack.simulators.season import season_asks
 
 SEED: Final = 1
 COMPANIES: Final = 500
 PAGE: Final = 50
-_POLICY: Final = Path(__file__).parents[2] / "policies" / "compute-voucher.yaml"
+SCHEME: Final = "compute-voucher"
+_POLICIES: Final = Path(__file__).parents[2] / "policies"
 
 
-def policy() -> Policy:
-    """Return the compute voucher's policy."""
-    return msgspec.convert(yaml.safe_load(_POLICY.read_text(encoding="utf-8")), Policy)
+def policies() -> list[Policy]:
+    """Return the programme's policies, as eligibility publishes them."""
+    found = (document.policy for document in read_documents(_POLICIES))
+    return [policy for policy in found if policy.status == "published"]
 
 
 @lru_cache(maxsize=1)

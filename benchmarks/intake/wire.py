@@ -62,7 +62,8 @@ class Crowd:
         """The last answer, whole: for whoever wants to look at one."""
         self._wanted = wanted
         self._calls: list[Call] = []
-        self._free: list[Call] = []
+        self._free: deque[Call] = deque()
+        """The one that has rested longest first: all are in use, as those of a portal are."""
         self._closing = False
         self._reset(0)
 
@@ -95,7 +96,7 @@ class Crowd:
         self._reset(len(requests))
         began = time.perf_counter()
         self._waiting.extend((began, request) for request in requests)
-        self._free = []
+        self._free.clear()
         for call in self._calls:
             self._next(call)
         await self._all_answered()
@@ -104,15 +105,15 @@ class Crowd:
     async def open_loop(self, requests: Sequence[bytes], rate: float, *, late_seconds: float = 1.0) -> Latencies:
         """Let requests arrive at ``rate`` a second; one that finds no free connection waits, and its clock runs."""
         self._reset(len(requests))
-        self._free = list(self._calls)
+        self._free = deque(self._calls)
         start = time.perf_counter()
         for number, request in enumerate(requests):
             due = start + number / rate
-            while (wait := due - time.perf_counter()) > 0:
+            if (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(max(wait, _TICK_SECONDS))
             self._waiting.append((due, request))
             if self._free:
-                self._next(self._free.pop())
+                self._next(self._free.popleft())
         await self._all_answered()
         return latencies_of(self._taken, rate, time.perf_counter() - start - len(requests) / rate, late_seconds)
 

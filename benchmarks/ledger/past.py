@@ -20,7 +20,7 @@ _NAMES: Final = ("applicant", "cap_holder", "command", "end_to_end_id", "hash", 
 
 # A UUIDv7 begins with 48 bits of milliseconds. A name's last four characters become the copy's number, behind a letter
 # that no original has there.
-_FUNCTIONS: Final = """
+FUNCTIONS: Final = """
 CREATE FUNCTION earlier(id uuid, copy bigint) RETURNS uuid IMMUTABLE LANGUAGE sql AS $$
   SELECT (lpad(to_hex(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint - copy * 60000), 12, '0')
     || substr(replace(id::text, '-', ''), 13))::uuid $$;
@@ -28,8 +28,8 @@ CREATE FUNCTION renamed(name text, copy bigint) RETURNS text IMMUTABLE LANGUAGE 
   SELECT left(name, -4) || 'g' || lpad(to_hex(copy), 3, '0') $$;
 """
 # The memory is for building indexes. Only this connection does without waiting for the disk.
-_SETTINGS: Final = "SET synchronous_commit = off; SET maintenance_work_mem = '512MB'"
-_ORIGINALS: Final = "CREATE TEMP TABLE original_{0} AS SELECT * FROM {0} {1}"
+SETTINGS: Final = "SET synchronous_commit = off; SET maintenance_work_mem = '512MB'"
+ORIGINALS: Final = "CREATE TEMP TABLE original_{0} AS SELECT * FROM {0} {1}"
 _CONSTRAINTS: Final = """
 SELECT conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
 WHERE conrelid = $1::text::regclass AND contype IN ('p', 'u')
@@ -47,12 +47,12 @@ _VERSIONS: Final = "UPDATE pools SET version = (SELECT max(version) FROM transfe
 
 async def multiply(connection: asyncpg.Connection, copies: int) -> None:
     """Add so many copies of all lives in the database."""
-    await connection.execute(_SETTINGS)
-    await connection.execute(_FUNCTIONS)
+    await connection.execute(SETTINGS)
+    await connection.execute(FUNCTIONS)
     span = await connection.fetchval("SELECT max(version) FROM transfers")
     for name in _TABLES:  # an opening is no part of a life
-        await connection.execute(_ORIGINALS.format(name, "WHERE award_id IS NOT NULL" if name == "transfers" else ""))
-        async with _without_indexes(connection, name):
+        await connection.execute(ORIGINALS.format(name, "WHERE award_id IS NOT NULL" if name == "transfers" else ""))
+        async with without_indexes(connection, name):
             await connection.execute(_statement(tables.metadata.tables[name], span), copies)
     for books in ("pools", "envelopes"):
         await connection.execute(_BOOKS.format(books), copies + 1)
@@ -60,7 +60,7 @@ async def multiply(connection: asyncpg.Connection, copies: int) -> None:
 
 
 @asynccontextmanager
-async def _without_indexes(connection: asyncpg.Connection, table: str) -> AsyncIterator[None]:
+async def without_indexes(connection: asyncpg.Connection, table: str) -> AsyncIterator[None]:
     """Take a table's indexes away and build them again at the end, which is several times faster for many rows."""
     constraints = await connection.fetch(_CONSTRAINTS, table)
     indexes = await connection.fetch(_INDEXES, table)

@@ -1,19 +1,15 @@
 """pgbench, for orientation: the peer's transaction for an approval with no Python in it, 16 clients, one hot pool."""
 
-import asyncio
 import re
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from benchmarks.harness import pgbench
 from benchmarks.harness.rounds import Run
 from benchmarks.ledger import scene
 from benchmarks.ledger.theirs import CONNECTIONS
 from benchmarks.peers import row_lock_sql as sql
-from stack import pgdata
 
-_DONE: Final = re.compile(r"number of transactions actually processed: (\d+)")
-_RATE: Final = re.compile(r"tps = ([\d.]+) \(without initial connection time\)")
 _POOL: Final = scene.POOLS[0]
 _SCHEME: Final = scene.scheme_of(_POOL)
 
@@ -50,23 +46,8 @@ def script() -> str:
 
 
 async def run(dsn: str, seconds: float, directory: Path) -> Run:
-    """Run pgbench against the peer's database; return what it counted."""
-    address = urlsplit(dsn)
-    path = directory / "approval.pgbench"
-    path.write_text(script(), encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        *(str(pgdata.programs() / "pgbench"), "-n", "-M", "prepared", "-c", str(CONNECTIONS), "-j", "2"),
-        *("-T", str(max(1, round(seconds))), "-f", str(path), "-h", str(address.hostname), "-p", str(address.port)),
-        *("-U", str(address.username), address.path.lstrip("/")),
-        env={"PGPASSWORD": str(address.password)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said = (await process.communicate())[0].decode()
-    done, rate = _DONE.search(said), _RATE.search(said)
-    if process.returncode or done is None or rate is None:
-        raise RuntimeError(f"pgbench failed: {said[-500:]}")
-    return Run(int(done[1]), int(done[1]) / float(rate[1]))
+    """Run it against the peer's database; return what pgbench counted."""
+    return await pgbench.run(dsn, script(), seconds, directory, clients=CONNECTIONS)
 
 
 def _filled(statement: str, values: tuple[str, ...]) -> str:

@@ -110,8 +110,9 @@ class Edge:
         """Answer by the shortcut, or, where it does not answer, by the route."""
         try:
             body = await whole_body(receive)
-            if body is None:
-                return  # nobody is there to be answered
+            if body is None:  # nobody is there to be answered; it counts as it does where a route finds it out
+                await Response(status_code=400)(scope, receive, send)
+                return
             answer = await shortcut(scope["path"], headers, body)
         except Exception as error:  # noqa: BLE001  # told apart by the handlers that the routes have
             await (await self._handler(error)(Request(scope), error))(scope, receive, send)

@@ -15,6 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from contracts.common import Text
 
+SILENT_SECONDS: Final = 30.0
+"""As long as a connection may be silent between two requests, it may be so before the first."""
 HEAD_SECONDS: Final = 10.0
 READING_SECONDS: Final = 30.0
 BODY_SECONDS: Final = 10.0
@@ -55,17 +57,19 @@ class PatientProtocol(HttpToolsProtocol):
     """
 
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _in_head = True
     _began = 0.0
     _seen = 0
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._wait(HEAD_SECONDS, self.transport.abort)
+        self._wait(SILENT_SECONDS, self.transport.abort)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+        self._end()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -96,19 +100,25 @@ class PatientProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._wait(READING_SECONDS, self.transport.abort)
+        self._unread = self.loop.call_later(READING_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._end()
+        self._end_unread()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
+        self._end_unread()
         super().connection_lost(exc)
 
     def _wait(self, seconds: float, then: Callable[[], None]) -> None:
         self._end()
         self._timer = self.loop.call_later(seconds, then)
+
+    def _end_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _end(self) -> None:
         if self._timer is not None:

@@ -49,4 +49,4 @@ async def serve(kind: str, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(sys.argv[1], Settings()))  # type: ignore[call-arg]  # it reads the environment
+    uvloop.run(serve(sys.argv[1], Settings()))  # it reads the environment

@@ -35,7 +35,8 @@ _AFTER: Final = len(_NAMES)
 _WRITE: Final = f"""
 WITH application AS (INSERT INTO applications ({", ".join(_NAMES)}) VALUES ({_VALUES})),
 line AS (
-  INSERT INTO timeline (application_id, position, at, type, data) VALUES ($1, 1, ${_AFTER + 1}, 'application.submitted', '{{}}')
+  INSERT INTO timeline (application_id, position, at, type, data)
+  VALUES ($1, 1, ${_AFTER + 1}, 'application.submitted', '{{}}')
 ),
 told AS (
   INSERT INTO outbox (id, event_id, topic, key, type, subject, time, traceparent, data)

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.policy import Policy
@@ -51,9 +51,30 @@ async def applications(
     after: UUID | None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Return applications with ids above ``after`` that match, in the order of their ids (which is of their making)."""
+    """Return the applications after ``after`` that match.
+
+    In the order of their ids, which is of their making; asked for by the time of submission, in the order of that.
+    Neither ever changes, so pages stay right while rows arrive.
+    """
+    query = matching(
+        filters=filters, submitted_from=submitted_from, submitted_until=submitted_until, after=after, limit=limit
+    )
+    return await _states(connection, query, client)
+
+
+def matching(
+    *,
+    filters: dict[str, str | None],
+    submitted_from: datetime | None,
+    submitted_until: datetime | None,
+    after: UUID | None,
+    limit: int,
+) -> Select[Any]:
+    """Return the query of ``applications``: each order has an index that ends with the id."""
     columns = tables.applications.c
-    query = select(tables.applications).order_by(columns.application_id).limit(limit)
+    by_submission = submitted_from is not None or submitted_until is not None
+    order = (columns.submitted_at, columns.application_id) if by_submission else (columns.application_id,)
+    query = select(tables.applications).order_by(*order).limit(limit)
     for name, value in filters.items():
         if value is not None:
             query = query.where(columns[name] == value)
@@ -62,16 +83,26 @@ async def applications(
     if submitted_until is not None:
         query = query.where(columns.submitted_at < submitted_until)
     if after is not None:
-        query = query.where(columns.application_id > after)
-    return await _states(connection, query, client)
+        query = query.where(_comes_after(after) if by_submission else columns.application_id > after)
+    return query
 
 
-def _seen_by(query: Select[Any], client: Client) -> Select[Any]:
+def _comes_after(after: UUID) -> ColumnElement[bool]:
+    """Return whether a row comes after the one of this id, in the order of submission."""
+    columns, last = tables.applications.c, tables.applications.alias("last")
+    moment = select(last.c.submitted_at).where(last.c.application_id == after).scalar_subquery()
+    return tuple_(columns.submitted_at, columns.application_id) > tuple_(
+        moment, literal(after, columns.application_id.type)
+    )
+
+
+def seen_by(query: Select[Any], client: Client) -> Select[Any]:
+    """Return a query of applications that finds only what the client may see."""
     return query if client is None else query.where(tables.applications.c.client == client)
 
 
 async def _states(connection: AsyncConnection, query: Select[Any], client: Client) -> list[dict[str, Any]]:
-    found = [Application(**row) for row in (await connection.execute(_seen_by(query, client))).mappings()]
+    found = [Application(**row) for row in (await connection.execute(seen_by(query, client))).mappings()]
     claims = await _claims(connection, [record.application_id for record in found])
     return [
         views.application(
@@ -98,7 +129,7 @@ async def _claims(connection: AsyncConnection, application_ids: Sequence[UUID]) 
 
 async def timeline(connection: AsyncConnection, application_id: UUID, client: Client) -> list[dict[str, Any]]:
     """Return what happened to an application, in the order in which it happened."""
-    mine = _seen_by(select(tables.applications).where(tables.applications.c.application_id == application_id), client)
+    mine = seen_by(select(tables.applications).where(tables.applications.c.application_id == application_id), client)
     if await _first(connection, mine) is None:
         return []
     columns = tables.timeline.c
@@ -111,7 +142,7 @@ async def timeline(connection: AsyncConnection, application_id: UUID, client: Cl
 async def award(connection: AsyncConnection, award_id: UUID, client: Client) -> dict[str, Any] | None:
     """Return an award, or None."""
     query = select(tables.applications).where(tables.applications.c.award_id == award_id)
-    record = await _first(connection, _seen_by(query, client))
+    record = await _first(connection, seen_by(query, client))
     if record is None:
         return None
     return {"application_id": record.application_id, **(views.award(record) or {})}

@@ -20,7 +20,7 @@ from kit.validation import FieldError
 # GB 32100-2015: each of the first 17 characters counts 3 to the power of its place, modulo 31, which the last makes up.
 _VALUES: Final = {character: value for value, character in enumerate("0123456789ABCDEFGHJKLMNPQRTUWXY")}
 _WEIGHTS: Final = (*(pow(3, place, 31) for place in range(17)), 1)
-_FORM: Final = re.compile("[0-9A-Y]{2}[0-9]{6}[0-9A-Y]{10}")
+_FORM: Final = re.compile("[0-9]{8}[0-9A-Y]{10}")
 
 
 def _has_right_form(value: str) -> bool:

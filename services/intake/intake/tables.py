@@ -75,7 +75,9 @@ applications: Final = Table(
     Index("ix_applications_applicant", "applicant", "application_id"),
     Index("ix_applications_status", "status", "application_id"),
     Index("ix_applications_scheme", "scheme", "application_id"),
-    Index("ix_applications_submitted_at", "submitted_at"),
+    Index("ix_applications_client", "client", "application_id"),
+    Index("ix_applications_district", "district", "application_id"),
+    Index("ix_applications_submitted_at", "submitted_at", "application_id"),
     Index("ix_applications_key_id", text("split_part(body #>> '{applicant,account,sealed}', '.', 2)")),
     Index("ix_applications_deadline", "due_at", "waits_for", postgresql_where=text("due_at IS NOT NULL")),
 )

@@ -6,7 +6,7 @@ Code of 0004 runs on beside it: what it writes in clear is found, and sealed in 
 from kit.migrations import create_privacy_audit, execute_script
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
