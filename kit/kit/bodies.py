@@ -126,6 +126,11 @@ def _offences(value: Any, pointer: str) -> Iterator[tuple[str, str, Text]]:
                 yield pointer, "number_too_large", _LARGE
 
 
+def holds_nul(place: str) -> RefusedBodyError:
+    """Return the error for an address with U+0000 in its path or query."""
+    return _refused(place, "string_nul", Text(zh=f"{place} {_NUL.zh}", en=f"the {place} {_NUL.en}"))
+
+
 def _refused(pointer: str, kind: str, text: Text) -> RefusedBodyError:
     refusal = Refusal("validation_failed", text.zh, text.en, status=422, pointer=pointer)
     return RefusedBodyError(refusal, kind)
