@@ -4,6 +4,7 @@ PostgreSQL stores no U+0000, UTF-8 has no lone surrogates, and a number beyond 2
 readers. Looking for that costs a few microseconds: a body is decoded here only where its bytes look suspicious.
 """
 
+import asyncio
 import json
 import math
 import re
@@ -19,6 +20,8 @@ from contracts.refusal import Refusal
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
+SECONDS: Final = 10.0  # that a caller has to send a body,
+SLOWEST_BYTES_PER_SECOND: Final = 128 * 1024  # and longer where it may be a large one
 # What stands where a number stands. Account numbers and identifiers are texts, and common: they must not look like one.
 _SUSPICIOUS: Final = re.compile(rb"[:,\[\s]-?(?:[0-9]{16}|[0-9.]+[eE]\+?[0-9]{2}|NaN|Infinity)")
 _ESCAPE: Final = rb"\u"
@@ -49,21 +52,36 @@ def too_large(limit: int) -> RefusedBodyError:
     return RefusedBodyError(Refusal("body_too_large", zh, en, status=413))
 
 
+def too_slow() -> RefusedBodyError:
+    """Return the error for a body that does not come."""
+    zh, en = "请求体未在限定时间内到达，未执行任何操作。", "The body did not arrive in time. Nothing was done."
+    return RefusedBodyError(Refusal("request_timeout", zh, en, status=408))
+
+
 def guarded(receive: Receive, limit: int, *, is_json: bool) -> Receive:
-    """Return a ``receive`` that raises RefusedBodyError once a body is too long, or JSON that nobody should parse."""
+    """Return a ``receive`` that raises RefusedBodyError for a body that is too long, too slow, or no JSON to parse."""
     seen = 0
     pieces: list[bytes] = []
+    complete = False
+    deadline = asyncio.get_running_loop().time() + SECONDS + limit / SLOWEST_BYTES_PER_SECOND
 
     async def guarding() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, complete
+        if complete:  # what comes now is that the caller goes away, whenever that is
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise too_slow() from None
+        complete = not message.get("more_body", False)
         piece = message.get("body", b"")
         seen += len(piece)
         if seen > limit:
             raise too_large(limit)
         if is_json and message["type"] == "http.request":
             pieces.append(piece)
-            if not message.get("more_body", False):
+            if complete:
                 check(b"".join(pieces))
         return message
 

@@ -217,7 +217,7 @@ def _usual(operation: dict[str, Any]) -> list[str]:
             parameter["required"] = needed
     if "requestBody" in operation:
         content = operation["requestBody"]["content"]
-        codes += ["body_too_large", "unsupported_media_type"]
+        codes += ["request_timeout", "body_too_large", "unsupported_media_type"]
         codes += ["malformed_json"] if "application/json" in content else []
     if operation.get("security"):
         codes += ["token_missing", "token_invalid", "scope_missing", "issuer_unavailable", "access_not_configured"]

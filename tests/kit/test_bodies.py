@@ -1,5 +1,6 @@
 """What no body may hold is refused before anything is parsed, with the field and the cure; nothing ends in a 500."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -154,6 +155,21 @@ async def test_the_texts_are_in_the_callers_language(client: httpx.AsyncClient) 
     problem = response.json()
     assert (problem["title"], problem["errors"][0]["detail"]) == ("请求内容有误", "缺少此字段，请填写")
     assert response.headers["content-language"] == "zh-CN"
+
+
+async def test_a_body_that_does_not_come_is_given_up(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "SECONDS", 0.1)
+    monkeypatch.setattr(bodies, "SLOWEST_BYTES_PER_SECOND", 10**9)
+
+    async def begun() -> AsyncIterator[bytes]:
+        yield b'{"name": '
+        await asyncio.Event().wait()
+
+    response = await client.post("/orders", content=begun(), headers={"content-type": "application/json"})
+
+    assert (response.status_code, response.json()["code"]) == (408, "request_timeout")
 
 
 def test_looking_costs_little() -> None:
