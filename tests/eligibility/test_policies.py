@@ -277,7 +277,7 @@ async def test_a_draft_is_recorded_nowhere(database: Database) -> None:
     [
         ("[" * 5000, "nested too deep"),
         ("{a: " * 3000, "nested too deep"),
-        (WRITTEN.replace("number_prefix:", 'form: {title: "a\\0b"}\nnumber_prefix:', 1), "U[+]0000"),
+        (WRITTEN.replace("form:", 'form:\n  description: "a\\0b"', 1), "U[+]0000"),
     ],
 )
 def test_a_document_that_can_not_be_kept_is_refused(written: str, says: str) -> None:
