@@ -77,4 +77,4 @@ format: setup ## let ruff rewrite what it can
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
 clean: ## remove what was installed and made here
-	rm -rf .venv .tools .drawdown .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .tools .drawdown .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
