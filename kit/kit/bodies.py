@@ -19,10 +19,9 @@ from contracts.refusal import Refusal
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
-# Digits count where a number can begin: account numbers are texts, and stand in most bodies.
-_SUSPICIOUS: Final = re.compile(
-    rb"\\u0000|\\u[dD][89abcdefABCDEF]|(?:^|[:,\[])\s*-?(?:[0-9]{16}|[0-9.]+[eE][+]?[0-9]{2}|NaN|Infinity)"
-)
+# What stands where a number stands. Account numbers and identifiers are texts, and common: they must not look like one.
+_SUSPICIOUS: Final = re.compile(rb"(?:^|[:,\[\s])-?(?:[0-9]{16}|[0-9.]+[eE]\+?[0-9]{2}|NaN|Infinity)")
+_ESCAPE: Final = rb"\u"
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NUL: Final = Text(zh="含有字符 U+0000，请删除", en="holds the character U+0000; take it out")
 _LONE: Final = Text(zh="含有不成对的代理字符，请删除", en="holds half of a surrogate pair; take it out")
@@ -75,7 +74,7 @@ def check(body: bytes) -> None:
     """Raise RefusedBodyError, with a pointer, for JSON that is nested too deep or holds what can't be kept."""
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         raise _refused("", "nesting_too_deep", _DEEP)
-    if _SUSPICIOUS.search(body):
+    if _ESCAPE in body or _SUSPICIOUS.search(body):
         found = next(_offences(_decoded(body), ""), None)
         if found is not None:
             raise _refused(*found)
@@ -125,6 +124,11 @@ def _offences(value: Any, pointer: str) -> Iterator[tuple[str, str, Text]]:
         case int() | float():
             if not -LARGEST_EXACT_INTEGER <= value <= LARGEST_EXACT_INTEGER:
                 yield pointer, "number_too_large", _LARGE
+
+
+def holds_nul(place: str) -> RefusedBodyError:
+    """Return the error for an address with U+0000 in its path or query."""
+    return _refused(place, "string_nul", Text(zh=f"{place} {_NUL.zh}", en=f"the {place} {_NUL.en}"))
 
 
 def _refused(pointer: str, kind: str, text: Text) -> RefusedBodyError:

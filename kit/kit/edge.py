@@ -146,8 +146,7 @@ def _refused_unread(scope: Scope, length: bytes | None, limit: int) -> Response 
         return refused_body(Request(scope), bodies.too_large(limit))
     if "\0" in scope["path"] or b"%00" in scope["query_string"]:
         place = "path" if "\0" in scope["path"] else "query"
-        text = Text(zh=f"{place} 含有字符 U+0000，请删除。", en=f"The {place} holds the character U+0000; take it out.")
-        return problem(Request(scope), 422, "validation_failed", text, pointer=place)
+        return refused_body(Request(scope), bodies.holds_nul(place))
     return None
 
 

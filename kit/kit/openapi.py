@@ -17,6 +17,7 @@ from contracts.problem import Catalogue
 from kit.openapi_examples import Examples
 
 PROBLEM_JSON: Final = "application/problem+json"
+_SCHEMAS: Final = "#/components/schemas/"
 _OWN: Final = "x-refuses"
 _REQUIRED: Final = "x-required"
 
@@ -135,10 +136,24 @@ class _Finished:
         for _, _, operation in operations(self._document):
             self._forget_nulls(operation)
             self._add_problems(operation)
-        self._components["headers"] = {name: _described(text) for name, text in _HEADERS.items()}
+        used = {name for _, _, operation in operations(self._document) for name in _headers_of(operation)}
+        self._components["headers"] = {name: _described(text) for name, text in _HEADERS.items() if name in used}
         self._components["examples"] = {code: self._problem_example(code) for code in sorted(self._used)}
         Examples(self._document).fill()
         _add_links(self._document)
+        self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        """Models that only FastAPI's own idea of an answer needed go, with what only they needed."""
+        schemas = self._components["schemas"]
+        used = set(_references(self._document["paths"]))
+        waiting = list(used)
+        while waiting:
+            more = set(_references(schemas[waiting.pop()])) - used
+            used |= more
+            waiting += more
+        for name in schemas.keys() - used:
+            del schemas[name]
 
     def _forget_nulls(self, operation: dict[str, Any]) -> None:
         """A parameter, or a field of a form, is there or not; it is never null."""
@@ -151,6 +166,7 @@ class _Finished:
 
     def _add_problems(self, operation: dict[str, Any]) -> None:
         own = operation.pop(_OWN, [])
+        operation.setdefault("security", [])  # said, where none is wanted
         operation["responses"].pop("422", None)
         by_status: dict[int, list[str]] = {}
         for code in dict.fromkeys([*own, *_usual(operation)]):
@@ -201,14 +217,12 @@ def _usual(operation: dict[str, Any]) -> list[str]:
     if "requestBody" in operation:
         content = operation["requestBody"]["content"]
         codes += ["body_too_late", "body_too_large", "unsupported_media_type"]
-        codes += ["malformed_json"] if "application/json" in content else ["malformed_request"]
-    if operation.get("parameters") or "requestBody" in operation:
-        codes.append("validation_failed")
+        codes += ["malformed_json"] if "application/json" in content else []
     if operation.get("security"):
         codes += ["token_missing", "token_invalid", "scope_missing", "issuer_unavailable", "access_not_configured"]
     if "health" not in operation.get("tags", []):  # whoever watches is never counted
         codes.append("rate_limited")
-    return [*codes, "overloaded", "unavailable", "internal_error"]
+    return [*codes, "malformed_request", "validation_failed", "overloaded", "unavailable", "internal_error"]
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -216,6 +230,24 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     if len(kinds) != 1:
         return schema
     return {**kinds[0], **{name: value for name, value in schema.items() if name != "anyOf"}}
+
+
+def _headers_of(operation: dict[str, Any]) -> Iterator[str]:
+    for response in operation["responses"].values():
+        yield from response.get("headers", {})
+
+
+def _references(part: Any) -> Iterator[str]:
+    """Yield the names of the schemas that a part of the document refers to."""
+    if isinstance(part, dict):
+        place = part.get("$ref")
+        if isinstance(place, str) and place.startswith(_SCHEMAS):
+            yield place.removeprefix(_SCHEMAS)
+        for held in part.values():
+            yield from _references(held)
+    elif isinstance(part, list):
+        for held in part:
+            yield from _references(held)
 
 
 def _header(name: str) -> dict[str, str]:

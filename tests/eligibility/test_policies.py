@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.events import PolicyPublished
 from contracts.policy import Clocks, Deadline
 from eligibility.expressions import compile_policy
-from eligibility.policies import Document, read_document, read_documents
+from eligibility.policies import Document, parse_document, read_document, read_documents
 from eligibility.publication import publish
 from kit.database import Database
 from kit.errors import SetupError
@@ -270,3 +270,16 @@ async def test_a_draft_is_recorded_nowhere(database: Database) -> None:
     await publish(database, [document(status="draft")])
     async with database.reading() as connection:
         assert [event.scheme for event in await published(connection)] == ["compute-voucher"]
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("[" * 5000, "nested too deep"),
+        ("{a: " * 3000, "nested too deep"),
+        (WRITTEN.replace("form:", 'form:\n  description: "a\\0b"', 1), "U[+]0000"),
+    ],
+)
+def test_a_document_that_can_not_be_kept_is_refused(written: str, says: str) -> None:
+    with pytest.raises(SetupError, match=says):
+        parse_document("document", written)

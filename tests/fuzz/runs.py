@@ -14,6 +14,7 @@ ROOT: Final = HERE.parents[1]
 # 0: nothing was found; 1: something was; anything else: it could not run.
 _CASES: Final = re.compile(r"Test cases:\s+([\d,]+) generated")
 STRANGER: Final = "nobody"
+MAIN: Final = {"intake": "portal", "eligibility": "officer", "disbursement": "finance", "metrics": STRANGER}
 SCOPES: Final = {
     "intake": ("portal", "provider", "officer", "auditor", STRANGER),
     "eligibility": ("officer", "policy-editor", "panel", "auditor", STRANGER),
@@ -49,7 +50,8 @@ def runs_of(service: str, document: dict[str, Any], examples: int, phases: str) 
     """
     for scope in SCOPES[service]:
         wanted = list(_operations(document, scope))
-        yield Run(service, scope, wanted, examples, phases)
+        possible = phases if _linked(document, wanted) else phases.replace(",stateful", "")
+        yield Run(service, scope, wanted, examples, possible)
 
 
 def _operations(document: dict[str, Any], scope: str) -> Iterator[str]:
@@ -58,6 +60,18 @@ def _operations(document: dict[str, Any], scope: str) -> Iterator[str]:
             accepted = [name for demand in operation.get("security", []) for names in demand.values() for name in names]
             if scope in accepted or scope == STRANGER:
                 yield operation["operationId"]
+
+
+def _linked(document: dict[str, Any], wanted: Sequence[str]) -> bool:
+    """Whether a call leads to another one: without that there is no walk from state to state."""
+    answers = [
+        answer
+        for item in document["paths"].values()
+        for operation in item.values()
+        if operation["operationId"] in wanted
+        for answer in operation["responses"].values()
+    ]
+    return any(link["operationId"] in wanted for answer in answers for link in answer.get("links", {}).values())
 
 
 def carry_out(run: Run, url: str, token: str, seed: int) -> Outcome:

@@ -74,6 +74,8 @@ def parse_document(name: str, written: str) -> Document:
         marks = Marks(written)
     except yaml.YAMLError as error:
         raise SetupError(f"{name}: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise SetupError(f"{name}: it is nested too deep") from error
     try:
         policy = msgspec.convert(said, Policy)
     except msgspec.ValidationError as error:
@@ -87,6 +89,8 @@ def parse_document(name: str, written: str) -> Document:
     ):
         raise SetupError(f"{name}:{marks.at(place)}: {place}: {words}")
     canonical = msgspec.json.encode(said, order="deterministic")
+    if rb"\u0000" in canonical:
+        raise SetupError(f"{name}: a text holds the character U+0000, which can't be stored: take it out")
     return Document(name, policy, sha256(canonical).hexdigest())
 
 

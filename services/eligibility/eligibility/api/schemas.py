@@ -62,7 +62,11 @@ class ReassessmentIn(Strict):
 class InterestIn(Strict):
     """An interest in a company: from then on its applications are out of the person's reach, for good."""
 
-    applicant: str = Field(pattern="^[0-9A-HJ-NP-RTUWXY]{18}$", description="unified social credit code")
+    applicant: str = Field(
+        pattern="^[0-9A-HJ-NP-RTUWXY]{18}$",
+        description="unified social credit code",
+        examples=["91440300708461136T"],
+    )
     why: str = Field(min_length=3, max_length=500)
 
 

@@ -194,7 +194,7 @@ def _add_doubts(routes: APIRouter, parts: Parts) -> None:
         summary="Have a decided application decided anew; only the difference is awarded, freed or asked back",
         **call(schemas.ReopenedOut, refuses=["assessment_not_found", "nothing_to_reassess", "interest_declared"]),
     )
-    async def reassess(
+    async def reassess_application(
         request: Request,
         application_id: UUID,
         body: schemas.ReassessmentIn,

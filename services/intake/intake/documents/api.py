@@ -45,7 +45,12 @@ _BYTES: Final = call(
     more={206: {"description": "The part that was asked for", "content": _CONTENT}},
 )
 Sha256 = Annotated[
-    str | None, Form(pattern="^[0-9a-fA-F]{64}$", description="SHA-256 of the file, in hex; checked if given")
+    str | None,
+    Form(
+        pattern="^[0-9a-fA-F]{64}$",
+        description="SHA-256 of the file, in hex; checked if given",
+        examples=["9f86d081884c7d659a2feaa0c55ad015" * 2],
+    ),
 ]
 
 

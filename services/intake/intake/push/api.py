@@ -217,7 +217,7 @@ def _add_deliveries(routes: APIRouter, parts: Needed, access: Access) -> None:
         summary="Send it again, under the same id",
         **call(shown.DeliveryOut, status=202, refuses=["webhook_not_found", "delivery_not_found", "webhook_disabled"]),
     )
-    async def redeliver(
+    async def repeat_delivery(
         request: Request,
         webhook_id: UUID,
         delivery_id: UUID,
