@@ -11,6 +11,7 @@ from benchmarks.intake.servers import Server
 
 CONNECTIONS: Final = 128
 _WARM_UP: Final = 500
+_WARM_UP_READS: Final = 100
 _MOST: Final = 60_000
 
 
@@ -39,7 +40,7 @@ class Turn:
         self._seconds = seconds
         self._connections = connections
         self._paths = paths
-        self._next = _WARM_UP
+        self._next = _WARM_UP if paths is None else _WARM_UP_READS
 
     async def __call__(self, _round: int) -> Run:
         count = self._next
