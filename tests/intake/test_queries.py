@@ -143,7 +143,7 @@ async def test_a_query_without_its_index_is_found_out(grown: AsyncConnection) ->
     ).where(tables.applications.c.number.like("%x"))
     without = query.with_only_columns(tables.applications.c.number).where(tables.applications.c.happenings > 5)
     assert complaint(await plan_of(grown, without)) is None, "the district's index"
-    no_index = Select(tables.applications).where(tables.applications.c.happenings > 5)
+    no_index: Select[Any] = Select(tables.applications).where(tables.applications.c.happenings > 5)
     assert complaint(await plan_of(grown, no_index)) == "reads all of applications"
 
 

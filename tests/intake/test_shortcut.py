@@ -33,7 +33,7 @@ class Counted:
         self._shortcuts.add("POST", shortcut.PATH, self._take)
 
     async def _take(self, path: str, headers: Headers, body: bytes) -> Answer | None:
-        answer = await self._way(path, headers, body)
+        answer: Answer | None = await self._way(path, headers, body)
         self.answered += answer is not None
         self.left += answer is None
         return answer
