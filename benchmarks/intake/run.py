@@ -29,7 +29,7 @@ from stack.postgres import Postgres
 _SETTINGS: Final = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 _TOKENS: Final = 8
 PROCESSES: Final = 2
-_READERS: Final = 8  # of them four at a time have a connection to the database
+_READERS: Final = 4  # as many as the service has connections for them: none waits for another
 _PGBENCH_ROWS: Final = (1, 100)
 _RATIOS: Final = (
     (
