@@ -18,6 +18,7 @@ from kit import migrations
 from kit.database import Database
 from kit.identifiers import uuid7
 from kit.messages import Message
+from kit.sealing import Keyring
 from stack.postgres import Postgres
 
 BASE: Final = "bench_intake_base"
@@ -28,9 +29,9 @@ FLOOR: Final = "bench_intake_floor"
 PEERS: Final = {"synchronous": "bench_orm", "tuned": "bench_tuned", "unlocked": "bench_unlocked"}
 
 
-async def create_all(postgres: Postgres) -> None:
+async def create_all(postgres: Postgres, keyring: Keyring) -> None:
     """Create all of them but those with a past."""
-    await create_base(postgres, BASE)
+    await create_base(postgres, BASE, keyring)
     await copy(postgres, BASE, OURS)
     await copy(postgres, BASE, FLOOR)
     for name in PEERS.values():
@@ -39,12 +40,12 @@ async def create_all(postgres: Postgres) -> None:
     await settle(postgres, (OURS, *PEERS.values()))
 
 
-async def create_base(postgres: Postgres, name: str) -> None:
+async def create_base(postgres: Postgres, name: str, keyring: Keyring) -> None:
     """Create a database of intake that knows the policy."""
     await create(postgres, name)
     dsn = postgres.superuser_dsn(name)
     await migrations.upgrade("intake", dsn)
-    database = Database(dsn, pool_size=2)
+    database = Database(dsn, pool_size=2, keyring=keyring)
     try:
         await database.roll_partitions()
         async with database.transaction() as connection:
@@ -59,10 +60,10 @@ def _told(policy: Policy) -> Message:
     return Message(uuid7(), event_type(PolicyPublished), datetime.now(UTC), event.scheme, topic, 0, 0, None, event)
 
 
-async def create_pasts(postgres: Postgres, short: int, long: int) -> dict[str, int]:
+async def create_pasts(postgres: Postgres, keyring: Keyring, short: int, long: int) -> dict[str, int]:
     """Create the database with a short and the one with a long past; return how many applications each has."""
     await copy(postgres, BASE, SHORT)
-    database = Database(postgres.superuser_dsn(SHORT), pool_size=2)
+    database = Database(postgres.superuser_dsn(SHORT), pool_size=2, keyring=keyring)
     try:
         await past.take_in(database, short)
     finally:

@@ -15,6 +15,7 @@ from pydantic_settings import SettingsConfigDict
 from benchmarks.peers.synchronous.acceptance import Sent
 from benchmarks.peers.synchronous.app import create
 from intake import api, shortcut
+from intake.problems import PROBLEMS
 from kit import collector
 from kit.access import Access
 from kit.http import create_app
@@ -48,7 +49,7 @@ def application(kind: str, access: Access) -> FastAPI:
     """Return the application of that kind."""
     if kind == "usual":
         return create(Nothing(), access)
-    app = create_app(service="intake", title="intake", description="", trouble={})
+    app = create_app(service="intake", title="intake", description="", trouble={}, own_problems=PROBLEMS)
     parts = api.Parts(None, cast(Any, Nothing()), access=access)
     app.include_router(api.router(parts))
     shortcut.add(app, parts)

@@ -21,6 +21,8 @@ from benchmarks.intake import databases, issuer, pgbench, reading
 from benchmarks.intake.load import Load
 from benchmarks.intake.servers import Server, running
 from benchmarks.intake.turns import CONNECTIONS, Turn
+from kit.sealing import Keyring
+from stack import keyring
 from stack import postgres as cluster
 from stack.home import Home, open_home
 from stack.ports import free_ports
@@ -83,6 +85,8 @@ class Benchmark:
         self._postgres = postgres
         self._home = home
         self._access = access
+        keyring.create(home)
+        self._keyring = Keyring.read(home.keyring_file, "the benchmark's keyring")
         self._figures: dict[str, dict[str, Any]] = {}
         self._ratios: dict[str, Ratio] = {}
         assert postgres.child.identity is not None
@@ -91,7 +95,7 @@ class Benchmark:
     async def measure(self) -> Result:
         facts = machine.facts() | await self._settings() | {"before": machine.moment(self._home.postgres)}
         say("databases")
-        await databases.create_all(self._postgres)
+        await databases.create_all(self._postgres, self._keyring)
         tokens = [issuer.token(self._home) for _ in range(_TOKENS)]
         async with Remote(Load.open, tokens) as load:
             async with AsyncExitStack() as stack:
@@ -136,7 +140,7 @@ class Benchmark:
     async def _reads(self, load: Remote) -> None:
         """Compare reads of a database with a long past to those of one with a short past."""
         say(f"a past of {self._plan.past} and of {self._plan.long_past} applications")
-        sizes = await databases.create_pasts(self._postgres, self._plan.past, self._plan.long_past)
+        sizes = await databases.create_pasts(self._postgres, self._keyring, self._plan.past, self._plan.long_past)
         say(f"  there are {sizes}; reads of both in turn")
         short, long = (self._side("ours", database, 1) for database in (databases.SHORT, databases.LONG))
         found: dict[str, float] = {}
@@ -189,7 +193,9 @@ class Benchmark:
     ) -> AsyncIterator[list[Server]]:
         arguments, prefix, own, more = SIDES[name]
         database = database or own
-        settings = {**self._access, **more} | ({"DATABASE_URL": self._dsn(database)} if database else {})
+        settings = {**self._access, "KEYRING_FILE": str(self._home.keyring_file), **more} | (
+            {"DATABASE_URL": self._dsn(database)} if database else {}
+        )
         async with running(arguments, prefix, settings, self._home.log(name), processes) as servers:
             yield servers
 
@@ -205,7 +211,14 @@ class Benchmark:
 
 
 _PEER: Final = "benchmarks.peers.synchronous"
-_HTTP_ONLY: Final = {"ROLES": '["http"]', "KAFKA_BOOTSTRAP": "127.0.0.1:1", "LOG_LEVEL": "WARNING"}
+# A caller who sends all that can be taken is what is measured: the limit for one client stands aside.
+_HTTP_ONLY: Final = {
+    "ROLES": '["http"]',
+    "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+    "LOG_LEVEL": "WARNING",
+    "LIMIT_WRITES_PER_SECOND": "1000000",
+    "LIMIT_READS_PER_SECOND": "1000000",
+}
 SIDES: Final[dict[str, tuple[list[str], str, str | None, dict[str, str]]]] = {
     "ours": (["intake", "run"], "INTAKE", databases.OURS, _HTTP_ONLY),
     "synchronous": ([_PEER, "orm"], "PEER", databases.PEERS["synchronous"], {}),

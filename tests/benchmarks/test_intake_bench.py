@@ -20,6 +20,7 @@ from benchmarks.peers.synchronous.orm import Orm
 from benchmarks.peers.synchronous.tuned import Tuned
 from contracts.codec import decode
 from contracts.events import ApplicationSubmitted
+from kit.sealing import Keyring
 from stack.postgres import Postgres
 from tests.kit.issuer import Issuer, access_of, bearing
 
@@ -68,7 +69,7 @@ class Peer:
 @pytest.fixture(params=["orm", "tuned", "unlocked"])
 async def peer(request: pytest.FixtureRequest, postgres: Postgres) -> AsyncIterator[Peer]:
     name = f"bench_peer_{next(_numbers)}"
-    await databases.create_base(postgres, name)
+    await databases.create_base(postgres, name, Keyring.fresh())
     dsn = postgres.superuser_dsn(name)
     await databases.add_counters(dsn)
     policies = {policy.scheme: policy for policy in traffic.policies()}

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request, Response
 
 from benchmarks.peers.synchronous.acceptance import Sent
 from intake.callers import client_of
+from intake.problems import PROBLEMS
 from intake.schemas import NewApplication
 from kit.access import Access, Principal
 from kit.http import TRACEPARENT, create_app
@@ -23,7 +24,7 @@ class Store(Protocol):
 
 def create(store: Store, access: Access) -> FastAPI:
     """Return the application."""
-    app = create_app(service="synchronous", title="synchronous", description="", trouble={})
+    app = create_app(service="synchronous", title="synchronous", description="", trouble={}, own_problems=PROBLEMS)
     Sender = Annotated[Principal, access.principal("portal")]  # noqa: N806  # a type
 
     @app.post("/v1/applications", status_code=201)
