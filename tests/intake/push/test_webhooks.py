@@ -1,13 +1,16 @@
 """A client's webhooks over HTTP: made once, changed with an ETag, seen by nobody else, and their secret told once."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from intake import sealed
+from intake.push import signing
 from intake.push.commands import MOST_OF_CLIENT
 from kit.database import Database
+from kit.resealing import Resealer
 from tests.intake.conftest import calling
 from tests.intake.push.courier import deliveries, post, shown, subscribe
 from tests.intake.push.receiver import Receiver
@@ -33,6 +36,32 @@ async def test_the_secret_is_told_once(portal: Portal, receiver: Receiver) -> No
     webhook = await subscribe(portal, receiver)
     assert "secret" not in await shown(portal, webhook)
     assert "whsec" not in (await portal.client.get("/v1/webhooks")).text
+
+
+async def test_secrets_are_stored_sealed_and_follow_the_keyring(
+    portal: Portal, receiver: Receiver, empty_database: Database
+) -> None:
+    webhook = await subscribe(portal, receiver)
+    place = f"/v1/webhooks/{webhook['webhook_id']}"
+    rotated = (await portal.client.patch(place, json={"rotate_secret": True})).json()["secret"]
+    keyring = empty_database.keyring
+    assert keyring is not None
+    kept = await _secrets(empty_database)
+    assert all(each.startswith(f"v1.{keyring.current}.") for each in kept)
+    assert [signing.opened(keyring, UUID(webhook["webhook_id"]), each) for each in kept] == [rotated, webhook["secret"]]
+    async with empty_database.transaction() as connection:
+        clear = {"new": rotated, "old": webhook["secret"]}
+        await connection.execute(text("UPDATE webhooks SET secret = :new, previous_secret = :old"), clear)
+    await Resealer(empty_database, sealed.COLUMNS).look()
+    again = await _secrets(empty_database)
+    assert [signing.opened(keyring, UUID(webhook["webhook_id"]), each) for each in again] == list(clear.values())
+    assert not {*again} & {*clear.values()}
+
+
+async def _secrets(database: Database) -> list[str]:
+    """Return the secret and the one before it, as they are stored."""
+    async with database.reading() as connection:
+        return list((await connection.execute(text("SELECT secret, previous_secret FROM webhooks"))).one())
 
 
 async def test_others_do_not_find_it(portal: Portal, receiver: Receiver, app: FastAPI, issuer: Issuer) -> None:
