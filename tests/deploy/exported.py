@@ -12,7 +12,7 @@ import disbursement.main
 import eligibility.main
 import intake.main
 from disbursement.reconciliation.meters import _Results
-from metrics.main import meters
+from metrics import meters
 from metrics.programme import Programme
 from tests.metrics.test_meters import snapshot
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer
+from prometheus_client import REGISTRY
 
 from stack.cli import app
 from tests.deploy import exported, watching
@@ -47,6 +48,13 @@ def test_every_metric_that_a_rule_names_is_exported_or_recorded() -> None:
         name: rule.get("record") or rule["alert"] for rule in watching.rules() for name in names_in(rule["expr"])
     }
     assert {name: by for name, by in unknown.items() if name not in known} == {}
+
+
+@pytest.mark.parametrize("type_", ["payment.settled", "payment.returned"])
+@pytest.mark.parametrize("effect", ["moved", "duplicate", "discrepancy"])
+def test_reports_are_counted_from_0_on(type_: str, effect: str) -> None:
+    """A counter that begins at 1 was never increased, as Prometheus sees it: a single contradiction were lost."""
+    assert REGISTRY.get_sample_value("drawdown_bank_reports_total", {"type": type_, "effect": effect}) is not None
 
 
 def test_recorded_series_are_named_by_level_metric_and_operation() -> None:

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from kit import meters, outbox
 from kit.database import Database
-from kit.outbox import LARGEST_EVENT_BYTES, Announcements
 from kit.lease import Lease
+from kit.outbox import LARGEST_EVENT_BYTES, Announcements
 from kit.relay import Relay
 from stack.kafka import Kafka
 from stack.ports import free_ports

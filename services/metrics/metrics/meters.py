@@ -180,7 +180,7 @@ def _stages(snapshot: Snapshot) -> Metric:
 
 def _bound(bound: str) -> str:
     """Return a bucket's bound as clients write it ("60.0"): a rule that names one then holds in Prometheus 2 and 3."""
-    return bound if bound == tallies.BEYOND else floatToGoString(float(bound))
+    return bound if bound == tallies.BEYOND else str(floatToGoString(float(bound)))  # type: ignore[no-untyped-call]
 
 
 def _programme(snapshot: Snapshot, programme: Programme) -> Iterator[Metric]:
