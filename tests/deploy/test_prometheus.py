@@ -5,6 +5,7 @@ What needs no tool is checked everywhere; promtool and amtool check the rest whe
 
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,31 @@ def test_every_drawdown_command_of_the_pages_exists() -> None:
         for block in re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
             for words in re.findall(r"(?:^|[\s(])drawdown ([a-z-]+(?: [a-z-]+)?)", block, re.MULTILINE):
                 _resolve(command, words.split(), f"{path.name}: drawdown {words}")
+
+
+def _shell_lines() -> Iterator[tuple[str, str]]:
+    for path in RUNBOOKS.glob("*.md"):
+        for block in re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+            yield from ((path.name, line) for line in block.splitlines())
+
+
+def test_every_metric_that_the_pages_look_for_is_exported() -> None:
+    known = exported.names()
+    for page, line in _shell_lines():
+        for looked_for in re.findall(r"\^((?:drawdown|http|database)_\w+)", line):
+            assert any(name.startswith(looked_for) for name in known), f"{page}: {looked_for}"
+
+
+def test_every_log_line_that_the_pages_look_for_is_written() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for room in ("kit", "services") for path in _sources(room))
+    for page, line in _shell_lines():
+        if "drawdown logs" in line:
+            for event in re.findall(r"\b[a-z]+_[a-z_]+\b", line.partition("grep")[2]):
+                assert f'"{event}' in code, f"{page}: {event}"
+
+
+def _sources(room: str) -> Iterator[Path]:
+    return (watching.ROOT / room).rglob("*.py")
 
 
 def _resolve(command: Any, words: list[str], where: str) -> None:

@@ -15,16 +15,17 @@ import asyncpg
 import pytest
 import yaml
 
-from stack.simulators.population import Role
+from contracts.topics import SERVICES
 from stack.supervisor import Stack
 from tests.deploy import servers, watching
 from tests.deploy.servers import Server
+from tests.journeys.test_books import POOL, paid_voucher, resume, spoilt
 from tests.journeys.traveller import Traveller
 from tests.kit.conftest import eventually
 
 SCRAPE_SECONDS: Final = 3
 PATIENCE_SECONDS: Final = 90
-POOLS: Final = {"ai-package-2025", "ai-robotics-fund", "ai-terminal-fund"}
+POOLS: Final = {POOL, "ai-robotics-fund", "ai-terminal-fund"}
 # What only time brings: a trend, a sum over a window that has begun a moment ago.
 NEEDS_TIME: Final = re.compile(r"pool:(pace|exhaustion|moved)_.*|.*:(increase|ratio)(30m|1h|6h|1d|3d)")
 NEEDS_TROUBLE: Final = {"service_topic:parked_events:max", "pool_scheme:waitlisted_yuan:max"}
@@ -75,13 +76,8 @@ async def firing(prometheus: Server) -> set[tuple[str, str]]:
     return {(each["metric"]["alertname"], each["metric"].get("service", "")) for each in found}
 
 
-async def test_every_rule_evaluates_on_a_real_scrape_and_the_right_alert_fires(
-    traveller: Traveller, prometheus: Server
-) -> None:
-    asked = traveller.ask_of(Role.ORDINARY, 20)
-    state = await traveller.until_status(await traveller.apply(asked), "awarded")
-    await traveller.claim(state, asked.amount // 3, f"{asked.contract.number}-1")
-    await traveller.until_claims_end(state)
+async def test_every_rule_evaluates_on_a_real_scrape_and_gives_data(traveller: Traveller, prometheus: Server) -> None:
+    state = await paid_voucher(traveller, 20)
 
     async def all_evaluated() -> bool:
         rules = await rules_of(prometheus)
@@ -109,28 +105,77 @@ async def test_every_rule_evaluates_on_a_real_scrape_and_the_right_alert_fires(
     }
     ledger = await traveller.pool()
     assert drawdown.keys() == POOLS
-    assert drawdown["ai-package-2025"] == pytest.approx(1 - ledger["available"] / ledger["appropriated"], abs=1e-9)
-    before = await firing(prometheus)
-    assert before & {(name, "") for name in ("LedgerImbalance", "ReconciliationDifference", "BrokersDown")} == set()
+    assert drawdown[POOL] == pytest.approx(1 - ledger["available"] / ledger["appropriated"], abs=1e-9)
 
-    crash = asyncio.create_task(traveller.system.crash(["disbursement"], away_seconds=4 * SCRAPE_SECONDS))
+
+async def test_a_service_that_is_killed_is_told_of_and_nothing_else(system: Stack, prometheus: Server) -> None:
+    before = await at_rest(prometheus)
+    crash = asyncio.create_task(system.crash(["disbursement"], away_seconds=4 * SCRAPE_SECONDS))
+    alert = await until_told(prometheus, before, ("ServiceDown", "disbursement"))
+    assert alert["annotations"]["summary"] == "disbursement is down"
+    assert alert["annotations"]["runbook_url"].endswith("/docs/runbooks/service-down.md#servicedown")
+    assert alert["annotations"]["dashboard_url"].endswith("/d/drawdown-services?var-service=disbursement")
+    await crash
+    await until_over(prometheus, "ServiceDown")
+
+
+async def test_brokers_that_are_killed_are_told_of_and_nothing_else(system: Stack, prometheus: Server) -> None:
+    before = await at_rest(prometheus)
+    crash = asyncio.create_task(system.crash(["kafka"], away_seconds=4 * SCRAPE_SECONDS))
+    await until_told(prometheus, before, ("BrokersDown", ""))
+    await crash
+    await until_over(prometheus, "BrokersDown")
+
+
+async def test_books_that_differ_are_told_of_and_nothing_else(
+    system: Stack, traveller: Traveller, prometheus: Server
+) -> None:
+    await paid_voucher(traveller, 21)
+    before = await at_rest(prometheus)
+    spoil = "UPDATE caps SET granted = granted {} 5 WHERE holder = (SELECT min(holder) FROM caps)"
+    async with spoilt(system, "disbursement", spoil.format("+"), spoil.format("-")):
+        alert = await until_told(prometheus, before, ("ReconciliationDifference", ""))
+    assert (alert["labels"]["check"], alert["labels"]["pool"]) == ("awards", POOL)
+    assert alert["annotations"]["summary"] == f"awards of {POOL} differs by 0.05 yuan"
+    await until_over(prometheus, "ReconciliationDifference")
+    await resume(traveller)
+
+
+async def at_rest(prometheus: Server) -> set[tuple[str, str]]:
+    """Wait until all services were scraped and no figure is missing; return what fires, by what went before."""
+
+    async def is_scraped() -> bool:
+        up = await ask(prometheus, "up == 1")
+        figures = await ask(prometheus, "pool:appropriated_yuan:max and on () cluster:kafka_brokers:max > 0")
+        return len(up) == len(SERVICES) and len(figures) == len(POOLS)
+
+    async def is_calm() -> bool:
+        return not {"ServiceDown", "FiguresMissing", "BrokersDown"} & {name for name, _ in await firing(prometheus)}
+
+    for look in (is_scraped, is_calm):
+        await eventually(look, seconds=PATIENCE_SECONDS)
+    return await firing(prometheus)
+
+
+async def until_told(prometheus: Server, before: set[tuple[str, str]], wanted: tuple[str, str]) -> dict[str, Any]:
+    """Wait for an alert; fail if any other comes with it. Return it as Prometheus would send it."""
+    new: set[tuple[str, str]] = set()
 
     async def is_told() -> bool:
-        return (await firing(prometheus)) - before == {("ServiceDown", "disbursement")}
+        nonlocal new
+        new = await firing(prometheus) - before
+        return bool(new)
 
     await eventually(is_told, seconds=PATIENCE_SECONDS)
-    [told] = [
-        each
-        for each in (await prometheus.get("/api/v1/alerts"))["data"]["alerts"]
-        if each["labels"]["alertname"] == "ServiceDown"
-    ]
-    assert told["annotations"]["summary"] == "disbursement is down"
-    assert told["annotations"]["runbook_url"].endswith("/docs/runbooks/service-down.md#servicedown")
-    assert told["annotations"]["dashboard_url"].endswith("/d/drawdown-services?var-service=disbursement")
-    await crash
+    assert new == {wanted}
+    alerts = (await prometheus.get("/api/v1/alerts"))["data"]["alerts"]
+    [alert] = [each for each in alerts if each["labels"]["alertname"] == wanted[0]]
+    return dict(alert)
 
+
+async def until_over(prometheus: Server, name: str) -> None:
     async def is_over() -> bool:
-        return ("ServiceDown", "disbursement") not in await firing(prometheus)
+        return name not in {each for each, _ in await firing(prometheus)}
 
     await eventually(is_over, seconds=PATIENCE_SECONDS)
 
