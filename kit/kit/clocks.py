@@ -90,6 +90,8 @@ class Scanner(Generic[S]):
         self._batch_size = batch_size
         self._aside: dict[S, float] = {}
         self._measured_at = float("-inf")
+        for kind in deadlines.kinds:
+            MISSED.labels(kind)  # from 0 on, or the first one missed would be no increase
 
     async def run(self, stop: asyncio.Event) -> None:
         """Scan until ``stop``; a database that is away is waited for, anything else ends the process loudly."""

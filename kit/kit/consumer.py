@@ -29,7 +29,7 @@ from kit.errors import FencedError, NotYetError, PermanentError, TransientError
 from kit.kafka import group_consumer
 from kit.logging import get_logger
 from kit.parking import Family, Parked
-from kit.sightings import count, log_parked, measure_lag
+from kit.sightings import count, forget_lag, log_parked, measure_lag
 
 log = get_logger(__name__)
 
@@ -155,6 +155,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         log.info("partitions_assigned", count=len(list(assigned)))
 
     def _forget(self) -> None:
+        forget_lag(self._positions)
         self._epochs.clear()
         self._ahead.drop(self._positions)
         self._positions.clear()

@@ -84,9 +84,12 @@ class Relay:
             connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
             lease = await Lease.acquire(connection, self._holder, self._lease_seconds)
             if lease is None:
-                self.trouble = None  # another process relays: that is as it should be
+                self.trouble = None  # another process relays: that is as it should be, and it knows what waits
+                meters.OUTBOX_PENDING.set(0)
+                meters.OUTBOX_OLDEST.set(0)
                 await wait(stop, self._lease_seconds / 2)
                 return
+            await self._measure(connection, lease)  # first: while no broker answers, this is as far as it gets
             producer = self._producer = Producer(self._bootstrap, f"{self._source}-relay")
             await lease.keep_during(producer.start())
             log.info("relay_leads", lease=lease.token, cursor=lease.cursor)

@@ -53,3 +53,10 @@ def measure_lag(kafka: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]
         if behind == 0:
             meters.CONSUMER_LAG_SECONDS.labels(place.topic, place.partition).set(0)
     return total
+
+
+def forget_lag(places: Iterable[TopicPartition]) -> None:
+    """Take the gauges of partitions away that are somebody else's from now on: ours would stand still for ever."""
+    for place in places:
+        for gauge in (meters.CONSUMER_LAG, meters.CONSUMER_LAG_SECONDS):
+            gauge.remove(place.topic, place.partition)

@@ -239,6 +239,12 @@ def sample(name: str, kind: str) -> float:
     return REGISTRY.get_sample_value(name, {"kind": kind}) or 0.0
 
 
+async def test_a_kind_of_which_none_was_missed_is_counted_from_0_on(portal: Portal) -> None:
+    """A counter that begins at 1 was never increased, as Prometheus sees it: the first missed deadline were lost."""
+    Scanner(portal.database, Deadlines())
+    assert REGISTRY.get_sample_value("drawdown_clocks_missed_total", {"kind": "recovery"}) is not None
+
+
 async def test_the_loop_counts_what_was_missed_and_what_is_open(portal: Portal) -> None:
     before = sample("drawdown_clocks_missed_total", "decision")
     for _ in range(2):

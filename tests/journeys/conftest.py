@@ -21,6 +21,7 @@ async def system() -> AsyncIterator[Stack]:
     eager = {
         "DISBURSEMENT_RECONCILE_EVERY_SECONDS": "1",
         "DISBURSEMENT_RECONCILE_SUMS_EVERY_SECONDS": "1",
+        "METRICS_LAG_POLL_SECONDS": "1",
         "ELIGIBILITY_REGISTER_ANSWER_AGE_SECONDS": "0",  # an outage is one, whatever was asked a moment ago
     }
     config = Config(home=open_home(path), ports=Ports.free(), environment={**os.environ, **eager})

@@ -61,11 +61,11 @@ async def spoilt(system: Stack, database: str, statement: str, mended: str) -> A
         await execute(system, database, mended)
 
 
-async def paid_voucher(traveller: Traveller, number: int) -> None:
+async def paid_voucher(traveller: Traveller, number: int) -> dict[str, Any]:
     asked = traveller.ask_of(Role.ORDINARY, number)
     state = await traveller.until_status(await traveller.apply(asked), "awarded")
     await traveller.claim(state, asked.amount // 3, f"{asked.contract.number}-1")
-    await traveller.until_claims_end(state)
+    return await traveller.until_claims_end(state)
 
 
 async def test_an_auditor_verifies_the_ledger_as_it_runs_and_from_an_export(
@@ -129,10 +129,16 @@ async def test_a_spoilt_cap_stops_awards_until_it_is_mended_and_two_persons_resu
         assert (early["status"], early["code"]) == (409, "books_differ")
     await eventually(agrees)
 
-    order = await _order(traveller, "anna", "/v1/orders", {"kind": "pool.resume", "pool": POOL})
-    await _order(traveller, "bea", f"/v1/orders/{order['order_id']}/approval", None)
+    await resume(traveller)
     await traveller.until_status(waiting, "awarded")
     await eventually(agrees)
+
+
+async def resume(traveller: Traveller) -> None:
+    """Take the pool off its hold, as two officers."""
+    order = await _order(traveller, "anna", "/v1/orders", {"kind": "pool.resume", "pool": POOL})
+    done = await _order(traveller, "bea", f"/v1/orders/{order['order_id']}/approval", None)
+    assert done["status"] == "executed", done
 
 
 async def _order(traveller: Traveller, who: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
@@ -246,3 +247,19 @@ async def _set_offset(database: Database, group: str, partition: int, offset: in
     values = {"offset": offset, "group": group, "topic": TOPIC, "partition": partition}
     async with database.transaction() as connection:
         await connection.execute(text(statement), values)
+
+
+async def test_the_lag_of_partitions_that_were_given_away_is_not_shown(
+    database: Database, kafka: Kafka, group: str
+) -> None:
+    """A gauge that nobody moves any more would say for ever how late this process was when it lost the partition."""
+    names = {"drawdown_consumer_lag_events", "drawdown_consumer_lag_seconds"}
+
+    def shown() -> set[str]:
+        return {each.name for family in REGISTRY.collect() for each in family.samples if each.name in names}
+
+    await send(kafka.bootstrap, [record_of(each) for each in numbered(keys_apart(3), 10)])
+    async with running(consumer_of(database, kafka.bootstrap, group, Echo())):
+        await eventually(has(database, 30))
+        await eventually(lambda: shown() == names)
+    assert shown() == set()

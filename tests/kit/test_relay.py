@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,8 +12,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from kit import outbox
+from kit import meters, outbox
 from kit.database import Database
+from kit.lease import Lease
 from kit.outbox import LARGEST_EVENT_BYTES, Announcements
 from kit.relay import Relay
 from stack.kafka import Kafka
@@ -256,3 +258,27 @@ async def test_without_kafka_it_says_so_and_stops_when_told(database: Database) 
     running = Running(relay_of(database, f"127.0.0.1:{nobody_listens}"))
     await eventually(lambda: "the relay waits" in (running.relay.trouble or ""))
     await running.stop()
+
+
+async def test_without_kafka_what_waits_grows_old_to_be_seen(database: Database) -> None:
+    [nobody_listens] = free_ports(1)
+    await say(database, company(), 3)
+    async with database.reading() as connection:
+        query = text("SELECT extract(epoch FROM min(created_at)) FROM outbox")
+        created = float((await connection.execute(query)).scalar_one())
+    running = Running(relay_of(database, f"127.0.0.1:{nobody_listens}"))
+    for seconds in (0.5, 1.0):
+        await eventually(lambda: (REGISTRY.get_sample_value("drawdown_outbox_oldest_seconds") or 0) > seconds)  # noqa: B023
+        assert time.time() - created > seconds
+    assert REGISTRY.get_sample_value("drawdown_outbox_pending_events") == 3
+    await running.stop()
+
+
+async def test_who_waits_for_the_lease_shows_no_age_of_its_own(database: Database, kafka: Kafka) -> None:
+    async with database.engine.connect() as plain:
+        connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        assert await Lease.acquire(connection, "another process", 60)
+        meters.OUTBOX_OLDEST.set(99)  # as it was when this process last had the lease
+        following = Running(relay_of(database, kafka.bootstrap))
+        await eventually(lambda: REGISTRY.get_sample_value("drawdown_outbox_oldest_seconds") == 0)
+        await following.stop()

@@ -74,3 +74,9 @@ def test_a_forecast_is_shown_when_there_is_a_trend(promised: int, *, shown: bool
     key = ("drawdown_pool_exhaustion_timestamp_seconds", (("pool", POOL),))
     expected = (START + timedelta(days=10)).timestamp() if shown else None
     assert found.get(key) == expected
+
+
+def test_a_stages_bounds_are_written_as_prometheus_3_stores_them() -> None:
+    found = samples(snapshot(tallies={("claim_to_payment", SCHEME, "60"): 1, ("claim_to_payment", SCHEME, "+Inf"): 1}))
+    bounds = {dict(labels)["le"] for name, labels in found if name == "drawdown_stage_seconds_bucket"}
+    assert {"1.0", "60.0", "604800.0", "1.296e+06", "+Inf"} <= bounds

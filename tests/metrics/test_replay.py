@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from contracts.events import Event
@@ -15,11 +16,13 @@ from kit.consumer import Consumer
 from kit.database import Database
 from metrics import snapshot, tables
 from metrics.handlers import SUBSCRIPTIONS, Handlers
-from metrics.lag import LagWatch
+from metrics.lag import LagWatch, Reached, Seen
 from metrics.snapshot import Snapshot
 from stack.kafka import Kafka
+from stack.ports import free_ports
 from tests.kit import broker
 from tests.kit.broker import DEADLINE_SECONDS, Offsets
+from tests.kit.conftest import eventually
 from tests.metrics.conftest import DELIVERY_TABLES, SHENZHEN
 from tests.metrics.story import Case, Ledger, one_paid_case, policy
 
@@ -105,5 +108,15 @@ async def test_the_lag_of_a_dead_consumer_shows(kafka: Kafka, ends: Offsets) -> 
     consumer.assign([place])
     await consumer.commit({place: 0})
     await consumer.stop()
-    lags = await LagWatch(kafka.bootstrap, 1, groups=[group]).read()
-    assert lags == {(group, place): ends[place]}
+    seen = await LagWatch(kafka.bootstrap, 1, groups=[group]).read()
+    assert seen == Seen(brokers=1, reached={(group, place): Reached(committed=0, end=ends[place])})
+
+
+async def test_the_watch_shows_brokers_and_lag_and_takes_them_away_when_none_answers(kafka: Kafka) -> None:
+    [port] = free_ports(1)
+    for bootstrap, brokers in ((kafka.bootstrap, 1.0), (f"127.0.0.1:{port}", 0.0)):
+        stop = asyncio.Event()
+        watching = asyncio.create_task(LagWatch(bootstrap, 0.05, groups=[]).run(stop))
+        await eventually(lambda: REGISTRY.get_sample_value("drawdown_kafka_brokers") == brokers)  # noqa: B023
+        stop.set()
+        await watching

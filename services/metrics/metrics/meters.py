@@ -10,6 +10,7 @@ from typing import Final
 from prometheus_client import Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from contracts.money import FEN_PER_YUAN
 from metrics.programme import Programme
@@ -22,6 +23,12 @@ GROUP_LAG: Final = Gauge(
     "Events between what a consumer group has committed to Kafka and the end of the partition",
     ["group", "topic", "partition"],
 )
+GROUP_LAG_SECONDS: Final = Gauge(
+    "drawdown_group_lag_seconds",
+    "How long ago the first event was seen that the consumer group has not committed to Kafka, else 0",
+    ["group", "topic", "partition"],
+)
+BROKERS: Final = Gauge("drawdown_kafka_brokers", "Brokers in the cluster at the last look; 0 when none answered")
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
@@ -166,8 +173,14 @@ def _stages(snapshot: Snapshot) -> Metric:
             counts.setdefault(scheme, {})[label] = value
         for scheme, of_scheme in counts.items():
             seconds = of_scheme.get(tallies.SUM, 0) / 1_000_000
-            family.add_metric((stage, scheme), buckets=tallies.buckets(of_scheme), sum_value=seconds)
+            buckets = [(_bound(bound), count) for bound, count in tallies.buckets(of_scheme)]
+            family.add_metric((stage, scheme), buckets=buckets, sum_value=seconds)
     return family
+
+
+def _bound(bound: str) -> str:
+    """Return a bucket's bound as clients write it ("60.0"): a rule that names one then holds in Prometheus 2 and 3."""
+    return bound if bound == tallies.BEYOND else str(floatToGoString(float(bound)))  # type: ignore[no-untyped-call]
 
 
 def _programme(snapshot: Snapshot, programme: Programme) -> Iterator[Metric]:
