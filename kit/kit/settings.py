@@ -1,5 +1,10 @@
-"""What an operator may set. A wrong or missing variable gives one line and exit code 78 (EX_CONFIG)."""
+"""What an operator may set. A wrong or missing variable gives one line and exit code 78 (EX_CONFIG).
 
+Where a variable holds a secret, the same with ``_FILE`` at its end may name a file that holds it instead. Environments
+are copied into crash reports and shown by tools; files are not. Every variable can be given like that.
+"""
+
+import os
 import sys
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
@@ -108,7 +113,7 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 def load_settings(kind: type[Settings]) -> Settings:
     """Read the settings from the environment, or end the process with one line per wrong variable."""
     try:
-        return kind()
+        return kind(**_from_files(kind))
     except ValidationError as error:
         prefix = kind.model_config.get("env_prefix", "")
         for problem in error.errors():
@@ -117,6 +122,24 @@ def load_settings(kind: type[Settings]) -> Settings:
             meaning = f" ({field.description})" if field and field.description else ""
             complain(f"{name}: {problem['msg'].lower()}{meaning}")
         sys.exit(EXIT_CONFIGURATION)
+
+
+def _from_files(kind: type[Settings]) -> dict[str, str]:
+    """Return the text of each setting whose variable with ``_FILE`` names a file; white space around it is cut."""
+    found = {}
+    for name in kind.model_fields:
+        variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+        path = os.environ.get(f"{variable}_FILE")
+        if path is None or f"{name}_file" in kind.model_fields:
+            continue
+        if variable in os.environ:
+            refuse_to_start(f"{variable} and {variable}_FILE are both set: leave one of them out")
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            refuse_to_start(f"{variable}_FILE: can't read {path} ({reason}): it has to hold the value of {variable}")
+    return found
 
 
 def complain(line: str) -> None:
