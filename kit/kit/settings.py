@@ -6,12 +6,15 @@ are copied into crash reports and shown by tools; files are not. Every variable 
 
 import os
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings
+
+from kit.brokers import Brokers
 
 EXIT_CONFIGURATION = 78
 
@@ -26,6 +29,16 @@ class ServiceSettings(BaseSettings):
         default=None, description="the same with the login that owns the tables; read by `migrate` only"
     )
     kafka_bootstrap: str = Field(description="host:port[,host:port] of the Kafka brokers")
+    kafka_tls: bool = Field(
+        default=False, description="speak TLS with the brokers, and trust the certificates that this machine trusts"
+    )
+    kafka_ca_file: Path | None = Field(
+        default=None, description="speak TLS with the brokers, and trust only what these PEM certificates have signed"
+    )
+    kafka_user: str | None = Field(
+        default=None, min_length=1, description="login to Kafka (SCRAM-SHA-512); left out: the brokers ask for none"
+    )
+    kafka_password: str | None = Field(default=None, min_length=1, description="password of that login")
     http_host: str = Field(default="127.0.0.1", description="address that the HTTP server listens on")
     http_port: int = Field(ge=0, le=65535, description="port that the HTTP server listens on")
     roles: frozenset[Literal["http", "worker"]] = Field(
@@ -91,6 +104,17 @@ class ServiceSettings(BaseSettings):
     access_algorithm: Literal["ES256", "Ed25519", "RS256", "PS256"] = Field(
         default="ES256", description="the one algorithm that tokens may be signed with"
     )
+
+    @cached_property
+    def brokers(self) -> Brokers:
+        """How this process gets to Kafka. Raises SetupError when that can't be."""
+        return Brokers.of(
+            self.kafka_bootstrap,
+            tls=self.kafka_tls,
+            ca_file=self.kafka_ca_file,
+            user=self.kafka_user,
+            password=self.kafka_password,
+        )
 
     @field_validator("access_issuer", "access_jwks_url")
     @classmethod

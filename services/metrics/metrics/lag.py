@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from kit.backoff import wait
+from kit.brokers import connection
 from kit.database import describe
 from kit.logging import get_logger
 from metrics import meters
@@ -41,8 +42,8 @@ class LagWatch:
 
     async def read(self) -> dict[tuple[str, TopicPartition], int]:
         """Return how many events each group is behind on each partition that it has committed anything on."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, client_id=_CLIENT_ID)
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, client_id=_CLIENT_ID)
+        admin = AIOKafkaAdminClient(**connection(self._bootstrap), client_id=_CLIENT_ID)
+        consumer = AIOKafkaConsumer(**connection(self._bootstrap), client_id=_CLIENT_ID)
         try:
             await admin.start()
             await consumer.start()

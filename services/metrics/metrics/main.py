@@ -42,7 +42,7 @@ async def run(settings: Settings) -> None:
     worker = Worker(service, events=SUBSCRIPTIONS, handle=handlers.handle, group=settings.consumer_group)
     if "worker" in settings.roles:
         groups = sorted({*SERVICES, settings.consumer_group})
-        service.add_loop("lag", LagWatch(settings.kafka_bootstrap, settings.lag_poll_seconds, groups).run)
+        service.add_loop("lag", LagWatch(settings.brokers, settings.lag_poll_seconds, groups).run)
     callers = service.callers
     app = application(callers, known, renderer(callers, known, settings), worker.trouble, worker.stuck)
     app.include_router(admin.router(worker.redrive, worker.lags))
