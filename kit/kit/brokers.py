@@ -17,18 +17,26 @@ class Brokers(str):
 
     @classmethod
     def of(
-        cls, addresses: str, *, tls: bool, ca_file: Path | None, user: str | None, password: str | None
+        cls,
+        addresses: str,
+        *,
+        tls: bool,
+        ca_file: Path | None,
+        user: str | None,
+        password: str | None,
+        variables: str = "",
     ) -> "Brokers":
         """Return the way in. With a ``ca_file`` only what it signed is trusted, otherwise what this machine trusts.
 
-        Raises SetupError when a part is missing or can't be read.
+        ``variables`` is what the operator's variables begin with. Raises SetupError when a part is missing or can't
+        be read.
         """
         if (user is None) != (password is None):
             raise SetupError(
                 "a login to Kafka has a user and a password: set KAFKA_USER and KAFKA_PASSWORD, or neither"
             )
         secured = tls or ca_file is not None
-        options: dict[str, Any] = {"ssl_context": _trusting(ca_file)} if secured else {}
+        options: dict[str, Any] = {"ssl_context": _trusting(ca_file, variables)} if secured else {}
         if user is not None:
             options |= {
                 "sasl_mechanism": _MECHANISM,
@@ -47,9 +55,9 @@ def connection(brokers: str) -> dict[str, Any]:
     return {"bootstrap_servers": str(brokers), **options}
 
 
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+def _trusting(ca_file: Path | None, variables: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         reason = error.strerror or type(error).__name__
-        raise SetupError(f"KAFKA_CA_FILE: can't read certificates from {ca_file} ({reason})") from error
+        raise SetupError(f"{variables}KAFKA_CA_FILE: can't read certificates from {ca_file} ({reason})") from error

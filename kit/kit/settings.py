@@ -114,6 +114,7 @@ class ServiceSettings(BaseSettings):
             ca_file=self.kafka_ca_file,
             user=self.kafka_user,
             password=self.kafka_password,
+            variables=self.model_config.get("env_prefix", ""),
         )
 
     @field_validator("access_issuer", "access_jwks_url")

@@ -1,4 +1,4 @@
-"""What the manifests have to hold: Pod Security `restricted`, room, rollout, scaling, rights in Kafka and SQL, network."""
+"""What the manifests have to hold: Pod Security `restricted`, rollout, scaling, rights in Kafka and SQL, network."""
 
 import re
 from importlib import import_module

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic_settings import SettingsConfigDict
 
+from kit.brokers import connection
+from kit.errors import SetupError
 from kit.settings import EXIT_CONFIGURATION, ServiceSettings, load_settings
 
 URL = "postgresql://intake:secret@db.internal/intake"
@@ -61,6 +63,33 @@ def test_what_a_file_holds_is_checked_and_not_shown(
     environment.setenv("LIBRARY_DATABASE_URL_FILE", str(tmp_path / "url"))
     said = _assert_refused(capsys, "LIBRARY_DATABASE_URL: value error, must begin with postgresql://")
     assert "secret" not in said
+
+
+def test_a_login_travels_with_the_addresses(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("LIBRARY_KAFKA_TLS", "true")
+    environment.setenv("LIBRARY_KAFKA_USER", "library")
+    environment.setenv("LIBRARY_KAFKA_PASSWORD", "secret")
+    said = connection(load_settings(Settings).brokers)
+    assert said["bootstrap_servers"] == "kafka:9092"
+    assert said["security_protocol"] == "SASL_SSL"
+    assert (said["sasl_mechanism"], said["sasl_plain_username"]) == ("SCRAM-SHA-512", "library")
+    assert said["ssl_context"].check_hostname
+
+
+def test_without_a_login_the_brokers_are_reached_in_plain(environment: pytest.MonkeyPatch) -> None:
+    assert connection(load_settings(Settings).brokers)["security_protocol"] == "PLAINTEXT"
+
+
+def test_half_a_login_says_what_is_missing(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("LIBRARY_KAFKA_USER", "library")
+    with pytest.raises(SetupError, match="LIBRARY_KAFKA_USER and LIBRARY_KAFKA_PASSWORD belong together"):
+        _ = load_settings(Settings).brokers
+
+
+def test_an_authority_that_is_not_there_is_named(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("LIBRARY_KAFKA_CA_FILE", str(tmp_path / "ca.crt"))
+    with pytest.raises(SetupError, match=r"LIBRARY_KAFKA_CA_FILE: can't read certificates from .*ca\.crt \(No such"):
+        _ = load_settings(Settings).brokers
 
 
 def _assert_refused(capsys: pytest.CaptureFixture[str], line: str) -> str:
