@@ -33,7 +33,7 @@ class Brokers(str):
         """
         if (user is None) != (password is None):
             raise SetupError(
-                "a login to Kafka has a user and a password: set KAFKA_USER and KAFKA_PASSWORD, or neither"
+                f"{variables}KAFKA_USER and {variables}KAFKA_PASSWORD belong together: set both, or neither"
             )
         secured = tls or ca_file is not None
         options: dict[str, Any] = {"ssl_context": _trusting(ca_file, variables)} if secured else {}
