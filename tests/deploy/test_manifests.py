@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -11,7 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.manifests import COMPONENTS, K8S, OVERLAYS, build, copied, overlay, with_components
+from tests.deploy.manifests import COMPONENTS, K8S, OVERLAYS, ROOT, build, copied, overlay, with_components
 
 KUBERNETES = "1.34"
 # What they add are objects of their own; these also change the pods, so with each other they are tried in full.
@@ -102,3 +103,15 @@ def test_checkov_finds_nothing_but_the_reasoned_exceptions(tmp_path: Path) -> No
     failed = [(each["check_id"], each["resource"]) for each in report.get("results", {}).get("failed_checks", [])]
     assert not failed
     assert report["summary"]["passed"] > 900
+
+
+def test_prometheus_rules_are_those_of_the_repository() -> None:
+    rules = ROOT / "deploy" / "prometheus" / "rules"
+    if not rules.is_dir():
+        pytest.skip("there are no rules in deploy/prometheus/rules yet")
+    monitoring = K8S / "components" / "monitoring"
+    done = subprocess.run(
+        [sys.executable, str(monitoring / "generate.py"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "rules.yaml" in yaml.safe_load((monitoring / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
