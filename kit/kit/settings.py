@@ -8,7 +8,7 @@ import os
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
@@ -149,9 +149,9 @@ def load_settings(kind: type[Settings]) -> Settings:
         sys.exit(EXIT_CONFIGURATION)
 
 
-def _from_files(kind: type[Settings]) -> dict[str, str]:
+def _from_files(kind: type[Settings]) -> dict[str, Any]:
     """Return the text of each setting whose variable with ``_FILE`` names a file; white space around it is cut."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in kind.model_fields:
         variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
         path = os.environ.get(f"{variable}_FILE")

@@ -11,6 +11,7 @@ from kit import service as kit_service
 from stack import grants
 from tests.deploy.manifests import (
     OVERLAYS,
+    ROOT,
     Object,
     container,
     environment,
@@ -120,6 +121,21 @@ def test_settings_are_valid_and_the_ports_are_those_that_are_probed(
         assert settings.roles == {role}
         assert settings.http_host == "0.0.0.0"  # in a pod
         assert container(each)["ports"] == [{"name": "http", "containerPort": settings.http_port}]
+
+
+@every_overlay
+def test_every_policy_is_there_under_the_name_of_its_content(where: str) -> None:
+    written = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "policies").glob("*.yaml")}
+    programme = {"programme.yaml": written.pop("programme.yaml")}
+    for prefix, files, readers in (
+        ("policies-", written, ("eligibility",)),
+        ("programme-", programme, ("disbursement", "metrics")),
+    ):
+        [found] = [each for each in of_kind(overlay(where), "ConfigMap") if name(each).startswith(prefix)]
+        assert found["data"] == files, "policies/Kustomization lists them"
+        for each in deployments(where):
+            mounted = {volume["configMap"]["name"] for volume in pod(each)["volumes"] if "configMap" in volume}
+            assert (name(found) in mounted) == (labels(each)["app.kubernetes.io/name"] in readers)
 
 
 # --- health, rollout, room --------------------------------------------------------------------------------
