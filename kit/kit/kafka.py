@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.partitioner import murmur2
 
 from contracts.topics import TOPICS
+from kit.brokers import connection
 from kit.deadlines import within
 from kit.errors import SetupError, TransientError
 from kit.messages import Header
@@ -38,7 +39,7 @@ def partition_of(key: bytes, partitions: int) -> int:
 def group_consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:
     """Return a member of a consumer group, not started, that commits nothing by itself."""
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **connection(bootstrap),
         group_id=group,
         client_id=group,
         enable_auto_commit=False,
@@ -58,7 +59,7 @@ class Producer:
 
     def __init__(self, bootstrap: str, client_id: str) -> None:
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
+            **connection(bootstrap),
             client_id=client_id,
             acks="all",
             enable_idempotence=True,

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.topics import TOPICS
 from kit import offsets
+from kit.brokers import connection
 from kit.database import Database, describe
 from kit.deadlines import within
 from kit.errors import TransientError
@@ -98,7 +99,7 @@ async def ends_of(bootstrap: str, places: Sequence[TopicPartition]) -> Ends:
     A topic that is not there ends at 0, as one that was made anew and is empty.
     """
     kafka = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, client_id="drawdown-lag", request_timeout_ms=int(_ANSWER_SECONDS * 1000)
+        **connection(bootstrap), client_id="drawdown-lag", request_timeout_ms=int(_ANSWER_SECONDS * 1000)
     )
     try:
         return await within(_ANSWER_SECONDS, _ask(kafka, places), "reading the ends of the topics")

@@ -1,12 +1,20 @@
-"""What an operator may set. A wrong or missing variable gives one line and exit code 78 (EX_CONFIG)."""
+"""What an operator may set. A wrong or missing variable gives one line and exit code 78 (EX_CONFIG).
 
+Where a variable holds a secret, the same with ``_FILE`` at its end may name a file that holds it instead. Environments
+are copied into crash reports and shown by tools; files are not. Every variable can be given like that.
+"""
+
+import os
 import sys
+from functools import cached_property
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings
+
+from kit.brokers import Brokers
 
 EXIT_CONFIGURATION = 78
 
@@ -21,6 +29,16 @@ class ServiceSettings(BaseSettings):
         default=None, description="the same with the login that owns the tables; read by `migrate` only"
     )
     kafka_bootstrap: str = Field(description="host:port[,host:port] of the Kafka brokers")
+    kafka_tls: bool = Field(
+        default=False, description="speak TLS with the brokers, and trust the certificates that this machine trusts"
+    )
+    kafka_ca_file: Path | None = Field(
+        default=None, description="speak TLS with the brokers, and trust only what these PEM certificates have signed"
+    )
+    kafka_user: str | None = Field(
+        default=None, min_length=1, description="login to Kafka (SCRAM-SHA-512); left out: the brokers ask for none"
+    )
+    kafka_password: str | None = Field(default=None, min_length=1, description="password of that login")
     http_host: str = Field(default="127.0.0.1", description="address that the HTTP server listens on")
     http_port: int = Field(ge=0, le=65535, description="port that the HTTP server listens on")
     roles: frozenset[Literal["http", "worker"]] = Field(
@@ -111,6 +129,18 @@ class ServiceSettings(BaseSettings):
         default=4.0, gt=0, description="after a pause, as many calls may come at once as otherwise in so many seconds"
     )
 
+    @cached_property
+    def brokers(self) -> Brokers:
+        """How this process gets to Kafka. Raises SetupError when that can't be."""
+        return Brokers.of(
+            self.kafka_bootstrap,
+            tls=self.kafka_tls,
+            ca_file=self.kafka_ca_file,
+            user=self.kafka_user,
+            password=self.kafka_password,
+            variables=self.model_config.get("env_prefix", ""),
+        )
+
     @field_validator("access_issuer", "access_jwks_url")
     @classmethod
     def _is_url(cls, value: str | None) -> str | None:
@@ -146,7 +176,7 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 def load_settings(kind: type[Settings]) -> Settings:
     """Read the settings from the environment, or end the process with one line per wrong variable."""
     try:
-        return kind()
+        return kind(**_from_files(kind))
     except ValidationError as error:
         prefix = kind.model_config.get("env_prefix", "")
         for problem in error.errors():
@@ -155,6 +185,24 @@ def load_settings(kind: type[Settings]) -> Settings:
             meaning = f" ({field.description})" if field and field.description else ""
             complain(f"{name}: {problem['msg'].lower()}{meaning}")
         sys.exit(EXIT_CONFIGURATION)
+
+
+def _from_files(kind: type[Settings]) -> dict[str, Any]:
+    """Return the text of each setting whose variable with ``_FILE`` names a file; white space around it is cut."""
+    found: dict[str, Any] = {}
+    for name in kind.model_fields:
+        variable = f"{kind.model_config.get('env_prefix', '')}{name}".upper()
+        path = os.environ.get(f"{variable}_FILE")
+        if path is None or f"{name}_file" in kind.model_fields:
+            continue
+        if variable in os.environ:
+            refuse_to_start(f"{variable} and {variable}_FILE are both set: leave one of them out")
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            refuse_to_start(f"{variable}_FILE: can't read {path} ({reason}): it has to hold the value of {variable}")
+    return found
 
 
 def complain(line: str) -> None:

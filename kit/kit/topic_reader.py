@@ -7,6 +7,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from kit.brokers import connection
 from kit.database import describe
 from kit.deadlines import within
 from kit.errors import PermanentError, TransientError
@@ -56,7 +57,7 @@ async def read_on(bootstrap: str, starts: Mapping[Place, int], most: int) -> dic
 
     An offset of -1 is the present end. Raises TransientError while the brokers do not answer.
     """
-    kafka = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id="drawdown-reader", enable_auto_commit=False)
+    kafka = AIOKafkaConsumer(**connection(bootstrap), client_id="drawdown-reader", enable_auto_commit=False)
     try:
         return await within(_READ_SECONDS, _read(kafka, starts, most), "reading on in the topics")
     except (KafkaError, OSError, TimeoutError) as error:

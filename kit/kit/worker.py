@@ -41,7 +41,7 @@ class Worker:
         self._liveness: Liveness | None = None
         self.lags = Lags(
             service.database,
-            settings.kafka_bootstrap,
+            settings.brokers,
             group=group,
             topics=topics_with(events),
             blocked=lambda: self._consumer.blocked() if self._consumer else {},
@@ -54,7 +54,7 @@ class Worker:
         liveness = self._liveness = Liveness(self.lags, settings.stuck_after_seconds)
         consumer = self._consumer = Consumer(
             service.database,
-            settings.kafka_bootstrap,
+            settings.brokers,
             group=group,
             events=events,
             handle=handle,
@@ -76,7 +76,7 @@ class Worker:
         settings = service.settings
         relay = self._relay = Relay(
             service.database,
-            settings.kafka_bootstrap,
+            settings.brokers,
             source=service.name,
             holder=f"{socket.gethostname()}:{os.getpid()}",
             poll_seconds=settings.relay_poll_seconds,

@@ -51,7 +51,7 @@ async def run(settings: Settings) -> None:
         service.add_loop("clocks", Scanner(database, Deadlines(), committed=worker.wake_relay).run)
         reconciler = Reconciler(
             database,
-            settings.kafka_bootstrap,
+            settings.brokers,
             every_seconds=settings.reconcile_every_seconds,
             sums_every_seconds=settings.reconcile_sums_every_seconds,
             committed=worker.wake_relay,

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from kit.backoff import wait
+from kit.brokers import connection
 from kit.database import describe
 from kit.logging import get_logger
 from metrics import meters
@@ -61,8 +62,8 @@ class LagWatch:
 
     async def read(self) -> Seen:
         """Return the brokers that are there, and how far each group is on each partition that it has committed on."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, client_id=_CLIENT_ID)
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, client_id=_CLIENT_ID)
+        admin = AIOKafkaAdminClient(**connection(self._bootstrap), client_id=_CLIENT_ID)
+        consumer = AIOKafkaConsumer(**connection(self._bootstrap), client_id=_CLIENT_ID)
         try:
             await admin.start()
             await consumer.start()

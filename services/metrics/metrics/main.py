@@ -46,7 +46,7 @@ async def run(settings: Settings) -> None:
     worker = Worker(service, events=SUBSCRIPTIONS, handle=handlers.handle, group=settings.consumer_group)
     if "worker" in settings.roles:
         groups = sorted({*SERVICES, settings.consumer_group})
-        service.add_loop("lag", LagWatch(settings.kafka_bootstrap, settings.lag_poll_seconds, groups).run)
+        service.add_loop("lag", LagWatch(settings.brokers, settings.lag_poll_seconds, groups).run)
     callers = service.callers
     access = Access.of(settings)
     render = renderer(callers, known, settings)
