@@ -44,8 +44,8 @@ down: setup ## stop it
 status: setup ## what runs, where, and since when
 	@$(RUN) drawdown status
 
-test: setup ## all tests, on real Kafka and PostgreSQL
-	@$(RUN) pytest
+test: setup ## all tests, on real Kafka and PostgreSQL; JOBS=2 processes, each with its own
+	@$(RUN) pytest -n $(or $(JOBS),2) --dist loadfile
 
 faults: setup ## break the running system for ten minutes and check its books; SEED=1, MUTANTS=1 plants bugs instead
 	@$(RUN) python -m tests.faults --seed $(or $(SEED),1) $(if $(MUTANTS),--mutants)

@@ -54,7 +54,12 @@ def at_hand(home: Home, scope: str) -> dict[str, str]:
     """Return the header with which a command calls: DRAWDOWN_TOKEN, or a token of the local stack, if there is one."""
     token = os.environ.get("DRAWDOWN_TOKEN")
     if token is None and home.signing_key_file.exists():
-        token = mint(home, subject=getpass.getuser(), scopes=[scope], client=client_for([scope]))
+        token = mint(
+            home,
+            subject=os.environ.get("DRAWDOWN_WHO") or getpass.getuser(),
+            scopes=[scope],
+            client=client_for([scope]),
+        )
     return {"authorization": f"Bearer {token}"} if token else {}
 
 

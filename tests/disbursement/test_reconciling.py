@@ -25,6 +25,7 @@ from tests.disbursement.test_reconciliation import BALANCE
 from tests.kit.conftest import eventually
 
 DAYS = 60
+LOOKS = 6  # while it goes on, however fast it goes
 
 
 @pytest.fixture
@@ -55,8 +56,10 @@ async def test_in_ordinary_life_nothing_differs_at_any_moment(books: Books) -> N
     looks = 0
 
     async def live() -> None:
-        for _ in range(DAYS):
+        days = 0
+        while days < DAYS or looks < LOOKS:
             await life.day()
+            days += 1
 
     writing = asyncio.create_task(live())
     while not writing.done():
@@ -65,7 +68,7 @@ async def test_in_ordinary_life_nothing_differs_at_any_moment(books: Books) -> N
     await writing
     assert await books.look() == set()
     reasons = {row.command.partition(":")[0] for row in await books.rows(tables.transfers)}
-    assert (looks > 5, len(reasons) > 6) == (True, True), (looks, reasons)
+    assert len(reasons) > 6, reasons
 
 
 async def test_an_event_that_is_not_on_its_topic_holds_the_pool_that_it_speaks_of(books: Books) -> None:

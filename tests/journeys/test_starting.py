@@ -12,10 +12,19 @@ import httpx
 import pytest
 
 from kit import migrations
+from stack import keyring
+from stack.home import Home
 from stack.ports import free_ports
 from stack.postgres import Postgres
 
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens there
+
+
+@pytest.fixture(autouse=True)
+def keys(stack_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keyring, so that it is not the missing one that is told."""
+    keyring.create(stack_home)
+    monkeypatch.setenv("INTAKE_KEYRING_FILE", str(stack_home.keyring_file))
 
 
 @asynccontextmanager

@@ -94,7 +94,7 @@ async def test_the_database_refuses_a_batch_that_does_not_begin_where_it_stands(
     database: Database, kafka: Kafka, group: str, client: AIOKafkaConsumer
 ) -> None:
     """The last wall, should whoever fetches be wrong: nothing is handled, nothing is passed over."""
-    place, begin = await _at_the_end(client, kafka, 5)
+    place, _ = await _at_the_end(client, kafka, 5)
     while not (batch := await client.getmany(timeout_ms=200)):
         pass
     echo = Echo()
@@ -102,8 +102,8 @@ async def test_the_database_refuses_a_batch_that_does_not_begin_where_it_stands(
     async with database.transaction() as connection:
         claimed = await offsets.claim(connection, group, [place])
     next_offset, epoch = claimed[place]
-    with pytest.raises(FencedError, match="goes on at 0, not at"):
-        await batches.transact(batch, {place: epoch}, {place: begin + 1})
+    with pytest.raises(FencedError, match=f"goes on at {next_offset}, not at"):
+        await batches.transact(batch, {place: epoch}, {place: next_offset + 1})
     assert (echo.tries, await effects(database)) == (0, [])
     await batches.transact(batch, {place: epoch}, {place: next_offset})
     assert len(await effects(database)) == 5

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from benchmarks.intake.issuer import serving
 from kit.database import Database
 from kit.kafka import Producer
 from stack.home import Home
@@ -54,7 +55,7 @@ class Events:
 @pytest.fixture
 async def events(home: Home, database: Database, database_url: str, kafka: Kafka, group: str) -> AsyncIterator[Events]:
     settings = {"DATABASE_URL": database_url, "KAFKA_BOOTSTRAP": kafka.bootstrap, "GROUP": group}
-    with Process("SMALL", ["tests.kit.small"], settings) as process:
+    with serving(home) as access, Process("SMALL", ["tests.kit.small"], settings | access) as process:
         await eventually(lambda: process.answers("/health/ready"), 40)
         yield Events(home, kafka, process.url)
         assert await process.stop() == 0

@@ -5,7 +5,7 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Column, Integer, Table, Text, func, select
+from sqlalchemy import Column, Integer, MetaData, Table, Text, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import registry
@@ -19,10 +19,10 @@ from kit.idempotency import Answer, reused
 
 CONNECTIONS: Final = 16
 _known: Final = tables.metadata.tables
-_registry: Final = registry(metadata=tables.metadata)
+_registry: Final = registry()
 _counters: Final = Table(
     "counters",
-    tables.metadata,
+    MetaData(),  # the service has no such table
     Column("scheme", Text, primary_key=True),
     Column("year", Integer, primary_key=True, autoincrement=False),
     Column("last", Integer, nullable=False),

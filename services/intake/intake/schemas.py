@@ -125,9 +125,9 @@ class Account(Body):
     name: Annotated[Name, Unmasked]
     number: Annotated[
         str,
-        Unmasked,
         StringConstraints(strip_whitespace=True, pattern="^[0-9A-Za-z -]{4,40}$"),
         Field(examples=["6222000011112222"]),
+        Unmasked,  # last, so that it comes first, and hides nothing from the document
     ]
     bank_code: Annotated[Short, Field(examples=["ICBKCNBJ"])]
 
@@ -136,10 +136,10 @@ class Contact(Body):
     """Whom officers may ask. Stays in intake: no event carries it."""
 
     name: Annotated[Name, Unmasked]
-    email: Annotated[str, Unmasked, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=200)] | None = (
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=200), Unmasked] | None = (
         Field(default=None, examples=["contact@example.com"])
     )
-    phone: Annotated[str, Unmasked, StringConstraints(pattern=r"^[0-9+() -]{5,30}$")] | None = Field(
+    phone: Annotated[str, StringConstraints(pattern=r"^[0-9+() -]{5,30}$"), Unmasked] | None = Field(
         default=None, examples=["+86 755 1234567"]
     )
 

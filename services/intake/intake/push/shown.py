@@ -8,8 +8,21 @@ from pydantic import BaseModel, Field
 
 STREAM: Final[dict[str, Any]] = {
     "text/event-stream": {
-        "schema": {"type": "string", "description": "server-sent events (WHATWG HTML): id, event, data as JSON"},
-        "example": 'id: 1042\nevent: award.issued\ndata: {"application_id":"01a20408-5fa5-7442-b3c5-d03ff5eb2e7b"}\n\n',
+        "schema": {
+            "type": "object",
+            "description": "One server-sent event (WHATWG HTML); `data` is JSON.",
+            "properties": {
+                "id": {"type": "string", "description": "hand the last one back as Last-Event-ID"},
+                "event": {"type": "string", "description": "what happened; let those pass that you do not know"},
+                "data": {"type": "string"},
+                "retry": {"type": "integer", "description": "milliseconds to wait before coming back"},
+            },
+        },
+        "example": {
+            "id": "1042",
+            "event": "award.issued",
+            "data": '{"application_id":"01a20408-5fa5-7442-b3c5-d03ff5eb2e7b","status":"awarded"}',
+        },
     }
 }
 
