@@ -195,7 +195,7 @@ async def test_an_invoice_counts_once_however_claims_race(portal: Portal) -> Non
         ("invoices.0.tax.amount", 20_000_000, "/invoices/0", "validation_failed"),
         ("invoices.0.issued_on", "2098-01-01", "/invoices/0/issued_on", "date_in_future"),
         ("usage", None, "/usage", "usage_missing"),
-        ("usage.statement", str(uuid4()), "/usage/statement", "unknown_document"),
+        ("usage.statement", "01a20408-5fa5-7442-b3c5-d03ff5eb2e7b", "/usage/statement", "unknown_document"),
         ("invoices", [], "/invoices", "invoices_missing"),
     ],
 )
