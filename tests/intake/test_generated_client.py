@@ -18,6 +18,8 @@ import httpx
 import pytest
 
 from kit.database import Database
+from stack import keyring
+from stack.home import Home
 from stack.kafka import Kafka
 from stack.postgres import Postgres
 from tests.eligibility.processes import publish
@@ -29,13 +31,17 @@ PACKAGE = "drawdown_intake_client"
 
 
 @pytest.fixture
-async def intake(empty_database: Database, postgres: Postgres, kafka: Kafka, issuer: Issuer) -> AsyncIterator[Process]:
+async def intake(
+    empty_database: Database, postgres: Postgres, kafka: Kafka, issuer: Issuer, stack_home: Home
+) -> AsyncIterator[Process]:
+    keyring.create(stack_home)
     settings = {
         "DATABASE_URL": postgres.dsn("intake"),
         "KAFKA_BOOTSTRAP": kafka.bootstrap,
         "ACCESS_ISSUER": NAME,
         "ACCESS_JWKS_URL": issuer.url,
         "ACCESS_AUDIENCE": AUDIENCE,
+        "KEYRING_FILE": str(stack_home.keyring_file),
     }
     with Process("INTAKE", ["intake", "run"], settings) as process:
         await eventually(lambda: process.answers("/health/ready"))
@@ -113,7 +119,7 @@ async def test_a_generated_client_walks_an_application_through_its_life(client: 
 
     submitted = await client.call("applications", "submit_application", one)
     assert (submitted.status, submitted.applicant.headcount) == ("submitted", 99)
-    found = await client.call("applications", "list_applications", applicant=USCC, status="submitted")
+    found = await client.call("applications", "list_applications", applicant=USCC, status=submitted.status)
     assert [item.application_id for item in found.items] == [one]
 
     told = submitted.to_dict()

@@ -87,7 +87,7 @@ async def close(traveller: Traveller, state: State) -> None:
 
 async def test_a_life_leaves_nothing_of_a_person_in_clear_but_for_finance(traveller: Traveller) -> None:
     system = traveller.system
-    state, _ = await lived(traveller, 20)
+    state, _ = await lived(traveller, 150)
     assert state["applicant"]["contact"] == CONTACT
     assert [claim["status"] for claim in state["claims"]] == ["paid"], "finance had the number"
     found = await dump(system)
@@ -102,7 +102,7 @@ async def test_a_life_leaves_nothing_of_a_person_in_clear_but_for_finance(travel
 
 async def test_an_export_has_it_all_and_an_erasure_keeps_the_books(traveller: Traveller, tmp_path: Path) -> None:
     system = traveller.system
-    state, document = await lived(traveller, 21)
+    state, document = await lived(traveller, 151)
     applicant = state["applicant"]["uscc"]
 
     path = tmp_path / "export.json"
@@ -174,7 +174,7 @@ async def test_an_export_fails_when_a_service_is_away(traveller: Traveller) -> N
 
 async def test_keys_change_while_a_company_lives_its_life(traveller: Traveller) -> None:
     system = traveller.system
-    living = asyncio.create_task(lived(traveller, 22))
+    living = asyncio.create_task(lived(traveller, 152))
     done = await drawdown(system, "privacy", "rotate", "--within", "50", "--json")
     assert done.returncode == 0, done.stderr
     newest, old = json.loads(system.config.home.keyring_file.read_text())["keys"]

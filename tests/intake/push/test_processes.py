@@ -13,6 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from kit.database import Database
+from stack import keyring
+from stack.home import Home
 from stack.kafka import Kafka
 from stack.postgres import Postgres
 from tests.intake.push import storm
@@ -26,14 +28,18 @@ from tests.kit.processes import Process
 
 
 @pytest.fixture
-async def settings(empty_database: Database, postgres: Postgres, kafka: Kafka, issuer: Issuer) -> dict[str, str]:
+async def settings(
+    empty_database: Database, postgres: Postgres, kafka: Kafka, issuer: Issuer, stack_home: Home
+) -> dict[str, str]:
     del empty_database
+    keyring.create(stack_home)
     return {
         "DATABASE_URL": postgres.dsn("intake"),
         "KAFKA_BOOTSTRAP": kafka.bootstrap,
         "ACCESS_ISSUER": NAME,
         "ACCESS_JWKS_URL": issuer.url,
         "ACCESS_AUDIENCE": AUDIENCE,
+        "KEYRING_FILE": str(stack_home.keyring_file),
         "WEBHOOK_ALLOWED_NETWORKS": '["127.0.0.0/8"]',
         "WEBHOOK_CALL_SECONDS": "2",
     }
