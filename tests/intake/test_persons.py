@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from contracts.events import ApplicationSubmitted
 from intake import sealed
@@ -66,6 +67,25 @@ async def test_the_portal_sees_its_contact_and_a_mask_of_the_account(portal: Por
     for shown in (created, await portal.state(created["application_id"])):
         assert shown["applicant"]["account"] == {"name": "测试公司", "number": "****2222", "bank_code": "ICBKCNBJ"}
         assert shown["applicant"]["contact"] == {"name": "联系人", "email": EMAIL, "phone": PHONE}
+
+
+async def test_a_contact_that_cant_be_opened_is_masked_and_told_of_and_takes_no_other_with_it(
+    portal: Portal, empty_database: Database
+) -> None:
+    spoilt, whole = [(await portal.apply(submit=False)).json()["application_id"] for _ in range(2)]
+    another = """
+        UPDATE applications SET body = jsonb_set(body, '{applicant,contact,sealed}', (
+            SELECT body #> '{applicant,contact,sealed}' FROM applications WHERE application_id = :whole))
+        WHERE application_id = :spoilt
+    """  # what was sealed for one application can't be opened in another
+    async with empty_database.transaction() as connection:
+        await connection.execute(text(another), {"spoilt": UUID(spoilt), "whole": UUID(whole)})
+    with capture_logs() as logs:
+        page = await portal.client.get("/v1/applications")
+    assert page.status_code == 200
+    emails = {item["application_id"]: item["applicant"]["contact"]["email"] for item in page.json()["items"]}
+    assert (emails[whole], "***" in emails[spoilt]) == (EMAIL, True)
+    assert [entry["application_id"] for entry in logs if entry["event"] == "contact_unreadable"] == [spoilt]
 
 
 @pytest.mark.parametrize("scope", ["officer", "auditor"])

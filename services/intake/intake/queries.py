@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.policy import Policy
 from intake import persons, rules, tables, views
 from intake.records import Application, Claim, Document, Happening
-from kit.sealing import keyring_of
+from kit.logging import get_logger
+from kit.sealing import SealedError, keyring_of
+
+log = get_logger(__name__)
 
 
 async def schemes(connection: AsyncConnection, now: datetime) -> list[dict[str, Any]]:
@@ -113,8 +116,15 @@ async def _states(connection: AsyncConnection, query: Select[Any], client: Clien
 
 
 def _contact(connection: AsyncConnection, record: Application) -> dict[str, Any] | None:
-    """Return whom officers may ask, for the client that named them."""
-    return persons.contact_of(keyring_of(connection), record.application_id, record.body["applicant"])
+    """Return whom officers may ask, for the client that named them; None, which is shown masked, where it is lost.
+
+    One whose key is gone must not take a whole page of others with it.
+    """
+    try:
+        return persons.contact_of(keyring_of(connection), record.application_id, record.body["applicant"])
+    except SealedError as error:
+        log.error("contact_unreadable", application_id=str(record.application_id), reason=str(error))  # noqa: TRY400
+        return None
 
 
 async def _claims(connection: AsyncConnection, application_ids: Sequence[UUID]) -> dict[UUID, list[Claim]]:
