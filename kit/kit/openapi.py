@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 
 from contracts.problem import Catalogue
 from kit.openapi_examples import Examples
+from kit.openapi_links import add_links, operations, resolved
 
 PROBLEM_JSON: Final = "application/problem+json"
 _SCHEMAS: Final = "#/components/schemas/"
@@ -107,13 +108,6 @@ def describe(app: FastAPI, catalogue: Catalogue, tags: Mapping[str, str]) -> dic
     return document
 
 
-def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Return path, method and operation of every call."""
-    for path, item in document["paths"].items():
-        for method, operation in item.items():
-            yield path, method, operation
-
-
 def operation_id(route: APIRoute) -> str:
     """Return the route's id: the name of its function, a verb and a noun, so that a generated client reads well."""
     return route.name
@@ -140,7 +134,7 @@ class _Finished:
         self._components["headers"] = {name: _described(text) for name, text in _HEADERS.items() if name in used}
         self._components["examples"] = {code: self._problem_example(code) for code in sorted(self._used)}
         Examples(self._document).fill()
-        _add_links(self._document)
+        add_links(self._document)
         self._drop_unused()
 
     def _drop_unused(self) -> None:
@@ -161,7 +155,7 @@ class _Finished:
             parameter["schema"] = _without_null(parameter["schema"])
         form = operation.get("requestBody", {}).get("content", {}).get("multipart/form-data")
         if form is not None:
-            fields = _resolved(form["schema"], self._components["schemas"])["properties"]
+            fields = resolved(form["schema"], self._components["schemas"])["properties"]
             fields.update({name: _without_null(field) for name, field in fields.items()})
 
     def _add_problems(self, operation: dict[str, Any]) -> None:
@@ -256,56 +250,3 @@ def _header(name: str) -> dict[str, str]:
 
 def _described(text: str) -> dict[str, Any]:
     return {"description": text, "schema": {"type": "string"}}
-
-
-def _add_links(document: dict[str, Any]) -> None:
-    """From each identifier that an answer holds to the calls on what it names (OpenAPI 3.1, Link Object)."""
-    takers: dict[str, list[str]] = {}
-    for path, _, operation in operations(document):
-        names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-        if len(names) == 1:
-            takers.setdefault(names[0], []).append(operation["operationId"])
-    schemas = document["components"]["schemas"]
-    for _, _, operation in operations(document):
-        for status, response in operation["responses"].items():
-            schema = response.get("content", {}).get("application/json", {}).get("schema")
-            if not status.startswith("2") or schema is None:
-                continue
-            links = _links(schema, schemas, takers, operation["operationId"])
-            if links:
-                response["links"] = links
-
-
-def _links(
-    schema: dict[str, Any], schemas: dict[str, Any], takers: Mapping[str, list[str]], own: str
-) -> dict[str, dict[str, Any]]:
-    links: dict[str, dict[str, Any]] = {}
-    for name, pointer in _identifiers(schema, schemas):
-        for taker in takers.get(name, []):
-            if taker != own:
-                links.setdefault(taker, {"operationId": taker, "parameters": {name: f"$response.body#{pointer}"}})
-    return links
-
-
-def _identifiers(schema: dict[str, Any], schemas: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the fields of an answer that name something, with their pointers; of a page, those of its first item."""
-    fields = _resolved(schema, schemas).get("properties", {})
-    for name, field in fields.items():
-        yield name, f"/{name}"
-        for inner in _resolved(_present(field), schemas).get("properties", {}):
-            yield inner, f"/{name}/{inner}"
-    items = fields.get("items", {}).get("items")
-    if items is not None:
-        for name in _resolved(items, schemas).get("properties", {}):
-            yield name, f"/items/0/{name}"
-
-
-def _present(field: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a field that is there, where it may be null."""
-    return next((one for one in field.get("anyOf", []) if "$ref" in one), field)
-
-
-def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in schema:
-        schema = schemas[schema["$ref"].rsplit("/", 1)[-1]]
-    return schema

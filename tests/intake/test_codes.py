@@ -4,7 +4,7 @@ from random import Random
 
 from stdnum.cn import uscc
 
-from intake.schemas import _has_right_form
+from intake.codes import has_right_form
 
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 ODD = "IOSVZa-é０ "
@@ -26,7 +26,7 @@ def test_it_says_of_right_and_wrong_codes_what_the_library_says() -> None:
         place = random.randrange(18)
         wrong = code[:place] + random.choice(ALPHABET + ODD) + code[place + 1 :]
         for each in (code, wrong, code[:-1], code + "0", ""):
-            found = _has_right_form(each)
+            found = has_right_form(each)
             verdicts.append(found)
             if found:
                 assert uscc.is_valid(each), each
