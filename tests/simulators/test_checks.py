@@ -1,6 +1,7 @@
 """Each check holds on right books and fails, by name and with words, on books that are wrong in one place."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -349,3 +350,11 @@ def test_the_report_counts_outcomes_by_reason_and_takes_times_from_the_data() ->
         "application submitted to first settlement": (1, 3.0, 3.0),
     }
     assert msgspec.json.encode(ended.as_json())
+
+
+def test_what_a_relay_sends_again_is_the_same_event_and_another_id_is_another() -> None:
+    once, claimed = books.submission(AWARDED), books.claim_submission(PAID_CLAIM)
+    evidence = Evidence(submissions=[once, claimed, once, claimed])
+    assert (evidence.submitted(), evidence.claimed()) == ([once.event], [claimed.event])
+    twice = Evidence(submissions=[once, replace(once, event_id="another")])
+    assert twice.submitted() == [once.event, once.event]

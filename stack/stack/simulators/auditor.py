@@ -60,25 +60,28 @@ class Evidence:
     award_events: list[Record] = field(default_factory=list)
 
     def submitted(self) -> list[ApplicationSubmitted]:
-        return [each.event for each in self.submissions if isinstance(each.event, ApplicationSubmitted)]
+        """Return the submissions, without what a restarted relay sent again under the same ``ce_id``."""
+        return [event for event in _once(self.submissions) if isinstance(event, ApplicationSubmitted)]
 
     def claimed(self) -> list[ClaimSubmitted]:
-        return [each.event for each in self.submissions if isinstance(each.event, ClaimSubmitted)]
+        """Return the claims, in the same way."""
+        return [event for event in _once(self.submissions) if isinstance(event, ClaimSubmitted)]
 
     def refused(self) -> set[UUID]:
         """Return the applications that were approved and then got nothing."""
         return {each.event.application_id for each in self.award_events if isinstance(each.event, AwardRefused)}
 
     def instructed(self) -> list[PaymentInstructed]:
-        """Return the instructions, without what a restarted relay sent again under the same ``ce_id``."""
-        return [event for event in self._to_finance() if isinstance(event, PaymentInstructed)]
+        """Return the instructions, in the same way."""
+        return [event for event in _once(self.instructions) if isinstance(event, PaymentInstructed)]
 
     def cancelled(self) -> list[PaymentCancelled]:
         """Return the payments that finance was told are given up, in the same way."""
-        return [event for event in self._to_finance() if isinstance(event, PaymentCancelled)]
+        return [event for event in _once(self.instructions) if isinstance(event, PaymentCancelled)]
 
-    def _to_finance(self) -> Iterable[Event]:
-        return {each.event_id: each.event for each in self.instructions}.values()
+
+def _once(records: Iterable[Record]) -> Iterable[Event]:
+    return {each.event_id: each.event for each in records}.values()
 
 
 class Auditor:
