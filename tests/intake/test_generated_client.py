@@ -103,7 +103,7 @@ async def client(generated: str, intake: Process, issuer: Issuer) -> AsyncIterat
 async def test_a_generated_client_walks_an_application_through_its_life(client: Client, kafka: Kafka) -> None:
     models = client.models
     schemes = await client.call("schemes", "list_schemes")
-    assert [scheme.scheme for scheme in schemes.items] == ["test-voucher"]
+    assert "test-voucher" in {scheme.scheme for scheme in schemes.items}  # the topics hold other tests' policies too
 
     sent = models.NewApplication.from_dict(application(submit=False))
     draft = await client.call(

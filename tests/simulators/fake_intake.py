@@ -26,6 +26,7 @@ class FakeIntake:
     applications: dict[str, dict[str, Any]] = field(default_factory=dict)
     invoices: set[tuple[str, str]] = field(default_factory=set)
     calls: Counter[str] = field(default_factory=Counter)
+    steps: Counter[str] = field(default_factory=Counter)
     broken_keys: list[str] = field(default_factory=list)
 
     def app(self) -> Starlette:
@@ -69,6 +70,7 @@ class FakeIntake:
                 return 201, {"application_id": application_id, "status": status}
 
     def step(self, application: dict[str, Any], step: str) -> tuple[int, dict[str, Any]]:
+        self.steps[step] += 1
         if step == "withdrawal" and application["status"] == "awarded":
             return 409, {"code": "wrong_state"}
         application["status"] = {"submission": "submitted", "withdrawal": "withdrawn"}[step]
