@@ -4,11 +4,13 @@
     drawdown demo --finance worst
 
 Starts a stack in a fresh directory and removes both at the end, unless the directory given already holds a running
-stack, which is then used as it is. Exit code 0 only when every check of ``stack.checks`` holds.
+stack, or the environment names a system that runs elsewhere (``stack.elsewhere``): that is then used. Exit code 0 only
+when every check of ``stack.checks`` holds.
 """
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import sys
@@ -25,7 +27,7 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from stack import issuer, state
+from stack import elsewhere, issuer, state
 from stack.checks import Result, verdict
 from stack.concurrency import first
 from stack.config import Config, Ports, policies_dir
@@ -157,11 +159,14 @@ async def _demonstrate(home: Home, companies: int, seed: int, finance: Manner) -
 
 @asynccontextmanager
 async def _place(home: Home, seed: int, finance: Manner, console: Console) -> AsyncIterator[Place]:
-    """The stack that runs in this directory, or a new one on free ports for as long as the block lasts."""
+    """The system that the environment names, the stack that runs in this directory, or a new one for this block."""
+    if (named := elsewhere.named(os.environ)) is not None:
+        _refuse_manner(finance, "the system that DRAWDOWN_INTAKE_URL and its like name")
+        yield Place(named.urls, named.kafka_bootstrap, tokens_of(home), run=uuid.uuid4().hex[:6])
+        return
     known = state.read(home)
     if known is not None and known.supervisor.is_alive():
-        if finance is not Manner.USUAL:
-            raise StackError(f"a stack runs in {home.path}, whose finance system stays as it is: leave out --finance")
+        _refuse_manner(finance, f"the stack that runs in {home.path}")
         urls = {name: f"http://{LOOPBACK}:{known.port(name)}" for name in SERVICES}
         yield Place(urls, f"{LOOPBACK}:{known.port('kafka')}", tokens_of(home), run=uuid.uuid4().hex[:6])
         return
@@ -176,6 +181,11 @@ async def _place(home: Home, seed: int, finance: Manner, console: Console) -> As
         yield Place(stack.urls, stack.kafka_bootstrap, tokens_of(home), run=run, call=call)
     finally:
         await stack.stop()
+
+
+def _refuse_manner(finance: Manner, what: str) -> None:
+    if finance is not Manner.USUAL:
+        raise StackError(f"{what} keeps its finance system as it is: leave out --finance")
 
 
 def tokens_of(home: Home) -> Tokens:

