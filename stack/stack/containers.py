@@ -11,7 +11,7 @@
 
 Both can be run again at any time: what is there stays. Read from the environment:
 
-DRAWDOWN_SECRETS                      the directory above
+DRAWDOWN_SECRETS_DIR                  the directory above
 DRAWDOWN_POSTGRES_HOST, DRAWDOWN_KAFKA_BOOTSTRAP   where the two are, as containers reach them
 """
 
@@ -104,7 +104,7 @@ def _write(path: Path, text: str, *, mode: int) -> None:
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Do the named work; a failure is one line on standard error and its exit code."""
     try:
-        directory, host = Path(environment["DRAWDOWN_SECRETS"]), environment["DRAWDOWN_POSTGRES_HOST"]
+        directory, host = Path(environment["DRAWDOWN_SECRETS_DIR"]), environment["DRAWDOWN_POSTGRES_HOST"]
         match arguments:
             case ["secrets"]:
                 make_secrets(directory, host)
