@@ -82,6 +82,7 @@ async def old_transaction(by: Saboteur) -> str:
 
 async def lock_pool(by: Saboteur) -> str:
     """F7: a row lock on the pool that everybody draws on; the batches queue behind it."""
+    by.workload.send_one()
     return await _hold(by, "disbursement", "SELECT * FROM pools WHERE pool = 'ai-package-2025' FOR UPDATE")
 
 
