@@ -54,7 +54,7 @@ soak: setup ## 100,000 random steps of two writers against a model of the books;
 	@$(RUN) python -m tests.disbursement.soak --seed $(or $(SEED),1)
 
 opening: setup ## 20,000 submissions in 60 s to the whole system, all checked; KILL=1 kills intake meanwhile; SEED=1
-	@$(RUN) python -m benchmarks.opening --seed $(or $(SEED),1) $(if $(KILL),--kill,--results benchmarks/results)
+	@$(RUN) python -m benchmarks.opening --seed $(or $(SEED),1) $(if $(KILL),--kill,--keep)
 
 fuzz: setup ## schemathesis over the four running services, 10,000 cases; SEED=1, CASES=10000
 	@$(RUN) python -m tests.fuzz --seed $(or $(SEED),1) --cases $(or $(CASES),10000)

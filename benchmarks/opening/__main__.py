@@ -3,11 +3,10 @@
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 
 import msgspec
 
-from benchmarks.harness import results
+from benchmarks.harness import document, plots, results
 from benchmarks.harness.progress import say
 from benchmarks.opening import report, run
 from benchmarks.opening.run import Morning
@@ -39,8 +38,11 @@ def main() -> None:
         sys.exit(1)
     for name, ratio in found.ratios.items():
         print(f"{name:<24}{ratio.value} (must {ratio.must:g}, aim {ratio.aim:g}): {ratio.verdict}")
-    if arguments.results:
-        say(f"written: {results.write('opening', found, arguments.results)}")
+    if arguments.keep:
+        path = results.write("opening", found, results.DIRECTORY)
+        plots.bars(path.with_suffix(".svg"), report.TITLE, report.panels(found))
+        document.write()
+        say(f"written: {path} and the page of all")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--companies", type=int, default=2_600)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long submissions go on to arrive")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--results", type=Path, help="a directory to write the result into")
+    parser.add_argument("--keep", action="store_true", help="write the result into benchmarks/results, and the page")
     return parser
 
 
