@@ -15,6 +15,8 @@ _AT: Final = """
 SELECT application_id, applicant, submitted_at FROM applications WHERE client = 'portal'
 ORDER BY application_id OFFSET $1 LIMIT 1
 """
+_OF_A_COMPANY: Final = 10
+"""Every company has sent more, so that a page is as long with either past."""
 _NEAR_ITS_END: Final = -5
 """The fifth last of the places: a page that begins there is full, and all rows before it are passed over."""
 
@@ -38,7 +40,7 @@ def _by_kind(places: Sequence[Any]) -> Mapping[str, list[str]]:
         "by id": [f"{_LIST}/{place['application_id']}" for place in places],
         "first page": [_page()],
         "deep page": [_page(cursor=each) for each in deep],
-        "applicant": [_page(applicant=place["applicant"]) for place in places],
+        "applicant": [_page(limit=_OF_A_COMPANY, applicant=place["applicant"]) for place in places],
         "scheme": [_page(scheme="corpus-voucher"), _page(scheme="corpus-voucher", cursor=cursor)],
         "status": [_page(status=each, cursor=cursor) for each in ("awarded", "rejected", "submitted")],
         "submitted from": [_page(submitted_from=moment)],

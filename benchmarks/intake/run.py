@@ -52,9 +52,9 @@ class Plan(msgspec.Struct, frozen=True):
     """How much is measured: rounds of turns of so many seconds each. ``past`` and ``long_past`` count applications."""
 
     rounds: int = 5
-    read_rounds: int = 5
+    read_rounds: int = 7
     seconds: float = 2.0
-    read_seconds: float = 0.7
+    read_seconds: float = 1.0
     open_loop_seconds: float = 10.0
     past: int = 10_000
     long_past: int = 2_000_000
