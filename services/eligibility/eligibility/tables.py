@@ -44,7 +44,7 @@ assessments: Final = Table(
     metadata,
     Column("application_id", Uuid, primary_key=True),
     Column("scheme", Text, nullable=False),
-    Column("applicant", Text, nullable=False),
+    Column("applicant", Text, nullable=False, index=True),
     Column("policy_version", Text, nullable=False),
     Column("submitted", JSONB, nullable=False),
     Column("submitted_at", DateTime(timezone=True), nullable=False),
@@ -103,7 +103,7 @@ counted_invoices: Final = Table(
     metadata,
     Column("seller", Text, primary_key=True),
     Column("number", Text, primary_key=True),
-    Column("claim_id", Uuid, nullable=False),
+    Column("claim_id", Uuid, nullable=False, index=True),
 )
 
 # What waits for a person. ``kind``: a review of an application, facts that can't be had, the acceptance of a claim, an
