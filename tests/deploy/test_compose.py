@@ -17,7 +17,19 @@ ONCE: Final = {"secrets", "prepare", *(f"{service}-migration" for service in SER
 LASTING: Final = (*SERVICES, "postgres", "kafka")
 OUTSIDERS: Final = ("registers", "finance")
 FIRST_START_SECONDS: Final = 180
-SEASON: Final = ("--profile", "demo", "run", "--rm", "--no-TTY", "demo", "drawdown", "demo", "--companies", "1500")
+SEASON: Final = (
+    "--profile",
+    "demo",
+    "run",
+    "--rm",
+    "--no-deps",
+    "--no-TTY",
+    "demo",
+    "drawdown",
+    "demo",
+    "--companies",
+    "1500",
+)
 BETWEEN_KILLS_SECONDS: Final = 4
 PAUSE_SECONDS: Final = 30
 
