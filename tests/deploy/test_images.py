@@ -37,7 +37,7 @@ def test_each_service_has_its_image() -> None:
 
 def test_everything_in_them_is_locked() -> None:
     text = DOCKERFILE.read_text(encoding="utf-8")
-    assert text.count("uv sync") == text.count("uv sync --frozen --no-dev") == len(SERVICES)
+    assert text.count("uv sync") == text.count("uv sync --frozen --no-dev") == len((*SERVICES, "tools"))
     [version] = re.findall(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert f"ARG UV_IMAGE=ghcr.io/astral-sh/uv:{version}\n" in text, "one uv for whoever builds"
     assert ":latest" not in text
