@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kit import outbox
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe, is_transient
+from kit.following import log_said
 from kit.logging import get_logger
 from kit.outbox import Announcements
+from kit.tracing import TRACEPARENT
 
 log = get_logger(__name__)
 
@@ -140,7 +142,9 @@ class Scanner(Generic[S]):
                 return 0
             missed = await self._deadlines.miss(connection, subjects, turn.now)
             await outbox.add(connection, missed.said)
+        TRACEPARENT.set(None)
         self._committed()
+        log_said(missed.said)
         for kind in missed.kinds:
             MISSED.labels(kind).inc()
         return len(missed.kinds)

@@ -25,9 +25,11 @@ from contracts.refusal import Refusal
 from kit import idempotency, outbox
 from kit.database import Database, describe, is_away
 from kit.errors import OverloadedError, TransientError
+from kit.following import log_said
 from kit.idempotency import Answer, Key
 from kit.logging import get_logger
 from kit.outbox import Announcements
+from kit.tracing import TRACEPARENT
 
 log = get_logger(__name__)
 
@@ -237,6 +239,7 @@ class GroupedWriter(Generic[C]):
             given = await idempotency.find(connection, [command.key for command in commands if command.key])
             new = [command for command in commands if command.key not in given]
             outcomes, announcements = await self._apply(connection, new, now) if new else ([], Announcements())
+            TRACEPARENT.set(None)  # from here on it is about all of them
             given |= await _answered_meanwhile(connection, new, outcomes)
             await outbox.add(connection, announcements)
             answers = [
@@ -247,6 +250,7 @@ class GroupedWriter(Generic[C]):
             await idempotency.store(connection, answers)
         if announcements:
             self._committed()
+            log_said(announcements)
         own = {id(command): outcome for command, outcome in zip(new, outcomes, strict=True)}
         return [given[command.key] if command.key in given else own[id(command)] for command in commands]
 

@@ -10,12 +10,13 @@ from starlette.types import ASGIApp
 from contracts.problem import Catalogue
 from kit import openapi
 from kit.door import Door
-from kit.edge import TRACEPARENT, Edge
+from kit.edge import Edge
 from kit.health import MoreMetrics, Trouble, add_health, add_metrics, no_more_metrics
 from kit.limits import Limits
 from kit.problems import PROBLEMS
 from kit.refusing import add_errors, problem
 from kit.shortcuts import Shortcuts
+from kit.tracing import TRACEPARENT
 
 __all__ = ["TRACEPARENT", "MoreMetrics", "Trouble", "create_app", "document_of", "page_of", "problem"]
 
