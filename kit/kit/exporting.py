@@ -7,7 +7,6 @@ dropped and counted. One thread sends. Stopping waits for it a second at most.
 import logging
 import socket
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import uuid4
@@ -29,8 +28,21 @@ SENT: Final = Counter("drawdown_spans_sent", "Spans that the collector has taken
 DROPPED: Final = Counter(
     "drawdown_spans_dropped", "Spans that were lost: the queue was full, the collector did not take them", ["reason"]
 )
+_MOST_SAID: Final = 10
 for _reason in ("queue_full", "collector", "stopping"):
     DROPPED.labels(_reason)  # from 0 on, or the first would be no increase
+
+
+class _Said(logging.Handler):
+    """Keeps what the SDK says of a call, which it logs with each try; our own line says it once."""
+
+    def __init__(self) -> None:
+        super().__init__(level="WARNING")
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self.lines) < _MOST_SAID:
+            self.lines.append(record.getMessage()[:300])
 
 
 class Exporter(SpanExporter):
@@ -39,12 +51,15 @@ class Exporter(SpanExporter):
     def __init__(self, inner: SpanExporter) -> None:
         self._inner = inner
         self._is_away = False
+        self._said = _Said()
+        sdk = logging.getLogger("opentelemetry")
+        sdk.handlers, sdk.propagate = [self._said], False
         self.done = 0
         """Spans that are in nobody's hands any more. Written by the sending thread only."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send them, however long it takes: this is the sending thread."""
-        began = time.monotonic()
+        self._said.lines.clear()
         result = SpanExportResult.FAILURE
         try:
             result = self._inner.export(spans)
@@ -54,9 +69,10 @@ class Exporter(SpanExporter):
             (SENT if taken else DROPPED.labels("collector")).inc(len(spans))
             if taken is self._is_away:
                 self._is_away = not taken
-                say = log.info if taken else log.warning
-                seconds = round(time.monotonic() - began, 1)
-                say("collector_takes_spans_again" if taken else "collector_away", spans=len(spans), seconds=seconds)
+                if taken:
+                    log.info("collector_takes_spans_again")
+                else:
+                    log.warning("collector_away", reason=next(iter(self._said.lines), "it gave no reason"))
         return result
 
     def shutdown(self) -> None:
@@ -107,8 +123,6 @@ class Processor(SpanProcessor):
 
 def begin(service: str, version: str, settings: TracingSettings) -> Spans:
     """Return what makes spans of this process and sends them; one line and exit code 78 where a variable is wrong."""
-    for name in ("opentelemetry", "urllib3"):  # they repeat, with the whole error, what our own lines say
-        logging.getLogger(name).setLevel("CRITICAL")
     try:
         exporter = Exporter(OTLPSpanExporter())
         processor = Processor(exporter, settings)

@@ -1,7 +1,7 @@
-"""Log lines about single events, for those that somebody follows: one when an event is handled, one when it is announced.
+"""Log lines about single events that somebody follows: one when an event is handled, one when it is announced.
 
 A line for each event would cost as much as handling it. So there are lines where the trace is recorded, limited as the
-spans of a batch are, or for all events at the level DEBUG. They are written after the commit: what they say is done.
+spans of a batch are, or for all events at the level DEBUG. They are written after the commit.
 """
 
 import logging
@@ -54,7 +54,7 @@ def _followed(things: Sequence[C]) -> Iterable[C]:
     spans = tracing.spans()
     if spans is None:
         return ()
-    return (thing for thing in things if tracing.is_sampled(thing.traceparent) and spans.may_single_out())
+    return (thing for thing in things if tracing.is_sampled(thing.traceparent) and spans.may_single_out("line"))
 
 
 def _say(line: str, traceparent: str | None, event: Event, **more: str) -> None:

@@ -8,7 +8,7 @@ are limited, as are its links, whatever was asked for.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from opentelemetry.context import Context
@@ -34,6 +34,7 @@ MOST_LINKS: Final = 128  # the SDK's own limit
 # Of spans and lines about single messages in a batch. Some 100 microseconds each: a fiftieth of a core.
 SINGLE_A_SECOND: Final = 200.0
 SINGLE_AT_ONCE: Final = 400
+_MOST_KINDS: Final = 10
 _ROOT: Final = Context()
 _UNTRACED: Final = ("/health/", "/metrics")
 
@@ -86,9 +87,9 @@ class Spans:
             only = wanted[0] if len(wanted) == len(set(causes)) == 1 else None
             self.start(name, SpanKind.INTERNAL, only, wanted, attributes, began).end()
 
-    def may_single_out(self) -> bool:
+    def may_single_out(self, what: Literal["span", "line"]) -> bool:
         """Return whether one more message of a batch may have a span, or a line, of its own just now."""
-        return self._single.take("", time.monotonic()) == 0
+        return self._single.take(what, time.monotonic()) == 0
 
     def start(
         self,
@@ -145,7 +146,7 @@ class Followed(Work):
         return [self._singled_out(context, message) for message in messages]
 
     def _singled_out(self, batch: str, message: C) -> C:
-        if not is_sampled(message.traceparent) or not self._spans.may_single_out():
+        if not is_sampled(message.traceparent) or not self._spans.may_single_out("span"):
             return message
         attributes = self._attributes(message)
         name = f"{self._name} {attributes.get('messaging.destination.name', '')}"
@@ -154,7 +155,8 @@ class Followed(Work):
         return _handled_in(traceparent_of(span), message)
 
     def _common(self, messages: Sequence[Any]) -> dict[str, str | int]:
-        return self._basic() | {"messaging.batch.message_count": len(messages)}
+        kinds = ",".join(sorted({message.type for message in messages})[:_MOST_KINDS])
+        return self._basic() | {"messaging.batch.message_count": len(messages), "event.type": kinds}
 
     def _basic(self) -> dict[str, str | int]:
         return {

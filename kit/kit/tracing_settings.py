@@ -1,6 +1,7 @@
 """Whether spans are made, and where they go: OpenTelemetry's standard variables, the same for each service.
 
-What is not read here (headers, certificates, compression, time-out, resource attributes) the SDK reads by itself.
+What is not read here (headers, certificates, resource attributes) the SDK reads by itself. It passes over what it can't
+read and goes on with a default; here that is one line and exit code 78.
 """
 
 from typing import Literal, Self
@@ -42,6 +43,12 @@ class TracingSettings(BaseSettings):
     )
     otel_exporter_otlp_traces_protocol: Literal["http/protobuf"] = Field(
         default="http/protobuf", description="the one that is built in; gRPC (port 4317) is not"
+    )
+    otel_exporter_otlp_compression: Literal["none", "gzip", "deflate"] = Field(
+        default="none", description="how what is sent is compressed"
+    )
+    otel_exporter_otlp_timeout: float = Field(
+        default=10.0, gt=0, description="seconds after which a call to the collector is given up, tries included"
     )
     otel_traces_sampler: Sampler = Field(
         default="parentbased_always_on", description="which requests are followed; parentbased_ does as the caller says"
