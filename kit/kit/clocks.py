@@ -15,13 +15,12 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit import outbox
+from kit import outbox, tracing
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe, is_transient
 from kit.following import log_said
 from kit.logging import get_logger
 from kit.outbox import Announcements
-from kit.tracing import TRACEPARENT
 
 log = get_logger(__name__)
 
@@ -140,9 +139,9 @@ class Scanner(Generic[S]):
             turn = (await connection.execute(_TURN)).one()
             if not turn.ours:
                 return 0
-            missed = await self._deadlines.miss(connection, subjects, turn.now)
+            with tracing.Work():
+                missed = await self._deadlines.miss(connection, subjects, turn.now)
             await outbox.add(connection, missed.said)
-        TRACEPARENT.set(None)
         self._committed()
         log_said(missed.said)
         for kind in missed.kinds:

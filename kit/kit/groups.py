@@ -22,14 +22,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
-from kit import idempotency, outbox
+from kit import idempotency, outbox, tracing
 from kit.database import Database, describe, is_away
 from kit.errors import OverloadedError, TransientError
 from kit.following import log_said
 from kit.idempotency import Answer, Key
 from kit.logging import get_logger
 from kit.outbox import Announcements
-from kit.tracing import TRACEPARENT
 
 log = get_logger(__name__)
 
@@ -238,8 +237,8 @@ class GroupedWriter(Generic[C]):
             now: datetime = (await connection.execute(text("SELECT now()"))).scalar_one()
             given = await idempotency.find(connection, [command.key for command in commands if command.key])
             new = [command for command in commands if command.key not in given]
-            outcomes, announcements = await self._apply(connection, new, now) if new else ([], Announcements())
-            TRACEPARENT.set(None)  # from here on it is about all of them
+            with tracing.Work():
+                outcomes, announcements = await self._apply(connection, new, now) if new else ([], Announcements())
             given |= await _answered_meanwhile(connection, new, outcomes)
             await outbox.add(connection, announcements)
             answers = [

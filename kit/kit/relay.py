@@ -154,9 +154,7 @@ class Relay:
             await self._measure(connection, lease)
             began = time.time_ns()
             await lease.keep_during(producer.send(self._records(rows)))
-            tracing.told(
-                "publish", [row.traceparent for row in rows], began, **{"messaging.batch.message_count": len(rows)}
-            )
+            tracing.told("publish", [row.traceparent for row in rows], began)
         await lease.advance(rows[-1].id if len(rows) == _PAGE else limit)
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[Record]:

@@ -80,12 +80,18 @@ class Spans:
         """Return what is entered around the work on a batch."""
         return Followed(self, name, group)
 
-    def told(self, name: str, causes: Sequence[str | None], began: int, attributes: Mapping[str, str | int]) -> None:
+    def told(self, name: str, causes: Sequence[str | None], began: int, *, each: bool) -> None:
         """Make the span of work that has ended: below its cause if it had one, otherwise with links to them."""
         wanted = sampled(causes)
-        if wanted:
-            only = wanted[0] if len(wanted) == len(set(causes)) == 1 else None
-            self.start(name, SpanKind.INTERNAL, only, wanted, attributes, began).end()
+        if not wanted:
+            return
+        alone = len(set(causes)) == 1
+        attributes = {"causes": len(causes)}
+        span = self.start(name, SpanKind.INTERNAL, wanted[0] if alone else None, wanted, attributes, began)
+        span.end()
+        for cause in wanted if each and not alone else ():
+            if self.may_single_out("span"):
+                self.start(name, SpanKind.INTERNAL, cause, [traceparent_of(span)], began=began).end()
 
     def may_single_out(self, what: Literal["span", "line"]) -> bool:
         """Return whether one more message of a batch may have a span, or a line, of its own just now."""

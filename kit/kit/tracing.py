@@ -78,15 +78,21 @@ def keys_of(traceparent: str | None) -> dict[str, str]:
 
 
 class Work:
-    """What is done for one or many messages. This one makes no spans: it only says which trace its log lines have."""
+    """What is done for one or many causes. What is logged on the way belongs to the one at hand.
+
+    This one makes no spans.
+    """
+
+    __slots__ = ("_before",)
 
     def __enter__(self) -> Self:
+        self._before = TRACEPARENT.get()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        TRACEPARENT.set(None)
+        TRACEPARENT.set(self._before)
 
     def of(self, messages: list[C]) -> list[C]:
         """Say what the work is for; return the messages as a handler gets them: each with the context of its span."""
@@ -95,15 +101,15 @@ class Work:
         return messages
 
 
-_UNSEEN: Final = Work()
-
-
 def work(name: str, group: str) -> Work:
     """Return what is to be entered around the work of a consumer group, as ``process``."""
-    return _UNSEEN if _spans is None else _spans.work(name, group)
+    return Work() if _spans is None else _spans.work(name, group)
 
 
-def told(name: str, causes: Sequence[str | None], began: int, **attributes: str | int) -> None:
-    """Say that work on these traces has ended. ``began`` is in nanoseconds (``time.time_ns``)."""
+def told(name: str, causes: Sequence[str | None], began: int, *, each: bool = False) -> None:
+    """Say that work on these traces has ended. ``began`` is in nanoseconds (``time.time_ns``).
+
+    ``each`` has a span made in every one of them that is recorded, besides the one with links to all.
+    """
     if _spans is not None:
-        _spans.told(name, causes, began, attributes)
+        _spans.told(name, causes, began, each=each)

@@ -75,7 +75,7 @@ class Assessor:
             began = time.time_ns()
             with meters.GROUP_SECONDS.time():
                 await self._decide(token, group, await self._ask(group, stop))
-            tracing.told("assess", [one.traceparent for one in group.values()], began, applications=len(group))
+            tracing.told("assess", [one.traceparent for one in group.values()], began, each=True)
         return len(group)
 
     async def _lease(self, token: UUID) -> Group:
@@ -117,12 +117,12 @@ class Assessor:
     async def _decide(self, token: UUID, group: Group, found: Found) -> None:
         retry = Backoff(self._settings.assessor_first_retry_seconds, self._settings.assessor_longest_retry_seconds)
         async with self._database.transaction() as connection:
-            tried, announcements = await decisions.decide_group(connection, self._shelf, token, found, retry)
+            with tracing.Work():
+                tried, announcements = await decisions.decide_group(connection, self._shelf, token, found, retry)
             await assessments.give_back(
                 connection, token=token, ids=group.keys() - {one.application_id for one in tried}
             )
             await outbox.add(connection, announcements)
-        tracing.TRACEPARENT.set(None)
         self._committed()
         log_said(announcements)
         for one in tried:
