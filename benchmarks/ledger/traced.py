@@ -1,4 +1,4 @@
-"""``python -m benchmarks.ledger.traced``: what traces cost the ledger: off, one event in a hundred followed, all of them.
+"""``python -m benchmarks.ledger.traced``: what traces cost the ledger: off, one event in a hundred followed, all.
 
 The same events through the same batches, in turns; each event belongs to a trace of its own, which is the worst case.
 Spans go to a socket that takes them and keeps nothing. docs/decisions/0020 has the figures.
