@@ -114,6 +114,36 @@ def test_switched_off_nothing_of_the_sdk_is_imported() -> None:
     assert found.stdout.strip() == "[]", found.stderr
 
 
+_ASK: str = """
+import asyncio, httpx
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from kit.http import create_app
+
+exporter = InMemorySpanExporter()
+trace.set_tracer_provider(TracerProvider())
+trace.get_tracer_provider().add_span_processor(SimpleSpanProcessor(exporter))
+app = create_app(service='intake', title='t', description='d', trouble={})
+
+@app.get('/wrong')
+async def wrong(number: int) -> None: ...
+
+async def ask():
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url='http://here') as client:
+        return (await client.get('/wrong?number=6222020200012345678x')).status_code
+
+print(asyncio.run(ask()), len(exporter.get_finished_spans()))
+"""
+
+
+def test_the_frameworks_own_spans_are_off_whoever_has_set_a_provider() -> None:
+    """They would take the input of a failed validation along: accounts, names."""
+    found = python(_ASK, FASTAPI_OTEL_AUTO_CONFIGURE="true")
+    assert found.stdout.strip() == "422 0", found.stderr
+
+
 def python(code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run code in a process of its own that has these `OTEL_*` variables and no others."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
