@@ -50,6 +50,7 @@ def configure(service: str, *, log_format: str, level: str, version: str = "0") 
     root.handlers = [handler]
     root.setLevel(level)
     logging.getLogger("aiokafka").setLevel("ERROR")  # its warnings repeat what our own lines say
+    logging.getLogger("httpx").setLevel("WARNING")  # it would write a line for each call that we make
 
 
 def _trace(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -24,13 +24,15 @@ CONTEXT = f"00-{TRACE}-{SPAN}-01"
 @pytest.fixture
 def configure() -> Iterator[Callable[..., None]]:
     """What begins to log as a service does, to what stdout is then."""
-    root, libraries = standard.getLogger(), standard.getLogger("aiokafka").level
+    root, libraries = standard.getLogger(), [standard.getLogger(name) for name in ("aiokafka", "httpx")]
+    levels = [library.level for library in libraries]
     handlers, level, before = root.handlers, root.level, structlog.get_config()
     yield lambda log_format="json", level="INFO": logging.configure(
         "test", log_format=log_format, level=level, version="1.2.3"
     )
     root.handlers, root.level = handlers, level
-    standard.getLogger("aiokafka").setLevel(libraries)
+    for library, before_it in zip(libraries, levels, strict=True):
+        library.setLevel(before_it)
     structlog.configure(**before)
 
 
