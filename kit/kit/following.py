@@ -5,7 +5,7 @@ spans of a batch are, or for all events at the level DEBUG. They are written aft
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -48,13 +48,18 @@ def belongs_to(record: Any) -> dict[str, str]:
     return found | {"application_id": str(application_id)}
 
 
-def _followed(things: Sequence[C]) -> Iterable[C]:
+def _followed(things: Sequence[C]) -> Iterator[C]:
     if _is_enabled(logging.DEBUG):
-        return things
+        yield from things
+        return
     spans = tracing.spans()
     if spans is None:
-        return ()
-    return (thing for thing in things if tracing.is_sampled(thing.traceparent) and spans.may_single_out("line"))
+        return
+    for thing in things:
+        if tracing.is_sampled(thing.traceparent):
+            if not spans.may_single_out("line"):
+                return  # enough for this batch: to ask for each of it would cost more than it brings
+            yield thing
 
 
 def _say(line: str, traceparent: str | None, event: Event, **more: str) -> None:

@@ -90,8 +90,9 @@ class Spans:
         span = self.start(name, SpanKind.INTERNAL, wanted[0] if alone else None, wanted, attributes, began)
         span.end()
         for cause in wanted if each and not alone else ():
-            if self.may_single_out("span"):
-                self.start(name, SpanKind.INTERNAL, cause, [traceparent_of(span)], began=began).end()
+            if not self.may_single_out("span"):
+                return
+            self.start(name, SpanKind.INTERNAL, cause, [traceparent_of(span)], began=began).end()
 
     def may_single_out(self, what: Literal["span", "line"]) -> bool:
         """Return whether one more message of a batch may have a span, or a line, of its own just now."""
@@ -126,6 +127,7 @@ class Followed(Work):
         self._group = group
         self._began = time.time_ns()
         self._open: list[Span] = []
+        self._enough = False
 
     def of(self, messages: list[C]) -> list[C]:
         """Begin the spans; return the messages, each with the context of the span that it is handled in."""
@@ -152,7 +154,10 @@ class Followed(Work):
         return [self._singled_out(context, message) for message in messages]
 
     def _singled_out(self, batch: str, message: C) -> C:
-        if not is_sampled(message.traceparent) or not self._spans.may_single_out("span"):
+        if self._enough or not is_sampled(message.traceparent):
+            return message
+        if not self._spans.may_single_out("span"):
+            self._enough = True  # for this batch: to ask for each of it would cost more than it brings
             return message
         attributes = self._attributes(message)
         name = f"{self._name} {attributes.get('messaging.destination.name', '')}"
