@@ -28,13 +28,13 @@ Handler = Callable[[AsyncConnection, Sequence[Message], datetime], Awaitable[Ann
 
 
 class Handled(msgspec.Struct, frozen=True):
-    """What a committed batch was: the messages handled, what was said, how many records were skipped, its time."""
+    """What a committed batch was: the messages handled, how many records were skipped, its time, and what was said."""
 
     messages: list[Message]
-    said: Announcements
     parked: list[Parked]
     skipped: int
     now: datetime
+    said: Announcements = msgspec.field(default_factory=Announcements)
 
 
 class Batches:
@@ -74,7 +74,7 @@ class Batches:
                     await outbox.add(connection, said)
                 await offsets.advance(connection, self._group, reached(batch))
         total = sum(len(records) for records in batch.values())
-        return Handled(fresh, said, parked, total - len(fresh) - len(parked), now)
+        return Handled(fresh, parked, total - len(fresh) - len(parked), now, said)
 
     async def park(self, place: TopicPartition, event: Parked, epoch: int, begin: int) -> None:
         """Park the one record that can't be handled, and go past it."""

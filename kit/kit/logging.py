@@ -8,12 +8,14 @@ of the lines of libraries and of the texts of errors, too.
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 from kit import tracing
 from kit.redaction import redact
+
+_FIRST: Final = ("time", "level", "event", "service", "version", "trace_id", "span_id", "application_id")
 
 
 def configure(service: str, *, log_format: str, level: str, version: str = "0") -> None:
@@ -42,6 +44,7 @@ def configure(service: str, *, log_format: str, level: str, version: str = "0") 
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 redact,
+                _ordered,
                 renderer,
             ],
         )
@@ -56,6 +59,11 @@ def configure(service: str, *, log_format: str, level: str, version: str = "0") 
 def _trace(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Say which trace the line belongs to, where it does and does not say so itself."""
     return {**tracing.keys_of(tracing.TRACEPARENT.get()), **entry}
+
+
+def _ordered(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put what every line has first, in one order, so that lines below each other can be read."""
+    return {key: entry[key] for key in _FIRST if key in entry} | {**entry}
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
