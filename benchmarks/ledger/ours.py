@@ -13,6 +13,7 @@ from kit import offsets
 from kit.ahead import Batch, reached
 from kit.batch import Batches
 from kit.database import Database
+from kit.following import log_handled, log_said
 from kit.sealing import KEY_BYTES, Keyring
 
 KEYRING = Keyring({"bench": bytes(KEY_BYTES)}, bytes(KEY_BYTES))
@@ -59,6 +60,8 @@ class Ours(Side):
                 handled = await self._batches.transact(batch, self._epochs, self._handled)
             self._handled |= reached(batch)
             assert not handled.parked, f"an event was parked: {handled.parked[0].reason}"
+            log_handled(handled.messages)
+            log_said(handled.said)
 
     async def fetch(self, query: str, *args: Any) -> list[Any]:
         async with self._database.reading() as connection:

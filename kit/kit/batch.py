@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.topics import EVENTS
-from kit import meters, offsets, outbox, parking
+from kit import meters, offsets, outbox, parking, tracing
 from kit.ahead import Batch, Positions, reached
 from kit.database import Database
 from kit.errors import FencedError, PermanentError
@@ -28,12 +28,13 @@ Handler = Callable[[AsyncConnection, Sequence[Message], datetime], Awaitable[Ann
 
 
 class Handled(msgspec.Struct, frozen=True):
-    """What a committed batch was: the messages handled, how many records were skipped, and its time."""
+    """What a committed batch was: the messages handled, how many records were skipped, its time, and what was said."""
 
     messages: list[Message]
     parked: list[Parked]
     skipped: int
     now: datetime
+    said: Announcements = msgspec.field(default_factory=Announcements)
 
 
 class Batches:
@@ -60,17 +61,20 @@ class Batches:
         whatever the handler or the database raises; nothing has happened then.
         """
         begins = {place: begins[place] for place in batch if place in begins}  # a rebalance forgets them meanwhile
-        with meters.BATCH_SECONDS.time():
+        said = Announcements()
+        with meters.BATCH_SECONDS.time(), tracing.work("process", self._group) as work:
             async with self._database.transaction() as connection:
                 now = await self._fence(connection, batch, epochs, begins)
                 messages, parked = await self._sort(connection, batch, begins)
                 await self._park(connection, parked)
                 fresh = await unseen(connection, messages)
                 if fresh:
-                    await outbox.add(connection, await self._handle(connection, fresh, now))
+                    fresh = work.of(fresh)
+                    said = await self._handle(connection, fresh, now)
+                    await outbox.add(connection, said)
                 await offsets.advance(connection, self._group, reached(batch))
         total = sum(len(records) for records in batch.values())
-        return Handled(fresh, parked, total - len(fresh) - len(parked), now)
+        return Handled(fresh, parked, total - len(fresh) - len(parked), now, said)
 
     async def park(self, place: TopicPartition, event: Parked, epoch: int, begin: int) -> None:
         """Park the one record that can't be handled, and go past it."""

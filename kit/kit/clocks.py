@@ -15,9 +15,10 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit import outbox
+from kit import outbox, tracing
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe, is_transient
+from kit.following import log_said
 from kit.logging import get_logger
 from kit.outbox import Announcements
 
@@ -138,9 +139,11 @@ class Scanner(Generic[S]):
             turn = (await connection.execute(_TURN)).one()
             if not turn.ours:
                 return 0
-            missed = await self._deadlines.miss(connection, subjects, turn.now)
+            with tracing.Work():
+                missed = await self._deadlines.miss(connection, subjects, turn.now)
             await outbox.add(connection, missed.said)
         self._committed()
+        log_said(missed.said)
         for kind in missed.kinds:
             MISSED.labels(kind).inc()
         return len(missed.kinds)

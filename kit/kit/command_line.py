@@ -6,8 +6,9 @@ Each imports only what it needs: a migration starts without the web framework, a
 import json
 import sys
 from importlib import import_module
+from importlib.metadata import version
 
-from kit import logging
+from kit import logging, tracing_settings
 from kit.settings import ServiceSettings, complain, load_settings, refuse_to_start
 
 USAGE = "usage: python -m {service} run | migrate | openapi"
@@ -29,7 +30,9 @@ def main(service: str, settings_kind: type[ServiceSettings]) -> None:
 
 
 def _run(service: str, settings: ServiceSettings) -> None:
-    logging.configure(service, log_format=settings.log_format, level=settings.log_level)
+    installed = version(f"drawdown-{service}")
+    logging.configure(service, log_format=settings.log_format, level=settings.log_level, version=installed)
+    tracing_settings.configure(service, installed)
     run = import_module(f"{service}.main").run
     import_module("kit.service").run_process(lambda: run(settings))
 

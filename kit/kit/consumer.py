@@ -26,6 +26,7 @@ from kit.blocked import BlockedPartitions
 from kit.database import Database, describe, is_transient
 from kit.deadlines import within
 from kit.errors import FencedError, NotYetError, PermanentError, TransientError
+from kit.following import log_handled, log_said
 from kit.kafka import group_consumer
 from kit.logging import get_logger
 from kit.parking import Family, Parked
@@ -263,6 +264,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._passed(batch)
         self._committed()
         log_parked([event for event in handled.parked if event.family != "behind"])
+        log_handled(handled.messages)
+        log_said(handled.said)
         count(handled)
 
     def _passed(self, batch: Batch) -> None:

@@ -3,29 +3,28 @@
 Plain ASGI, for speed. What it answers by itself does not go through the framework's layers.
 """
 
-import random
-import re
 import time
 from collections.abc import Mapping
-from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Request, Response
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.common import Text
-from kit import bodies, meters
+from kit import bodies, meters, tracing
 from kit.door import Door
 from kit.errors import OverloadedError
 from kit.limits import Caller, Limits
 from kit.patience import in_time
 from kit.refusing import Handler, overloaded, problem, refused_body
 from kit.shortcuts import Headers, Shortcut, Shortcuts, again, send_answer, whole_body
+from kit.tracing import TRACEPARENT
 
-TRACEPARENT: ContextVar[str | None] = ContextVar("traceparent", default=None)
-_TRACEPARENT: Final = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+if TYPE_CHECKING:
+    from kit.spans import Request as RequestSpan
+
 _READ_AHEAD_BYTES: Final = 32 * 1024  # of each call that waits at the door
 
 
@@ -54,15 +53,19 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        TRACEPARENT.set(_traceparent(headers))
+        parent, spans = tracing.parse(headers.get(b"traceparent")), tracing.spans()
+        request = spans.request(scope["method"], scope["path"], parent) if spans else None
+        TRACEPARENT.set(request.traceparent if request else parent or tracing.fresh())
         limit = self._body_limits.get(scope["path"], bodies.MAX_BODY_BYTES)
         refused = _refused_unread(scope, headers.get(b"content-length"), limit)
         if refused is not None:
             await refused(scope, receive, send)
+            if request:
+                request.end("unread", refused.status_code, scope)
             return
         is_json = headers.get(b"content-type", b"").lower().startswith(b"application/json")
         guarded = bodies.guarded(in_time(scope, receive), limit, is_json=is_json)
-        await self._measured(scope, headers, guarded, send)
+        await self._measured(scope, headers, guarded, send, request)
 
     async def _admitted(
         self, shortcut: Shortcut | None, scope: Scope, headers: Headers, receive: Receive, send: Send
@@ -88,7 +91,9 @@ class Edge:
             if self._limits and caller:
                 self._limits.settle(caller, scope)
 
-    async def _measured(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+    async def _measured(
+        self, scope: Scope, headers: Headers, receive: Receive, send: Send, request: "RequestSpan | None"
+    ) -> None:
         started = time.perf_counter()
         status = 500
 
@@ -105,6 +110,8 @@ class Edge:
             route = scope["path"] if shortcut else getattr(scope.get("route"), "path", "unmatched")
             _counter(scope["method"], route, status).inc()
             _timer(scope["method"], route).observe(time.perf_counter() - started)
+            if request:
+                request.end(route, status, scope)
 
     async def _short(self, shortcut: Shortcut, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Answer by the shortcut, or, where it does not answer, by the route."""
@@ -169,13 +176,3 @@ async def _read_ahead(headers: Headers, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return repeated
-
-
-def _traceparent(headers: Mapping[bytes, bytes]) -> str:
-    """Return the caller's trace context where it is one (W3C Trace Context, version 00), else a new one."""
-    given = headers.get(b"traceparent", b"").decode("latin-1")
-    return given if _TRACEPARENT.fullmatch(given) else _new_traceparent()
-
-
-def _new_traceparent() -> str:
-    return f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"  # no secret

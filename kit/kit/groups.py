@@ -22,9 +22,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
-from kit import idempotency, outbox
+from kit import idempotency, outbox, tracing
 from kit.database import Database, describe, is_away
 from kit.errors import OverloadedError, TransientError
+from kit.following import log_said
 from kit.idempotency import Answer, Key
 from kit.logging import get_logger
 from kit.outbox import Announcements
@@ -236,7 +237,8 @@ class GroupedWriter(Generic[C]):
             now: datetime = (await connection.execute(text("SELECT now()"))).scalar_one()
             given = await idempotency.find(connection, [command.key for command in commands if command.key])
             new = [command for command in commands if command.key not in given]
-            outcomes, announcements = await self._apply(connection, new, now) if new else ([], Announcements())
+            with tracing.Work():
+                outcomes, announcements = await self._apply(connection, new, now) if new else ([], Announcements())
             given |= await _answered_meanwhile(connection, new, outcomes)
             await outbox.add(connection, announcements)
             answers = [
@@ -247,6 +249,7 @@ class GroupedWriter(Generic[C]):
             await idempotency.store(connection, answers)
         if announcements:
             self._committed()
+            log_said(announcements)
         own = {id(command): outcome for command, outcome in zip(new, outcomes, strict=True)}
         return [given[command.key] if command.key in given else own[id(command)] for command in commands]
 

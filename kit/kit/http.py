@@ -5,20 +5,24 @@ from functools import partial
 from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
 from contracts.problem import Catalogue
 from kit import openapi
 from kit.door import Door
-from kit.edge import TRACEPARENT, Edge
+from kit.edge import Edge
 from kit.health import MoreMetrics, Trouble, add_health, add_metrics, no_more_metrics
 from kit.limits import Limits
 from kit.problems import PROBLEMS
 from kit.refusing import add_errors, problem
 from kit.shortcuts import Shortcuts
+from kit.tracing import TRACEPARENT
 
 __all__ = ["TRACEPARENT", "MoreMetrics", "Trouble", "create_app", "document_of", "page_of", "problem"]
 
+# Spans are the edge's. FastAPI's own would also record the input of a failed validation: names, accounts.
+_NOT_FASTAPIS: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 _TAGS: Final = {
     "admin": "For operators: parked events, redrive, how far behind the service is.",
     "privacy": "For operators and auditors: keys, and one applicant's data exported or erased.",
@@ -56,6 +60,7 @@ def create_app(
         openapi_url="/openapi.json",
         docs_url="/docs",
         generate_unique_id_function=openapi.operation_id,
+        telemetry=_NOT_FASTAPIS,
     )
     app.state.shortcuts = Shortcuts()
     app.state.edge = {"body_limits": body_limits or {}, "limits": limits, "door": door}

@@ -11,6 +11,7 @@ from contracts.events import Event
 from contracts.topics import TOPICS
 from kit.errors import PermanentError
 from kit.identifiers import uuid_of
+from kit.tracing import parse as trace_of
 
 REQUIRED_HEADERS: Final = ("ce_id", "ce_type", "ce_time")
 Header = tuple[str, bytes]
@@ -70,7 +71,7 @@ def parse(record: Any) -> Message:
     for name in REQUIRED_HEADERS:
         if name not in headers:
             raise PermanentError(f"the header {name} is missing")
-    kind, cause = _text(headers["ce_type"]), headers.get("traceparent")
+    kind = _text(headers["ce_type"])
     try:
         message = Message(
             id=uuid_of(_text(headers["ce_id"])),
@@ -80,7 +81,7 @@ def parse(record: Any) -> Message:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            traceparent=None if cause is None else _text(cause),
+            traceparent=trace_of(headers.get("traceparent")),
             data=decode(kind, record.value or b""),
         )
     except UnknownEventTypeError as error:

@@ -22,6 +22,7 @@ from kit.messages import event_type_of
 from kit.parking import Parked
 from kit.rows import copy_columns, fetch
 from kit.sealing import Keyring, is_sealed, keyring_if_any
+from kit.tracing import TRACEPARENT
 
 # Kafka's default limit of a message is 1 MiB with its headers; an event that is larger must be refused here, while
 # its transaction can still fail, because a record that the broker refuses stops the relay.
@@ -56,7 +57,7 @@ _INSERT_DEAD_LETTER: Final = text(
 )
 
 
-_TYPE_OF: Final = {event: event_type(event) for event in TOPIC_OF}
+TYPE_OF: Final = {event: event_type(event) for event in TOPIC_OF}
 
 
 class Announcement(msgspec.Struct, frozen=True):
@@ -71,13 +72,25 @@ class Announcement(msgspec.Struct, frozen=True):
 
 
 class Announcements(list[Announcement]):
-    """What a transaction has to say, in order. Set ``traceparent`` to the cause before handling it."""
+    """What a transaction has to say, in order. Set ``traceparent`` to the cause before handling it.
 
-    traceparent: str | None = None
+    What is logged from then on, until the next cause, is logged as this one's.
+    """
+
+    _traceparent: str | None = None
+
+    @property
+    def traceparent(self) -> str | None:
+        return self._traceparent
+
+    @traceparent.setter
+    def traceparent(self, cause: str | None) -> None:
+        self._traceparent = cause
+        TRACEPARENT.set(cause)
 
     def say(self, event: Event, data: bytes | None = None) -> None:
         """Add an event that the current cause brought about; ``data``, where given, is what ``encode`` makes of it."""
-        self.append(Announcement(event, self.traceparent, data))
+        self.append(Announcement(event, self._traceparent, data))
 
 
 async def add(connection: AsyncConnection, announcements: Sequence[Announcement]) -> None:
@@ -96,7 +109,7 @@ async def add(connection: AsyncConnection, announcements: Sequence[Announcement]
         ids,
         [topic.name for topic in topics],
         keys,
-        [_TYPE_OF[type(event)] for event in events],
+        [TYPE_OF[type(event)] for event in events],
         [_subject(event, key) for event, key in zip(events, keys, strict=True)],
         [event.occurred_at for event in events],
         [announcement.traceparent for announcement in announcements],

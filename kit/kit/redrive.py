@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit import meters, outbox, parking
+from kit import meters, outbox, parking, tracing
 from kit.backoff import wait
 from kit.batch import Handler
 from kit.database import Database, describe, is_transient
@@ -216,7 +216,8 @@ class Redrive:
             async with connection.begin_nested():
                 message = parse(row)
                 for fresh in await unseen(connection, [message]):
-                    await outbox.add(connection, await self._handle(connection, [fresh], now))
+                    with tracing.work("process", self.group) as work:
+                        await outbox.add(connection, await self._handle(connection, work.of([fresh]), now))
         except Exception as error:  # noqa: BLE001  # whatever it is, the event stays parked with the new reason
             reason = describe(error)
             values = {

@@ -5,6 +5,7 @@ Ids are drawn before commits, so a row with a lower id may appear after one with
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit import fence, meters, outbox
+from kit import fence, meters, outbox, tracing
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe
 from kit.errors import FencedError, TransientError
@@ -151,7 +152,9 @@ class Relay:
         rows = (await connection.execute(_READ, {"cursor": lease.cursor, "limit": limit, "page": _PAGE})).all()
         if rows:
             await self._measure(connection, lease)
+            began = time.time_ns()
             await lease.keep_during(producer.send(self._records(rows)))
+            tracing.told("publish", [row.traceparent for row in rows], began)
         await lease.advance(rows[-1].id if len(rows) == _PAGE else limit)
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[Record]:

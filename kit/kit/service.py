@@ -19,7 +19,7 @@ import uvloop
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from kit import collector, idempotency, meters, revisions
+from kit import collector, idempotency, meters, revisions, tracing
 from kit.backoff import Backoff, wait
 from kit.callers import Callers
 from kit.database import Database, describe
@@ -130,9 +130,11 @@ class Service:
         for stage in (self._loops, self._last_loops):
             stage.stop.set()
             clean &= await _gone(stage.name, stage.tasks, stage.stop_seconds)
+        sending = asyncio.create_task(_send_last_spans())
         if clean:
             await asyncio.wait({work}, timeout=_POOL_STOP_SECONDS)
             clean = await self._closed_in_time()
+        await sending
         log.info("stopped", clean=clean)
 
     async def _closed_in_time(self) -> bool:
@@ -228,6 +230,12 @@ class Service:
             if await wait(stop, _LOOP_LAG_SECONDS):
                 return
             meters.LOOP_LAG.set(max(0.0, loop.time() - due))
+
+
+async def _send_last_spans() -> None:
+    """Send what is left of the spans, while the pools are closed. A stop is clean without them."""
+    if spans := tracing.spans():
+        await asyncio.to_thread(spans.end, _POOL_STOP_SECONDS)
 
 
 def _doubled(listener: socket.socket) -> list[socket.socket]:

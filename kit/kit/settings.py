@@ -170,7 +170,7 @@ class KeyringSettings(ServiceSettings):
     )
 
 
-Settings = TypeVar("Settings", bound=ServiceSettings)
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def load_settings(kind: type[Settings]) -> Settings:

@@ -6,6 +6,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from kit import meters
 from kit.batch import Handled
+from kit.following import belongs_to
 from kit.logging import get_logger
 from kit.parking import Parked
 
@@ -26,6 +27,7 @@ def log_parked(events: Iterable[Parked], exc_info: Exception | None = None) -> N
             error_class=event.error_class,
             attempts=event.attempts,
             exc_info=exc_info,
+            **belongs_to(record),
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -20,7 +21,7 @@ from stack.errors import StackError
 from stack.flags import HomeFlag, JsonFlag, err, out
 from stack.grants import SERVICES
 from stack.home import open_home
-from stack.logs import follow, tail
+from stack.logs import about, follow, tail
 from stack.manners import Manner
 from stack.ports import LOOPBACK
 
@@ -112,10 +113,19 @@ def logs(
     home: HomeFlag = None,
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.", min=0)] = 20,
+    application: Annotated[
+        UUID | None, typer.Option(help="All lines about this application instead, by time, from the beginning.")
+    ] = None,
 ) -> None:
     """The last lines of one component's log, or of all, each line with its component."""
+    if application and follow_on:
+        raise typer.BadParameter("--application reads what is there; it can't go on with --follow")
     paths = commands.log_files(open_home(home), component)
     width = max(len(path.stem) for path in paths)
+    if application:
+        for path, line in about(paths, str(application)):
+            _print_line(path, line, width, named=component is None)
+        return
     for path in paths:
         for line in tail(path, lines):
             _print_line(path, line, width, named=component is None)

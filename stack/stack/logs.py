@@ -1,10 +1,12 @@
 """You are at the logs: the supervisor's own, and reading everybody's."""
 
+import json
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 FOLLOW_POLL_SECONDS = 0.2
 
@@ -34,6 +36,43 @@ def tail(path: Path, lines: int) -> list[str]:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 1_000 * (lines + 1)))
         return file.read().decode(errors="replace").splitlines()[-lines:]
+
+
+def about(paths: list[Path], application_id: str) -> list[tuple[Path, str]]:
+    """All lines about one application, by time: those that name it, and those of the traces that such a line names.
+
+    The logs are read twice from their beginnings; only what is found is held.
+    """
+    traces = {
+        trace_id
+        for path in paths
+        for line in _lines(path)
+        if application_id in line and (trace_id := _entry(line).get("trace_id"))
+    }
+    wanted = (application_id, *sorted(traces))
+    found: list[tuple[str, Path, str]] = []
+    for path in paths:
+        said_at = ""
+        for line in _lines(path):
+            if any(name in line for name in wanted):
+                said_at = str(_entry(line).get("time", said_at))  # a line without a time belongs to the one before
+                found.append((said_at, path, line))
+    found.sort(key=lambda one: one[0])
+    return [(path, line) for _, path, line in found]
+
+
+def _lines(path: Path) -> Iterator[str]:
+    if path.exists():
+        with path.open(encoding="utf-8", errors="replace") as file:
+            yield from (line.rstrip("\n") for line in file)
+
+
+def _entry(line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:  # another component's, or one for a terminal
+        return {}
+    return entry if isinstance(entry, dict) else {}
 
 
 def last_words(path: Path) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from contracts.topics import SERVICES, TOPICS, topics_with
 from kit import service as kit_service
+from kit.tracing_settings import TracingSettings
 from stack import grants
 from tests.deploy.manifests import (
     OVERLAYS,
@@ -102,6 +103,8 @@ def test_every_setting_is_one_that_the_service_knows(where: str) -> None:
         for variable in environment(overlay(where), each):
             if variable in ("PGSSLMODE", "PGSSLROOTCERT") or variable == f"{service.upper()}_KEYRING_FILE":
                 continue
+            if variable.lower() in TracingSettings.model_fields:
+                continue
             field = variable.removeprefix(f"{service.upper()}_").lower()
             assert field in known or field.removesuffix("_file") in known, f"{name(each)}: {variable}"
 
@@ -118,6 +121,7 @@ def test_settings_are_valid_and_the_ports_are_those_that_are_probed(
             for variable, value in environment(overlay(where), each).items():
                 patched.setenv(variable, str(tmp_path / "secret") if value.startswith("/run/secrets/") else value)
             settings = import_module("kit.settings").load_settings(kind)
+            assert not TracingSettings().is_on, "traces are off until somebody names a collector"
         assert settings.roles == {role}
         assert settings.http_host == "0.0.0.0"  # in a pod
         assert container(each)["ports"] == [{"name": "http", "containerPort": settings.http_port}]

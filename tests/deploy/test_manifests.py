@@ -1,9 +1,11 @@
 """The manifests build in every combination, and Kubernetes' own schemas and checkov find nothing in them."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +14,18 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.manifests import COMPONENTS, K8S, OVERLAYS, ROOT, build, copied, overlay, with_components
+from tests.deploy.manifests import (
+    COMPONENTS,
+    K8S,
+    OVERLAYS,
+    ROOT,
+    build,
+    copied,
+    environment,
+    of_kind,
+    overlay,
+    with_components,
+)
 
 KUBERNETES = "1.34"
 # What they add are objects of their own; these also change the pods, so with each other they are tried in full.
@@ -56,6 +69,20 @@ def test_the_order_of_components_changes_nothing(tmp_path: Path) -> None:
         return sorted(_canonical(each) for each in with_components(k8s, "prod", components))
 
     assert of(COMPONENTS) == of(COMPONENTS[::-1])
+
+
+def test_one_entry_of_an_overlay_switches_traces_on_for_all_services(tmp_path: Path) -> None:
+    """The entry that docs/how-to/trace-an-application.md gives."""
+    page = (ROOT / "docs" / "how-to" / "trace-an-application.md").read_text(encoding="utf-8")
+    [entry] = re.findall(r"( +- name: tracing\n(?: +.*\n)+)", page)
+    path = (k8s := copied(tmp_path)) / "overlays" / "prod" / "kustomization.yaml"
+    head, generated, rest = path.read_text(encoding="utf-8").partition("configMapGenerator:\n")
+    path.write_text(head + generated + textwrap.indent(textwrap.dedent(entry), "  ") + rest, encoding="utf-8")
+    found = build(k8s / "overlays" / "prod")
+    services = [each for each in of_kind(found, "Deployment") if each["metadata"]["name"].endswith(("http", "worker"))]
+    assert len(services) == 8
+    for each in services:
+        assert environment(found, each)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://otel-collector.monitoring:4318"
 
 
 def _canonical(found: dict[str, object]) -> str:

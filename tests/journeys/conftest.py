@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
@@ -13,10 +13,18 @@ from stack.config import Config, Ports
 from stack.home import open_home
 from stack.supervisor import Stack
 from tests.journeys.traveller import Traveller
+from tests.kit.collector import Collector
 
 
 @pytest.fixture(scope="session")
-async def system() -> AsyncIterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Where the services send the spans of those requests whose caller asks for it."""
+    with Collector() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def system(collector: Collector) -> AsyncIterator[Stack]:
     path = Path(tempfile.mkdtemp(prefix="drawdown-journeys-"))
     eager = {
         "DISBURSEMENT_RECONCILE_EVERY_SECONDS": "1",
@@ -24,7 +32,8 @@ async def system() -> AsyncIterator[Stack]:
         "METRICS_LAG_POLL_SECONDS": "1",
         "ELIGIBILITY_REGISTER_ANSWER_AGE_SECONDS": "0",  # an outage is one, whatever was asked a moment ago
     }
-    config = Config(home=open_home(path), ports=Ports.free(), environment={**os.environ, **eager})
+    traced = {**collector.environment, "OTEL_TRACES_SAMPLER": "parentbased_always_off"}
+    config = Config(home=open_home(path), ports=Ports.free(), environment={**os.environ, **eager, **traced})
     async with Stack(config) as stack:
         yield stack
     shutil.rmtree(path)

@@ -48,8 +48,8 @@ class Traveller:
         state: State = response.json()
         return state
 
-    async def post(self, path: str, body: Any, key: str | None = None) -> httpx.Response:
-        headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"} | self._portal()
+    async def post(self, path: str, body: Any, key: str | None = None, **more: str) -> httpx.Response:
+        headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"} | self._portal() | more
         return await self.client.post(f"{self.system.urls['intake']}{path}", json=body, headers=headers)
 
     async def upload(self, content: bytes, kind: str) -> str:

@@ -21,7 +21,7 @@ Offsets = dict[TopicPartition, int]
 DEADLINE_SECONDS = 30.0
 
 
-def record_of(event: Event, event_id: UUID | None = None) -> Record:
+def record_of(event: Event, event_id: UUID | None = None, traceparent: str | None = None) -> Record:
     """An event as its writer's relay sends it; the same ``event_id`` makes it the same event again."""
     topic = TOPIC_OF[type(event)]
     headers = headers_of(
@@ -31,7 +31,7 @@ def record_of(event: Event, event_id: UUID | None = None) -> Record:
         subject="test",
         time=event.occurred_at,
         sequence=1,
-        traceparent=None,
+        traceparent=traceparent,
     )
     timestamp_ms = int(event.occurred_at.timestamp() * 1000)
     return Record(topic.name, str(getattr(event, topic.key)).encode(), encode(event), headers, timestamp_ms)

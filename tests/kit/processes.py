@@ -20,14 +20,16 @@ PATIENCE_SECONDS = 40
 class Process:
     """One process; `with` it, so that it ends with the test."""
 
-    def __init__(self, prefix: str, arguments: list[str], settings: dict[str, str]) -> None:
+    def __init__(
+        self, prefix: str, arguments: list[str], settings: dict[str, str], environment: dict[str, str] | None = None
+    ) -> None:
         [self.port] = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         settings = {"HTTP_PORT": str(self.port), "LOG_FORMAT": "json"} | settings
         self._log = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115  # closed with the process
         self.child = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            env=os.environ | {f"{prefix}_{name}": value for name, value in settings.items()},
+            env=os.environ | {f"{prefix}_{name}": value for name, value in settings.items()} | (environment or {}),
             cwd=ROOT,
             stdout=self._log,
             stderr=subprocess.STDOUT,

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import RecoveryDemanded
-from kit import admin, logging
+from kit import admin, logging, tracing_settings
 from kit.access import Access
 from kit.database import Database
 from kit.http import create_app
@@ -59,4 +59,5 @@ async def run(settings: SmallSettings) -> None:
 if __name__ == "__main__":
     found = load_settings(SmallSettings)
     logging.configure("small", log_format="json", level="INFO")
+    tracing_settings.configure("small", "0")
     run_process(lambda: run(found))

@@ -5,6 +5,7 @@ application; what was withdrawn, or taken over by another process, while we aske
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import UUID
@@ -17,10 +18,11 @@ from eligibility.registers import Answer, Registers
 from eligibility.settings import Settings
 from eligibility.shelf import Shelf
 from eligibility.store import assessments, policies
-from kit import outbox
+from kit import outbox, tracing
 from kit.backoff import Backoff
 from kit.database import Database, describe
 from kit.errors import TransientError
+from kit.following import log_said
 from kit.identifiers import uuid7
 from kit.logging import get_logger
 
@@ -70,8 +72,10 @@ class Assessor:
         token = uuid7()
         group = await self._lease(token)
         if group:
+            began = time.time_ns()
             with meters.GROUP_SECONDS.time():
                 await self._decide(token, group, await self._ask(group, stop))
+            tracing.told("assess", [one.traceparent for one in group.values()], began, each=True)
         return len(group)
 
     async def _lease(self, token: UUID) -> Group:
@@ -113,12 +117,14 @@ class Assessor:
     async def _decide(self, token: UUID, group: Group, found: Found) -> None:
         retry = Backoff(self._settings.assessor_first_retry_seconds, self._settings.assessor_longest_retry_seconds)
         async with self._database.transaction() as connection:
-            tried, announcements = await decisions.decide_group(connection, self._shelf, token, found, retry)
+            with tracing.Work():
+                tried, announcements = await decisions.decide_group(connection, self._shelf, token, found, retry)
             await assessments.give_back(
                 connection, token=token, ids=group.keys() - {one.application_id for one in tried}
             )
             await outbox.add(connection, announcements)
         self._committed()
+        log_said(announcements)
         for one in tried:
             meters.ASSESSMENTS.labels(one.submitted.scheme, one.result).inc()
 

@@ -1,7 +1,6 @@
 """The composition root: settings in, a running service out. Nothing is decided here."""
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -40,7 +39,6 @@ DESCRIPTION = "Assessments with their facts, reasons and replay, and the policy 
 
 async def run(settings: Settings) -> None:
     """Run one process of the service until it is told to stop."""
-    logging.getLogger("httpx").setLevel("WARNING")  # it would write a line per look-up
     documents = read_documents(settings.policies_dir)
     keyring = Keyring.read(settings.keyring_file, "ELIGIBILITY_KEYRING_FILE", seals=settings.seal)
     database = Database(
