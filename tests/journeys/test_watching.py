@@ -114,7 +114,7 @@ async def test_a_service_that_is_killed_is_told_of_and_nothing_else(system: Stac
     alert = await until_told(prometheus, before, ("ServiceDown", "disbursement"))
     assert alert["annotations"]["summary"] == "disbursement is down"
     assert alert["annotations"]["runbook_url"].endswith("/docs/runbooks/service-down.md#servicedown")
-    assert alert["annotations"]["dashboard_url"].endswith("/d/drawdown-services?var-service=disbursement")
+    assert alert["annotations"]["dashboard_url"].endswith("/d/drawdown-services?var-service=disbursement&viewPanel=1")
     await crash
     await until_over(prometheus, "ServiceDown")
 
