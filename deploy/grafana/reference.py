@@ -16,11 +16,11 @@ Series with colons are recorded by [the rules](../../deploy/prometheus/rules); t
 
 def text(boards: Sequence[Board]) -> str:
     """Return the page."""
-    return _HEAD + "".join(line + "\n" for board in boards for line in _board(board))
+    return "\n".join([_HEAD, *(line for board in boards for line in _board(board))])
 
 
 def _board(board: Board) -> Iterator[str]:
-    yield f"\n## {board.title.removeprefix('Drawdown: ').capitalize()}\n"
+    yield f"## {board.title.removeprefix('Drawdown: ').capitalize()}\n"
     chosen = ", ".join(f"`var-{variable.name}`" for variable in board.variables)
     yield f"{board.question} `/d/{board.uid}`{f' with {chosen}' if chosen else ''}\n"
     for row in board.rows:
