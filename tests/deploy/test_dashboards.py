@@ -245,6 +245,19 @@ def test_an_alert_leads_to_a_panel_that_shows_what_it_stands_on_and_leads_to_its
     assert f"${{runbooks}}/{page}" in {each["url"] for each in panel["links"]}
 
 
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_panel_draws_the_line_at_which_somebody_is_told(name: str) -> None:
+    """Where an alert compares what its panel shows with a number above 0, that is a step of the panel."""
+    rule = alerts()[name]
+    first = re.split(r"\s+and\s+", rule["expr"])[0]
+    limit = re.search(r"[<>=]=?\s*([\d.]+)(\s*\* \(1 - slo:objective:ratio\))?\s*$", first)
+    if limit and float(limit[1]) > 0:
+        uid, number = re.findall(r"/d/([\w-]+)\?.*viewPanel=(\d+)", rule["annotations"]["dashboard_url"])[0]
+        [panel] = [each for each in panels(dashboards()[uid]) if each["id"] == int(number)]
+        steps = {step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]}
+        assert float(limit[1]) in steps, f"{panel['title']}: {steps}"
+
+
 def test_a_boards_runbooks_are_where_the_alerts_runbooks_are() -> None:
     given = read(PROMETHEUS / "prometheus.yml")["global"]["external_labels"]["runbooks"]
     for board in dashboards().values():
