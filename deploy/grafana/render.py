@@ -1,8 +1,8 @@
 """Turns a board into Grafana's classic JSON, by Grafana's own SDK."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
@@ -19,6 +19,7 @@ TRACES: Final = "drawdown-traces"
 _SOURCE: Final = of.DataSourceRef(type_val="prometheus", uid="${datasource}")
 _ROW_IDS_FROM: Final = 1000
 
+Builder = stat.Panel | bargauge.Panel | timeseries.Panel | table.Panel
 Pages = Mapping[str, str]
 """Where each alert's page is, from the folder of the runbooks on: `pools.md#poolabove80percent`."""
 
@@ -92,8 +93,7 @@ def _link(link: Link) -> dashboard.DashboardLink:
     return found.target_blank(target_blank=not link.url.startswith("/d/"))
 
 
-def _panel(panel: Panel, pages: Pages) -> Any:
-    """Return the builder of a panel. The SDK's builders share their methods and no type."""
+def _panel(panel: Panel, pages: Pages) -> Builder:
     found = _SHAPES[panel.shape](panel)
     found.id(panel.id).title(panel.title).description(panel.question).datasource(_SOURCE)
     found.span(panel.width).height(panel.height).unit(panel.unit)
@@ -206,7 +206,13 @@ def _column(panel: Panel, name: str) -> list[to.DynamicConfigValue]:
     return [*head, _set("links", links)] if links and name == next(iter(panel.names), name) else head
 
 
-_SHAPES: Final = {"number": _number, "bars": _bars, "lines": _lines, "stack": _lines, "table": _table}
+_SHAPES: Final[Mapping[str, Callable[[Panel], Builder]]] = {
+    "number": _number,
+    "bars": _bars,
+    "lines": _lines,
+    "stack": _lines,
+    "table": _table,
+}
 
 
 def explore(query: Mapping[str, str]) -> str:
