@@ -66,6 +66,8 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     least: float | None = None
     most: float | None = None
     steps: tuple[tuple[float, str], ...] = ()
+    below: str = GREEN
+    """The colour below the first step."""
     texts: dict[str, tuple[str, str]] = {}
     colours: dict[str, str] = {}
     alerts: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models import common as of
 from grafana_foundation_sdk.models import dashboard as to
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from deploy.grafana.model import GREEN, Board, Link, Panel, Query, Variable
+from deploy.grafana.model import Board, Link, Panel, Query, Variable
 
 TAG: Final = "drawdown"
 TRACES: Final = "drawdown-traces"
@@ -134,7 +134,10 @@ def _target(query: Query, ref: str, panel: Panel) -> prometheus.Dataquery:
 
 
 def _steps(panel: Panel) -> dashboard.ThresholdsConfig:
-    steps = [to.Threshold(value=None, color=GREEN), *(to.Threshold(value=at, color=name) for at, name in panel.steps)]
+    steps = [
+        to.Threshold(value=None, color=panel.below),
+        *(to.Threshold(value=at, color=name) for at, name in panel.steps),
+    ]
     return dashboard.ThresholdsConfig().mode(to.ThresholdsMode.ABSOLUTE).steps(steps)
 
 

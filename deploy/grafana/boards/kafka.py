@@ -4,6 +4,7 @@ from typing import Final
 
 from deploy.grafana.model import (
     COUNT,
+    GREEN,
     ORANGE,
     PER_SECOND,
     RED,
@@ -34,6 +35,8 @@ _NOW: Final = Row(
             shape="number",
             width=4,
             height=5,
+            steps=((1, GREEN),),
+            below=RED,
             alerts=("BrokersDown", "BrokerMissing"),
         ),
         Panel(

@@ -102,6 +102,7 @@ _PACE: Final = Row(
             width=8,
             least=0,
             steps=((30, GREEN), (1095, ORANGE)),
+            below=RED,
             alerts=("PoolExhaustionNear", "DrawdownSlow"),
         ),
         Panel(

@@ -163,6 +163,7 @@ _POOLS: Final = Row(
             width=8,
             least=0,
             steps=((30, GREEN),),
+            below=RED,
             links=(_POOL,),
         ),
     ),

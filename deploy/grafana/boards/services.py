@@ -61,6 +61,8 @@ _NOW: Final = Row(
             shape="number",
             width=4,
             height=5,
+            steps=((1, GREEN),),
+            below=RED,
             alerts=("ServiceDown",),
         ),
         Panel(
