@@ -181,7 +181,7 @@ def _lines(panel: Panel) -> timeseries.Panel:
 
 def _table(panel: Panel) -> table.Panel:
     """Merge the queries' answers by their labels: one row for each, one column for each query."""
-    found = table.Panel().filterable(filterable=False)
+    found = table.Panel().show_header(show_header=True).cell_options(of.TableAutoCellOptions())
     if panel.pivot is not None:
         column, row = panel.pivot
         fields = {"columnField": column, "rowField": row, "valueField": "Value", "emptyValue": "zero"}
