@@ -71,8 +71,11 @@ check: setup $(LINT)/.installed ## style, types, import rules, generated documen
 	@$(RUN) mypy -p contracts -p kit -p stack -p intake -p eligibility -p disbursement -p metrics
 	@$(RUN) mypy -p benchmarks
 	@$(RUN) mypy tests
+	@$(RUN) mypy -p deploy.grafana
 	@$(RUN) lint-imports --no-logo
 	@$(RUN) python -m contracts.generate --check
+	@$(RUN) python -m deploy.grafana --check
+	@$(RUN) python deploy/k8s/components/monitoring/generate.py --check
 	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true .tools/bin/node $(LINT)/node_modules/@redocly/cli/bin/cli.js \
 	  lint --config tools/openapi-lint/redocly.yaml --format stylish docs/reference/openapi/*.json
 

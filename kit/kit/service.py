@@ -28,6 +28,7 @@ from kit.errors import SetupError, TransientError
 from kit.logging import get_logger
 from kit.patience import PatientProtocol
 from kit.settings import EXIT_CONFIGURATION, ServiceSettings, complain
+from kit.statistics import StatisticsWatch
 
 log = get_logger(__name__)
 
@@ -169,6 +170,7 @@ class Service:
             return
         self.add_loop("housekeeping", self._keep_house)
         self.add_loop("loop_lag", self._watch_loop)
+        self.add_loop("statistics", StatisticsWatch(self.database).run)
         async with asyncio.TaskGroup() as group:
             for stage in (self._loops, self._last_loops):
                 for name, loop in stage.loops:

@@ -17,7 +17,7 @@ from metrics.programme import Programme
 from tests.metrics.test_meters import snapshot
 
 SERVICES: Final = (disbursement.main, eligibility.main, intake.main)  # what they import registers itself
-OF_PROMETHEUS: Final = {"up"}
+OF_PROMETHEUS: Final = {"up", "ALERTS"}
 _SUFFIXES: Final = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "summary": ("_count", "_sum")}
 
 

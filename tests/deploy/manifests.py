@@ -46,6 +46,7 @@ def copied(place: Path) -> Path:
     """Copy all that a build reads, so that a test can change it; return the copy's ``deploy/k8s``."""
     shutil.copytree(K8S, place / "deploy" / "k8s")
     shutil.copytree(ROOT / "policies", place / "policies")
+    shutil.copytree(ROOT / "deploy" / "grafana", place / "deploy" / "grafana")
     return place / "deploy" / "k8s"
 
 

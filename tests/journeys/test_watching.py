@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the whole system: every rule evaluates, the figures are there, and the right alert fires.
+"""A real Prometheus scrapes the whole system: every rule evaluates, the boards have figures, the right alert fires.
 
 The configuration is the local one, in a hurry: its targets on this system's ports, every rule each second, and no
 alert waits before it fires.
@@ -7,6 +7,7 @@ alert waits before it fires.
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,8 @@ import yaml
 
 from contracts.topics import SERVICES
 from stack.supervisor import Stack
-from tests.deploy import servers, watching
+from tests.deploy import boards, servers, watching
+from tests.deploy.boards import Asked
 from tests.deploy.servers import Server
 from tests.journeys.test_books import POOL, paid_voucher, resume, spoilt
 from tests.journeys.traveller import Traveller
@@ -28,6 +30,8 @@ PATIENCE_SECONDS: Final = 90
 POOLS: Final = {POOL, "ai-robotics-fund", "ai-terminal-fund"}
 # What only time brings: a trend, a sum over a window that has begun a moment ago.
 NEEDS_TIME: Final = re.compile(r"pool:(pace|exhaustion|moved)_.*|.*:(increase|ratio)(30m|1h|6h|1d|3d)")
+# What a reader has chosen on the boards: everything, where that can be chosen.
+CHOSEN: Final = {"pool": POOL, "service": ".*", "scheme": ".*", "group": ".*"}
 NEEDS_TROUBLE: Final = {"service_topic:parked_events:max", "pool_scheme:waitlisted_yuan:max"}
 
 
@@ -108,13 +112,50 @@ async def test_every_rule_evaluates_on_a_real_scrape_and_gives_data(traveller: T
     assert drawdown[POOL] == pytest.approx(1 - ledger["available"] / ledger["appropriated"], abs=1e-9)
 
 
+async def test_every_query_of_the_boards_has_an_answer(traveller: Traveller, prometheus: Server) -> None:
+    """With whichever pool and service is chosen it is understood; with what is in use it has data."""
+    await paid_voucher(traveller, 22)
+    empty: set[str] = set()
+
+    async def all_answered() -> bool:
+        nonlocal empty
+        await traveller.get("intake", "/v1/applications")
+        empty = {query.where for query in boards.asked() if needed(query) and not await answered(prometheus, query)}
+        return not empty
+
+    with contextlib.suppress(TimeoutError):
+        await eventually(all_answered, seconds=PATIENCE_SECONDS)
+    assert empty == set()
+    for query in boards.asked():
+        for pool, service in zip(sorted(POOLS), ("metrics", "eligibility", "disbursement"), strict=True):
+            await answered(prometheus, query, pool=pool, service=service, scheme="(grants|x)", group=service)
+
+
+def needed(query: Asked) -> bool:
+    """Return whether a query has to have data at once: what fires now, and what only time brings, may be empty."""
+    named = boards.series(boards.substituted(query.expression, dict.fromkeys(CHOSEN, "x")))
+    return named != {"ALERTS"} and not any(NEEDS_TIME.fullmatch(name) for name in named)
+
+
+async def answered(prometheus: Server, query: Asked, **chosen: str) -> bool:
+    """Ask as Grafana does, and return whether there was any data. Fails where Prometheus does not understand."""
+    one = {"service": "intake"} if query.board == "drawdown-services" else {}
+    expression = boards.substituted(query.expression, CHOSEN | one | chosen)
+    if not query.range_:
+        return bool(await ask(prometheus, expression))
+    now = time.time()
+    span = {"start": str(now - 60), "end": str(now), "step": "5"}
+    answer = await prometheus.get("/api/v1/query_range", query=expression, **span)
+    return bool(answer["data"]["result"])
+
+
 async def test_a_service_that_is_killed_is_told_of_and_nothing_else(system: Stack, prometheus: Server) -> None:
     before = await at_rest(prometheus)
     crash = asyncio.create_task(system.crash(["disbursement"], away_seconds=4 * SCRAPE_SECONDS))
     alert = await until_told(prometheus, before, ("ServiceDown", "disbursement"))
     assert alert["annotations"]["summary"] == "disbursement is down"
     assert alert["annotations"]["runbook_url"].endswith("/docs/runbooks/service-down.md#servicedown")
-    assert alert["annotations"]["dashboard_url"].endswith("/d/drawdown-services?var-service=disbursement")
+    assert alert["annotations"]["dashboard_url"].endswith("/d/drawdown-services?var-service=disbursement&viewPanel=1")
     await crash
     await until_over(prometheus, "ServiceDown")
 
