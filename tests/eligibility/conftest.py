@@ -27,6 +27,7 @@ EMPTIED = [
     "counted_invoices",
     "claims",
     "contracts",
+    "interests",
     "assessments",
     "policies",
     "outbox",
