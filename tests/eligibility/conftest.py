@@ -27,7 +27,6 @@ EMPTIED = [
     "counted_invoices",
     "claims",
     "contracts",
-    "interests",
     "assessments",
     "policies",
     "outbox",

@@ -143,8 +143,8 @@ async def test_an_interest_that_is_declared_later_takes_the_vote_with_it(
 ) -> None:
     _, submitted = await waiting(office, database)
     task_id = (await persons.task(submitted.application_id, by="bo"))["task_id"]
-    await persons.decide(task_id, "dora")
-    await persons.post("/v1/interests", {"applicant": APPLICANT, "why": "shares, since today"}, by="dora")
+    await persons.decide(task_id, "nora")
+    await persons.post("/v1/interests", {"applicant": APPLICANT, "why": "shares, since today"}, by="nora")
     await persons.decide(task_id, "bo")
     assert await outcome(office, submitted) is None
     await persons.decide(task_id, "emil")
