@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from stack import audit_cli, commands, curls, events_cli, policies_cli, privacy_cli, reconcile_cli, tables
+from stack import audit_cli, commands, curls, doctor_cli, events_cli, policies_cli, privacy_cli, reconcile_cli, tables
 from stack.apps import SIMULATORS
 from stack.config import Config, Ports
 from stack.errors import StackError
@@ -37,6 +37,7 @@ app.add_typer(privacy_cli.app, name="privacy")
 app.add_typer(policies_cli.app, name="policies")
 app.add_typer(policies_cli.decisions_app, name="decisions")
 app.command()(reconcile_cli.reconcile)
+app.command()(doctor_cli.doctor)
 
 SeedFlag = Annotated[int, typer.Option(help="What the simulated companies are drawn from.", envvar="DRAWDOWN_SEED")]
 FreeFlag = Annotated[bool, typer.Option("--free-ports", help="Take ports that nobody uses instead of the usual ones.")]
