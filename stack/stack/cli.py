@@ -13,11 +13,22 @@ from typing import Annotated
 
 import typer
 
-from stack import audit_cli, commands, curls, doctor_cli, events_cli, policies_cli, privacy_cli, reconcile_cli, tables
+from stack import (
+    archive_cli,
+    audit_cli,
+    commands,
+    curls,
+    doctor_cli,
+    events_cli,
+    policies_cli,
+    privacy_cli,
+    reconcile_cli,
+    tables,
+)
 from stack.apps import SIMULATORS
 from stack.config import Config, Ports
 from stack.errors import StackError
-from stack.flags import HomeFlag, JsonFlag, err, out
+from stack.flags import ArchiveFlag, HomeFlag, JsonFlag, err, out
 from stack.grants import SERVICES
 from stack.home import open_home
 from stack.logs import follow, tail
@@ -38,6 +49,8 @@ app.add_typer(policies_cli.app, name="policies")
 app.add_typer(policies_cli.decisions_app, name="decisions")
 app.command()(reconcile_cli.reconcile)
 app.command()(doctor_cli.doctor)
+app.command()(archive_cli.backup)
+app.command()(archive_cli.restore)
 
 SeedFlag = Annotated[int, typer.Option(help="What the simulated companies are drawn from.", envvar="DRAWDOWN_SEED")]
 FreeFlag = Annotated[bool, typer.Option("--free-ports", help="Take ports that nobody uses instead of the usual ones.")]
@@ -58,6 +71,7 @@ def up(
     as_json: JsonFlag = False,
     seed: SeedFlag = 1,
     companies: Annotated[int | None, typer.Option(help="Companies that the registers know.", min=1)] = None,
+    archive: ArchiveFlag = None,
     intake_port: Annotated[int | None, _port("intake")] = None,
     eligibility_port: Annotated[int | None, _port("eligibility")] = None,
     disbursement_port: Annotated[int | None, _port("disbursement")] = None,
@@ -71,7 +85,13 @@ def up(
     """Start everything; print the addresses and three commands to try. Ctrl-C while it starts stops it all."""
     chosen = {name: value for name, value in locals().items() if name.endswith("_port")}
     ports = (Ports.free() if free_ports else Ports()).but({k.removesuffix("_port"): v for k, v in chosen.items()})
-    config = Config(home=open_home(home), ports=ports, seed=seed, companies=companies)
+    config = Config(
+        home=open_home(home),
+        ports=ports,
+        seed=seed,
+        companies=companies,
+        archive=archive.absolute() if archive else None,
+    )
 
     def tell() -> None:
         if as_json:

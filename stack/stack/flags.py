@@ -12,4 +12,10 @@ err = Console(stderr=True, highlight=False)
 HomeFlag = Annotated[
     Path | None, typer.Option(help="Data directory.", envvar="DRAWDOWN_HOME", show_default=".drawdown")
 ]
+ArchiveFlag = Annotated[
+    Path | None,
+    typer.Option(
+        help="Directory of PostgreSQL's base backups and log: on another disk than the data.", envvar="DRAWDOWN_ARCHIVE"
+    ),
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -49,6 +49,6 @@ async def troubles(components: Iterable[Running]) -> list[tuple[Running, str | N
 async def _trouble(client: httpx.AsyncClient, component: Running) -> str | None:
     if not component.identity.is_alive():
         return "dead"
-    if component.name.startswith(("kafka", "postgres")):
+    if component.name.startswith(("kafka", "postgres", "archive")):
         return await tcp_trouble(component.port)
     return await http_trouble(client, f"http://{LOOPBACK}:{component.port}")
