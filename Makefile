@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo up down status test faults soak fuzz opening bench check format docs clean
+.PHONY: help setup demo up down status test faults restore-drill soak fuzz opening bench check format docs clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -49,6 +49,9 @@ test: setup ## all tests, on real Kafka and PostgreSQL; JOBS=2 processes, each w
 
 faults: setup ## break the running system for ten minutes and check its books; SEED=1, MUTANTS=1 plants bugs instead
 	@$(RUN) python -m tests.faults --seed $(or $(SEED),1) $(if $(MUTANTS),--mutants)
+
+restore-drill: setup ## destroy a database in the middle of a season and bring it back; SEED=1, LOSE=5 seconds stay lost
+	@$(RUN) python -m tests.restore --seed $(or $(SEED),1) $(if $(LOSE),--lose $(LOSE))
 
 soak: setup ## 100,000 random steps of two writers against a model of the books; SEED=1
 	@$(RUN) python -m tests.disbursement.soak --seed $(or $(SEED),1)

@@ -171,9 +171,9 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, TransientError | OSError | TimeoutError | PoolTimeoutError)
 
 
-# SQLSTATE classes of errors that say nothing about what was asked: connection, no such database, resources, shutdown
-# and start, system.
-_AWAY: Final = ("08", "3D", "53", "57P", "58")
+# SQLSTATE classes of errors that say nothing about what was asked: connection, no such database, resources, a database
+# that takes no connections (it is being restored), shutdown and start, system.
+_AWAY: Final = ("08", "3D", "53", "55000", "57P", "58")
 
 
 def is_away(error: BaseException) -> bool:
