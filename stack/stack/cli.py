@@ -23,12 +23,13 @@ from stack import (
     policies_cli,
     privacy_cli,
     reconcile_cli,
+    story_cli,
     tables,
 )
 from stack.apps import SIMULATORS
 from stack.config import Config, Ports
 from stack.errors import StackError
-from stack.flags import ArchiveFlag, HomeFlag, JsonFlag, err, out
+from stack.flags import ArchiveFlag, HomeFlag, JsonFlag, SeedFlag, err, out
 from stack.grants import SERVICES
 from stack.home import open_home
 from stack.logs import follow, tail
@@ -51,8 +52,8 @@ app.command()(reconcile_cli.reconcile)
 app.command()(doctor_cli.doctor)
 app.command()(archive_cli.backup)
 app.command()(archive_cli.restore)
+app.command()(story_cli.story)
 
-SeedFlag = Annotated[int, typer.Option(help="What the simulated companies are drawn from.", envvar="DRAWDOWN_SEED")]
 FreeFlag = Annotated[bool, typer.Option("--free-ports", help="Take ports that nobody uses instead of the usual ones.")]
 
 

@@ -18,4 +18,5 @@ ArchiveFlag = Annotated[
         help="Directory of PostgreSQL's base backups and log: on another disk than the data.", envvar="DRAWDOWN_ARCHIVE"
     ),
 ]
+SeedFlag = Annotated[int, typer.Option(help="What the simulated companies are drawn from.", envvar="DRAWDOWN_SEED")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
