@@ -1,4 +1,4 @@
-"""`python -m <service> run | migrate | check | openapi`: what one can do with a service.
+"""`python -m <service> run | migrate | check | settings | openapi`: what one can do with a service.
 
 Each imports only what it needs: a migration starts without the web framework, a service without Alembic.
 """
@@ -10,7 +10,7 @@ from importlib import import_module
 from kit import logging
 from kit.settings import ServiceSettings, complain, load_settings, refuse_to_start
 
-USAGE = "usage: python -m {service} run | migrate | check | openapi"
+USAGE = "usage: python -m {service} run | migrate | check | settings | openapi"
 
 
 def main(service: str, settings_kind: type[ServiceSettings]) -> None:
@@ -22,6 +22,9 @@ def main(service: str, settings_kind: type[ServiceSettings]) -> None:
             _migrate(service, load_settings(settings_kind).migration_database_url)
         case ["check"]:
             _check(service, load_settings(settings_kind))
+        case ["settings"]:
+            described = import_module("kit.described").described(settings_kind)
+            sys.stdout.write(json.dumps(described, ensure_ascii=False, indent=2) + "\n")
         case ["openapi"]:
             document = import_module(f"{service}.main").openapi()
             sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")

@@ -12,21 +12,27 @@ from typing import Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings
 
 from kit.brokers import Brokers
 
 EXIT_CONFIGURATION = 78
+SECRET: JsonDict = {"secret": True}
+"""Marks a setting that is better given by a file."""
 
 
 class ServiceSettings(BaseSettings):
     """The settings that every service has. A service adds its own and sets the prefix of the variables."""
 
     database_url: str = Field(
-        description="postgresql://user:password@host:port/database of the service's runtime login (no DDL rights)"
+        description="postgresql://user:password@host:port/database of the service's runtime login (no DDL rights)",
+        json_schema_extra=SECRET,
     )
     migration_database_url: str | None = Field(
-        default=None, description="the same with the login that owns the tables; read by `migrate` only"
+        default=None,
+        description="the same with the login that owns the tables; read by `migrate` only",
+        json_schema_extra=SECRET,
     )
     kafka_bootstrap: str = Field(description="host:port[,host:port] of the Kafka brokers")
     kafka_tls: bool = Field(
@@ -38,7 +44,9 @@ class ServiceSettings(BaseSettings):
     kafka_user: str | None = Field(
         default=None, min_length=1, description="login to Kafka (SCRAM-SHA-512); left out: the brokers ask for none"
     )
-    kafka_password: str | None = Field(default=None, min_length=1, description="password of that login")
+    kafka_password: str | None = Field(
+        default=None, min_length=1, description="password of that login", json_schema_extra=SECRET
+    )
     http_host: str = Field(default="127.0.0.1", description="address that the HTTP server listens on")
     http_port: int = Field(ge=0, le=65535, description="port that the HTTP server listens on")
     roles: frozenset[Literal["http", "worker"]] = Field(

@@ -134,16 +134,17 @@ def logs(
     home: HomeFlag = None,
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.", min=0)] = 20,
+    as_json: JsonFlag = False,
 ) -> None:
     """The last lines of one component's log, or of all, each line with its component."""
     paths = commands.log_files(open_home(home), component)
-    width = max(len(path.stem) for path in paths)
+    width = 0 if component else max(len(path.stem) for path in paths)
     for path in paths:
         for line in tail(path, lines):
-            _print_line(path, line, width, named=component is None)
+            _print_line(path, line, width, as_json=as_json)
     if follow_on:
         for path, line in follow(paths):
-            _print_line(path, line, width, named=component is None)
+            _print_line(path, line, width, as_json=as_json)
 
 
 @app.command()
@@ -165,11 +166,13 @@ def token(
     rotate_keys: Annotated[
         bool, typer.Option("--rotate-keys", help="Sign with a new key from now on; older tokens stay valid.")
     ] = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Print an access token of the local issuer, whether the stack runs or not."""
     chosen = open_home(home)
     made = commands.token(chosen, subject=subject, scopes=scope or [], minutes=minutes, new_key=rotate_keys)
-    sys.stdout.write(f"{made}\n")
+    said = {"access_token": made, "token_type": "Bearer", "expires_in": 60 * minutes, "scope": " ".join(scope or [])}
+    sys.stdout.write(f"{json.dumps(said) if as_json else made}\n")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -210,8 +213,13 @@ def demo(
     raise typer.Exit(commands.demo(home, companies=companies, seed=seed, finance=finance, as_json=as_json))
 
 
-def _print_line(path: Path, line: str, width: int, *, named: bool) -> None:
-    sys.stdout.write(f"{path.stem:<{width}} | {line}\n" if named else f"{line}\n")
+def _print_line(path: Path, line: str, width: int, *, as_json: bool) -> None:
+    """One line: as JSON, else after its component's name where there is room for it."""
+    if as_json:
+        line = json.dumps({"component": path.stem, "line": line}, ensure_ascii=False)
+    elif width:
+        line = f"{path.stem:<{width}} | {line}"
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
