@@ -5,6 +5,7 @@ are copied into crash reports and shown by tools; files are not. Every variable 
 """
 
 import os
+import re
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic.config import JsonDict
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsError
 
 from kit.brokers import Brokers
 
@@ -186,13 +187,21 @@ def load_settings(kind: type[Settings]) -> Settings:
     try:
         return kind(**_from_files(kind))
     except ValidationError as error:
-        prefix = kind.model_config.get("env_prefix", "")
         for problem in error.errors():
-            name = f"{prefix}{'_'.join(str(part) for part in problem['loc'][:1])}".upper()
-            field = kind.model_fields.get(str(problem["loc"][0])) if problem["loc"] else None
-            meaning = f" ({field.description})" if field and field.description else ""
-            complain(f"{name}: {problem['msg'].lower()}{meaning}")
-        sys.exit(EXIT_CONFIGURATION)
+            _complain_of(kind, str(problem["loc"][0]) if problem["loc"] else "", problem["msg"].lower())
+    except SettingsError as error:  # of a list or a mapping that is no JSON: only its text tells which
+        named = _NAMED.search(str(error))
+        _complain_of(kind, named[1] if named else "", "is no JSON")
+    sys.exit(EXIT_CONFIGURATION)
+
+
+_NAMED = re.compile(r'field "(\w+)"')
+
+
+def _complain_of(kind: type[ServiceSettings], name: str, said: str) -> None:
+    field = kind.model_fields.get(name)
+    meaning = f" ({field.description})" if field and field.description else ""
+    complain(f"{kind.model_config.get('env_prefix', '')}{name}".upper() + f": {said}{meaning}")
 
 
 def _from_files(kind: type[Settings]) -> dict[str, Any]:
