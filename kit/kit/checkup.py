@@ -6,6 +6,7 @@ never printed. `drawdown doctor` runs it for each service; an operator runs it w
 """
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -59,6 +60,7 @@ async def findings(service: str, settings: ServiceSettings) -> AsyncIterator[Fin
 
 def main(service: str, settings: ServiceSettings) -> int:
     """Print the findings; answer the exit code: 0 all is well, 1 something is wrong."""
+    logging.disable(logging.CRITICAL)  # what the clients complain of is in the findings, and nothing else is printed
     return asyncio.run(_print(service, settings))
 
 

@@ -40,7 +40,7 @@ def _run(service: str, settings: ServiceSettings) -> None:
 
 
 def _check(service: str, settings: ServiceSettings) -> None:
-    logging.configure(service, log_format="json", level="CRITICAL")  # what is found is said by the findings
+    logging.configure(service, log_format="json", level="CRITICAL")
     sys.exit(import_module("kit.checkup").main(service, settings))
 
 
