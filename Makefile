@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo up down status test faults restore-drill soak fuzz opening bench check format docs clean
+.PHONY: help setup demo up down status doctor story test faults restore-drill soak fuzz opening bench check format docs clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -43,6 +43,12 @@ down: setup ## stop it
 
 status: setup ## what runs, where, and since when
 	@$(RUN) drawdown status
+
+doctor: setup ## what is wrong with this machine and the stack, and what mends it
+	@$(RUN) drawdown doctor
+
+story: setup ## one application step by step, from draft to payment
+	@$(RUN) drawdown story
 
 test: setup ## all tests, on real Kafka and PostgreSQL; JOBS=2 processes, each with its own
 	@$(RUN) pytest -n $(or $(JOBS),2) --dist loadfile

@@ -6,7 +6,11 @@ Exit codes: 0 told to its end, 1 it did not go on, 2 wrong usage, 78 wrong confi
 import asyncio
 import json
 
+import typer
+
 from stack.flags import HomeFlag, JsonFlag, SeedFlag, out
+
+INTERRUPTED = 130
 
 
 def story(home: HomeFlag = None, seed: SeedFlag = 1, as_json: JsonFlag = False) -> None:
@@ -18,7 +22,10 @@ def story(home: HomeFlag = None, seed: SeedFlag = 1, as_json: JsonFlag = False) 
     from stack import demo  # noqa: PLC0415  # loads all of the simulators
     from stack.story import play  # noqa: PLC0415
 
-    with demo.chosen_or_fresh(play.place(home)) as chosen:
-        told = asyncio.run(play.tell(chosen, seed, as_json=as_json))
+    try:
+        with demo.chosen_or_fresh(play.place(home)) as chosen:
+            told = asyncio.run(play.tell(chosen, seed, as_json=as_json))
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        raise typer.Exit(INTERRUPTED) from error
     if as_json:
         out.print_json(json.dumps(told, ensure_ascii=False))

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ import asyncpg
 import pytest
 
 from stack import archive as archives
+from stack import pgdata
 from stack import postgres as cluster
 from stack.archive import Archive
 from stack.errors import StackError
@@ -20,6 +23,7 @@ from stack.ports import free_ports
 from stack.postgres import Postgres
 from stack.processes import Command
 from stack.restore import Restore, Restored
+from tests.docs.runbooks import blocks
 from tests.kit.conftest import eventually
 
 READY_SECONDS = 60.0
@@ -162,6 +166,31 @@ async def test_what_the_archive_does_not_reach_is_refused(home: Home, archived: 
     postgres, archive = archived
     with pytest.raises(StackError, match="has no base backup before that"):
         await restore(home, archive, postgres, datetime(2020, 1, 1, tzinfo=UTC))
+
+
+async def test_a_whole_postgresql_is_back_by_the_runbooks_commands(home: Home) -> None:
+    """Killed, and its directory gone: what the page says to do is done as it stands, but for where things are."""
+    [port] = free_ports(1)
+    archive = Archive(home.path / "archive")
+    async with Archiving(home, archive, port) as lost:
+        await migrate(_migration(home, lost))
+        await archive.back_up(lost)
+        events = await handle(lost, 50)
+        assert lost.child.identity is not None
+        lost.child.identity.send(signal.SIGKILL)
+    [block] = [each for each in blocks("database-restore.md") if "/postgres/data.lost" in each.commands]
+    away = "drawdown"
+    commands = "\n".join(line for line in block.commands.splitlines() if not line.startswith(away))
+    if pgdata.unprivileged_user() is None:  # nobody else to give the files to
+        commands = commands.replace("chown -R embedded_postgres", "ls")
+    environment = {**os.environ, "DRAWDOWN_HOME": str(home.path)}
+    script = "set -eu\n" + commands.replace("/backup", str(archive.path))
+    await asyncio.to_thread(subprocess.run, ["bash", "-c", script], env=environment, check=True)
+    pgdata.open_path(archive.wal / "any")
+    [port] = free_ports(1)
+    async with cluster.running(home, port) as back:
+        assert await handled(back) == events
+        assert await handle(back, 1) <= await handled(back)
 
 
 async def test_no_commit_is_seen_that_the_archive_does_not_have(home: Home, archived: tuple[Postgres, Archive]) -> None:

@@ -1,5 +1,7 @@
 """You are where the story is put on the stack that runs, or on one of its own, and shown as it goes."""
 
+import asyncio
+import signal
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +29,9 @@ def place(home: Path | None) -> Path | None:
 
 
 async def tell(home: Home, seed: int, *, as_json: bool) -> dict[str, Any]:
-    today = datetime.now(_CALENDAR).date()
+    task, today = asyncio.current_task(), datetime.now(_CALENDAR).date()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with (
         demo.place_in(home, seed, Manner.USUAL, err) as here,
         httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client,
