@@ -28,12 +28,15 @@ def main() -> int:
 
 def show(outcome: Outcome) -> None:
     """Print the verdict, then recovery point and time."""
-    for result in outcome.report.results:
+    if outcome.report is None:
+        print(" ✗ the season does not come to its end: it waits for what was lost")
+    for result in outcome.report.results if outcome.report else ():
         print(f" {'✓' if result.passed else '✗'} {result.name} ({result.seen})")
         for difference in result.shown():
             print(f"     {difference}")
     lost = f"{len(outcome.lost)} of {outcome.published_before} transfers that were published before"
     print(f"\nrecovery point: {lost} are lost{': ' if outcome.lost else ''}{', '.join(outcome.lost[:5])}")
+    print(f"paid twice:     {outcome.paid_twice} claims")
     print(
         f"recovery time:  {outcome.away_seconds} s without the database, {outcome.restored.seconds} s of it restoring"
     )

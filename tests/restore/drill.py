@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import asyncpg
 import httpx
 from rich.console import Console
 
-from contracts.events import TransferPosted
+from contracts.events import PaymentInstructed, TransferPosted
 from stack import events
 from stack.archive import Archive
 from stack.config import Config, Ports
@@ -31,6 +32,7 @@ from stack.supervisor import Stack
 SERVICE: Final = "disbursement"
 _READY_SECONDS: Final = 120.0
 _AGAIN_SECONDS: Final = 0.05
+LOST_SECONDS: Final = 60.0
 _SIGNED: Final = Signature("drill", "the database was dropped and restored")
 
 Tell = Callable[[str], None]
@@ -38,10 +40,15 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the drill came to. ``lost`` transfers were published and are not in the ledger; times in seconds."""
+    """What the drill came to. ``lost`` transfers were published and are not in the ledger; times in seconds.
 
-    report: Report
+    ``report`` is None where the season did not come to its end; ``paid_twice`` counts the claims that the bank paid
+    under two payments.
+    """
+
+    report: Report | None
     restored: Restored
+    paid_twice: int
     published_before: int
     lost: list[str]
     resent: int
@@ -50,7 +57,7 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        return self.report.passed and not self.lost
+        return self.report is not None and self.report.passed and not self.lost and not self.paid_twice
 
 
 async def drill(companies: int, seed: int, settled: int, lose_seconds: float, tell: Tell) -> Outcome:
@@ -70,9 +77,28 @@ async def drill(companies: int, seed: int, settled: int, lose_seconds: float, te
         tell(f"{SERVICE} is back after {away:.1f} s, of which the restore took {restored.seconds} s: {restored.until}")
         resent = await _fill_topics(stack, moment)
         tell(f"{resent} events of all outboxes were published again: whoever has handled one drops it")
-        report = await season
-        lost = await _lost(stack, published)
-    return Outcome(report, restored, len(published), lost, resent, round(away, 1), round(time.monotonic() - began, 1))
+        report = await _ended(season, LOST_SECONDS if lose_seconds else None)
+        lost, twice = await _lost(stack, published), await _paid_twice(stack)
+    return Outcome(
+        report=report,
+        restored=restored,
+        paid_twice=twice,
+        published_before=len(published),
+        lost=lost,
+        resent=resent,
+        away_seconds=round(away, 1),
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+async def _ended(season: "asyncio.Task[Report]", seconds: float | None) -> Report | None:
+    """What the season came to; None where it is not over after so long: it waits for what was lost."""
+    done, _ = await asyncio.wait({season}, timeout=seconds)
+    if done:
+        return season.result()
+    season.cancel()
+    await asyncio.wait({season})
+    return None
 
 
 @asynccontextmanager
@@ -153,6 +179,22 @@ async def _lost(stack: Stack, published: dict[tuple[str, int], str]) -> list[str
         await connection.close()
     kept = {(row["pool"], row["version"]): _hex(row["hash"]) for row in rows}
     return [f"{pool} {version}" for (pool, version), hash_ in published.items() if kept.get((pool, version)) != hash_]
+
+
+async def _paid_twice(stack: Stack) -> int:
+    """How many claims the bank settled under more than one payment."""
+    records = await read_topics(stack.kafka_bootstrap, "disbursement.payments")
+    claim_of = {
+        str(record.event.payment_id): record.event.claim_id
+        for record in records
+        if isinstance(record.event, PaymentInstructed)
+    }
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.get(f"{stack.urls['finance']}/v1/log")
+        entries = answer.raise_for_status().json()["items"]
+    settled = {each["payment_id"] for each in entries if each["outcome"] == "settled"}
+    paid = Counter(claim_of[payment] for payment in settled)
+    return sum(count > 1 for count in paid.values())
 
 
 def _hex(stored: bytes | str) -> str:
