@@ -37,6 +37,7 @@ def show(outcome: Outcome) -> None:
     lost = f"{len(outcome.lost)} of {outcome.published_before} transfers that were published before"
     print(f"\nrecovery point: {lost} are lost{': ' if outcome.lost else ''}{', '.join(outcome.lost[:5])}")
     print(f"paid twice:     {outcome.paid_twice} claims")
+    print(f"differences:    {', '.join(f'{count} named by {name}' for name, count in outcome.said.items())}")
     print(
         f"recovery time:  {outcome.away_seconds} s without the database, {outcome.restored.seconds} s of it restoring"
     )

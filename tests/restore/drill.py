@@ -1,8 +1,10 @@
 """The drill itself: a season, a disaster in its middle, the way back, and what each stretch took."""
 
 import asyncio
+import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -42,13 +44,14 @@ Tell = Callable[[str], None]
 class Outcome:
     """What the drill came to. ``lost`` transfers were published and are not in the ledger; times in seconds.
 
-    ``report`` is None where the season did not come to its end; ``paid_twice`` counts the claims that the bank paid
-    under two payments.
+    ``report`` is None where the season did not come to its end. ``paid_twice`` counts the claims that the bank paid under
+    two payments, ``said`` the differences that each command names which compares the books.
     """
 
     report: Report | None
     restored: Restored
     paid_twice: int
+    said: dict[str, int]
     published_before: int
     lost: list[str]
     resent: int
@@ -79,10 +82,12 @@ async def drill(companies: int, seed: int, settled: int, lose_seconds: float, te
         tell(f"{resent} events of all outboxes were published again: whoever has handled one drops it")
         report = await _ended(season, LOST_SECONDS if lose_seconds else None)
         lost, twice = await _lost(stack, published), await _paid_twice(stack)
+        said = {name: await _differences(stack, name) for name in ("reconcile", "audit verify")}
     return Outcome(
         report=report,
         restored=restored,
         paid_twice=twice,
+        said=said,
         published_before=len(published),
         lost=lost,
         resent=resent,
@@ -195,6 +200,16 @@ async def _paid_twice(stack: Stack) -> int:
     settled = {each["payment_id"] for each in entries if each["outcome"] == "settled"}
     paid = Counter(claim_of[payment] for payment in settled)
     return sum(count > 1 for count in paid.values())
+
+
+async def _differences(stack: Stack, command: str) -> int:
+    """How many lines with a fault a `drawdown` command names: of `--json`, the differences, or the ledgers' faults."""
+    environment = {**os.environ, "DRAWDOWN_HOME": str(stack.config.home.path)}
+    argv = [sys.executable, "-c", "from stack.cli import main; main()", *command.split(), "--json"]
+    asked = await asyncio.create_subprocess_exec(*argv, env=environment, stdout=asyncio.subprocess.PIPE)
+    printed, _ = await asked.communicate()
+    found = json.loads(printed)
+    return len(found["differences"]) if isinstance(found, dict) else sum(len(each["faults"]) for each in found)
 
 
 def _hex(stored: bytes | str) -> str:
