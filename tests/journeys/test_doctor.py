@@ -27,7 +27,8 @@ async def test_a_running_system_is_well(system: Stack) -> None:
     code, found = await examined(system)
     assert {name: each for name, each in found.items() if each["status"] == "wrong"} == {}
     assert code == 0
-    assert {"components", "services' clocks", "leftovers", "migrations: disbursement"} <= found.keys()
+    assert {"components", "services' clocks", "leftovers", "brokers: all services"} <= found.keys()
+    assert any(name.startswith("migrations: ") and "disbursement" in name for name in found)
 
 
 async def test_a_broker_that_hangs_is_found(system: Stack) -> None:

@@ -44,7 +44,7 @@ Tell = Callable[[str], None]
 class Outcome:
     """What the drill came to. ``lost`` transfers were published and are not in the ledger; times in seconds.
 
-    ``report`` is None where the season did not come to its end. ``paid_twice`` counts the claims that the bank paid under
+    ``report`` is None where the season did not end. ``paid_twice`` counts the claims that the bank paid under
     two payments, ``said`` the differences that each command names which compares the books.
     """
 

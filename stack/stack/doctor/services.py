@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from stack.doctor import clock
 from stack.doctor.finding import Finding, unknown, well, wrong
@@ -34,13 +35,20 @@ def looked_at(environments: Mapping[str, Mapping[str, str]]) -> list[Finding]:
 
 def _once(by_service: Mapping[str, list[Finding]]) -> Iterator[Finding]:
     """Brokers and issuer are mostly the same for all: one line instead of four."""
-    said: dict[Finding, list[str]] = {}
+    said: dict[Finding, dict[str, Finding]] = {}
     for service, findings in by_service.items():
         for finding in findings:
-            said.setdefault(finding, []).append(service)
-    for finding, services in said.items():
-        of = "all services" if len(services) == len(by_service) > 1 else ", ".join(services)
-        yield Finding(f"{finding.check}: {of}", finding.status, finding.what, finding.why, finding.mend)
+            said.setdefault(_of_any(service, finding), {})[service] = finding
+    for common, own in said.items():
+        finding = common if len(own) > 1 else next(iter(own.values()))
+        of = "all services" if len(own) == len(by_service) > 1 else ", ".join(own)
+        yield replace(finding, check=f"{finding.check}: {of}")
+
+
+def _of_any(service: str, finding: Finding) -> Finding:
+    """The same as another service would say it: their variables differ in what they begin with."""
+    own, any_ = f"{service.upper()}_", "<SERVICE>_"
+    return replace(finding, what=finding.what.replace(own, any_), mend=finding.mend.replace(own, any_))
 
 
 def _check(service: str, environment: Mapping[str, str]) -> list[Finding]:

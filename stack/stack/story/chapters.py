@@ -2,6 +2,8 @@
 
 A chapter waits until everything in `needs` was heard of this application. What it takes from the topics is told in it
 (`takes`), whatever else comes with it; a transfer of money is named by its reason, as `transfer.posted/award.issued`.
+So with the metrics: it waits until one that holds `moves` in its name or labels has moved, and tells all that hold one
+of `figures`. The system does not wait for the reader: what moves early is told where it belongs.
 """
 
 from collections.abc import Mapping
@@ -10,13 +12,16 @@ from typing import Final, Literal
 
 Act = Literal["offer", "draft", "submit", "assessment", "claim", "nothing"]
 
-BALANCE: Final = "drawdown_pool_balance_yuan"
+AVAILABLE, COMMITTED, OBLIGATED, DISBURSED = (
+    f'state="{state}"' for state in ("available", "committed", "obligated", "disbursed")
+)
 APPLICATIONS: Final = "drawdown_applications"
+ENVELOPE: Final = "drawdown_envelope_remaining_yuan"
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One step. `act` is the call that begins it; `moves` the metric that has to have moved at its end."""
+    """One step. `act` is the call that begins it."""
 
     title: str
     tells: str
@@ -24,6 +29,7 @@ class Chapter:
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     moves: str = ""
+    figures: tuple[str, ...] = ()
     terms: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -53,7 +59,7 @@ CHAPTERS: Final = (
         act="submit",
         needs=("application.submitted",),
         takes=("application.submitted",),
-        moves=APPLICATIONS,
+        figures=('status="submitted"',),
         terms={
             "event": "what a service says to the others, on a topic of Kafka; never twice with effect, never lost",
             "outbox": "the table from which events are published, so that an event is true exactly when its row is",
@@ -65,7 +71,6 @@ CHAPTERS: Final = (
         act="assessment",
         needs=("application.approved",),
         takes=("application.approved", "review.opened", "clarification.requested"),
-        moves="",
         terms={
             "criterion": "a condition of the scheme; each is met, not met or unknown, and names its clause",
             "fact": "what a register said, kept with the decision, so that it can be run again years later",
@@ -76,7 +81,8 @@ CHAPTERS: Final = (
         "The award is the least of what was approved and what is left in cap, envelope and pool.",
         needs=("award.issued", "transfer.posted/award.issued"),
         takes=("award.issued", "transfer.posted/award.issued"),
-        moves=BALANCE,
+        moves=COMMITTED,
+        figures=(AVAILABLE, COMMITTED, ENVELOPE, APPLICATIONS),
         terms={
             "transfer": "a move of money between two states of a pool: written once, chained by hash, never changed",
             "committed": "promised to an award and not claimed yet",
@@ -111,7 +117,8 @@ CHAPTERS: Final = (
             "payment.instructed",
             "claim.instructed",
         ),
-        moves=BALANCE,
+        moves=COMMITTED,
+        figures=(COMMITTED, OBLIGATED),
         terms={
             "obligated": "a claim was found payable and its payment ordered; the bank has not settled it yet",
             "end_to_end_id": "the payment's name at the bank, the same on every retry: it is paid once",
@@ -122,7 +129,8 @@ CHAPTERS: Final = (
         "Finance reports what the bank did. A report that comes twice, late or wrong moves nothing a second time.",
         needs=("payment.settled", "transfer.posted/payment.settled", "claim.paid"),
         takes=("payment.settled", "payment.returned", "transfer.posted/payment.settled", "claim.paid"),
-        moves=BALANCE,
+        moves=DISBURSED,
+        figures=(OBLIGATED, DISBURSED),
         terms={
             "disbursed": "the bank has paid: the pool is drawn down by this much",
             "returned": "the bank could not pay; finance's officers instruct it again, or give it up",

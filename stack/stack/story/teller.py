@@ -66,12 +66,15 @@ class Teller:
     seed: int
     today: date
     run: str = field(default_factory=lambda: uuid4().hex[:6])
+    pool: str = ""
+    shown: dict[str, float] = field(default_factory=dict)
     application_id: str = ""
     award_id: str = ""
     claim_id: str = ""
 
     async def play(self) -> AsyncIterator[Told]:
         """Yield each chapter when it is over. Raises StackError where the story does not go on."""
+        self.shown = await self._samples()
         for chapter in CHAPTERS:
             yield await self._play(chapter)
 
@@ -84,10 +87,10 @@ class Teller:
         return {"pool": pool, "timeline": timeline.json()["items"]}
 
     async def _play(self, chapter: Chapter) -> Told:
-        began, before = time.monotonic(), await self._samples()
+        began = time.monotonic()
         call = await self._act(chapter)
         events = await self._heard(chapter)
-        metrics = await self._moved(chapter, before)
+        metrics = await self._moved(chapter)
         if chapter.act == "assessment":
             call = await self._assessment()
         return Told(
@@ -108,6 +111,7 @@ class Teller:
         match chapter.act:
             case "offer":
                 answer = await self._read("intake", f"/v1/schemes/{SCHEME}", None)
+                self.pool = answer.json()["pool"]
                 said = {name: answer.json()[name] for name in ("pool", "rate_basis_points", "cap", "envelope", "open")}
                 return Call("GET", f"/v1/schemes/{SCHEME}", answer.status_code, said)
             case "draft":
@@ -194,19 +198,25 @@ class Teller:
                 )
             await self.listener.listen()
 
-    async def _moved(self, chapter: Chapter, before: Samples) -> dict[str, tuple[float, float]]:
-        """The samples that are others than before; waits for the one that the chapter names."""
+    async def _moved(self, chapter: Chapter) -> dict[str, tuple[float, float]]:
+        """The chapter's figures that are others than when they were last told; waits for the one that has to be."""
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
-            after = await self._samples()
+            now = {name: value for name, value in (await self._samples()).items() if self._is_told(chapter, name)}
             moved = {
-                name: (before.get(name, 0.0), value) for name, value in after.items() if value != before.get(name, 0.0)
+                name: (self.shown.get(name, 0.0), at) for name, at in now.items() if at != self.shown.get(name, 0.0)
             }
-            if not chapter.moves or any(name.startswith(chapter.moves) for name in moved):
+            if not chapter.moves or any(chapter.moves in name for name in moved):
+                self.shown |= now
                 return moved
             if time.monotonic() > deadline:
                 raise StackError(f"{chapter.moves} did not move within {WAIT_SECONDS:.0f} s: drawdown events lag")
             await self.listener.listen()
+
+    def _is_told(self, chapter: Chapter, name: str) -> bool:
+        """Whether a chapter tells this sample: of its figures those of our pool and scheme."""
+        ours = f'"{self.pool}"' in name or f'"{SCHEME}"' in name
+        return ours and any(figure in name for figure in chapter.figures)
 
     async def _samples(self) -> Samples:
         text = (await self._read("metrics", "/metrics", None)).text
