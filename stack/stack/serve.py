@@ -96,9 +96,8 @@ def _dump(config: Config) -> str:
 
 def _load(text: str) -> Config:
     raw = json.loads(text)
-    archive = raw.pop("archive")
-    place = {"home": open_home(Path(raw.pop("home"))), "archive": Path(archive) if archive else None}
-    return Config(**place, ports=Ports(**raw.pop("ports")), **raw)
+    home, ports, archive = open_home(Path(raw.pop("home"))), Ports(**raw.pop("ports")), raw.pop("archive")
+    return Config(home=home, ports=ports, archive=Path(archive) if archive else None, **raw)
 
 
 class Reports:

@@ -30,7 +30,7 @@ async def story(system: Stack) -> dict[str, Any]:
 
 
 def chapter(story: dict[str, Any], title: str) -> dict[str, Any]:
-    return next(each for each in story["chapters"] if each["title"] == title)  # type: ignore[no-any-return]
+    return next(each for each in story["chapters"] if each["title"] == title)
 
 
 def test_every_chapter_is_told_with_what_it_waited_for(story: dict[str, Any]) -> None:

@@ -116,14 +116,14 @@ async def test_a_database_at_an_older_revision(settings: dict[str, str]) -> None
 
 async def test_a_database_that_nobody_migrated(settings: dict[str, str]) -> None:
     code, found, _ = await check(settings)
-    assert (code, ill(found).keys()) == (1, {"migrations"})
+    assert (code, set(ill(found))) == (1, {"migrations"})
 
 
 async def test_a_database_that_does_not_answer_is_named_without_its_password(settings: dict[str, str]) -> None:
     [port] = free_ports(1)
     settings["DATABASE_URL"] = f"postgresql://intake:geheim@127.0.0.1:{port}/intake"
     code, found, complaints = await check(settings)
-    assert (code, ill(found).keys()) == (1, {"database"})
+    assert (code, set(ill(found))) == (1, {"database"})
     assert f"127.0.0.1:{port}/intake" in found["database"]["what"]
     assert "geheim" not in json.dumps(found) + complaints
     assert found["migrations"]["status"] == "unknown"
@@ -133,7 +133,7 @@ async def test_a_broker_that_is_stopped(settings: dict[str, str]) -> None:
     await migrations.upgrade("intake", settings["DATABASE_URL"])
     [port] = free_ports(1)
     code, found, _ = await check({**settings, "KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"})
-    assert (code, ill(found).keys()) == (1, {"brokers"})
+    assert (code, set(ill(found))) == (1, {"brokers"})
     assert f"127.0.0.1:{port} does not answer" in found["brokers"]["what"]
     assert "INTAKE_KAFKA_BOOTSTRAP" in found["brokers"]["mend"]
 
@@ -142,17 +142,17 @@ async def test_a_broker_that_takes_calls_and_does_not_answer(settings: dict[str,
     await migrations.upgrade("intake", settings["DATABASE_URL"])
     with socket.create_server(("127.0.0.1", 0)) as silent:
         code, found, _ = await check({**settings, "KAFKA_BOOTSTRAP": f"127.0.0.1:{silent.getsockname()[1]}"})
-    assert (code, ill(found).keys()) == (1, {"brokers"})
+    assert (code, set(ill(found))) == (1, {"brokers"})
 
 
 async def test_a_keyring_that_everybody_reads_and_one_that_is_gone(settings: dict[str, str], home: Home) -> None:
     await migrations.upgrade("intake", settings["DATABASE_URL"])
     home.keyring_file.chmod(0o644)
     code, found, _ = await check(settings)
-    assert (code, ill(found).keys()) == (1, {"keyring"})
+    assert (code, set(ill(found))) == (1, {"keyring"})
     home.keyring_file.unlink()
     code, found, _ = await check(settings)
-    assert (code, ill(found).keys()) == (1, {"keyring"})
+    assert (code, set(ill(found))) == (1, {"keyring"})
     assert "can't be read" in found["keyring"]["what"]
 
 
@@ -160,7 +160,7 @@ async def test_an_issuer_whose_clock_is_a_minute_ahead(settings: dict[str, str])
     await migrations.upgrade("intake", settings["DATABASE_URL"])
     with clocks.server(ahead_seconds=60) as url:
         code, found, _ = await check({**settings, "ACCESS_JWKS_URL": url})
-    assert (code, ill(found).keys()) == (1, {"issuer's clock"})
+    assert (code, set(ill(found))) == (1, {"issuer's clock"})
     assert "s behind that of the issuer" in found["issuer's clock"]["what"]
 
 

@@ -118,7 +118,7 @@ async def test_a_dropped_database_is_back_with_every_commit_and_whoever_was_at_w
     assert done.kept_as is None
     assert await handled(postgres) == events
     superuser = await asyncpg.connect(postgres.superuser_dsn("disbursement"))
-    offset, epoch = await superuser.fetchrow("SELECT next_offset, epoch FROM consumer_offset")
+    [(offset, epoch)] = await superuser.fetch("SELECT next_offset, epoch FROM consumer_offset")
     token = await superuser.fetchval("SELECT token FROM relay")
     await superuser.close()
     assert offset == 41

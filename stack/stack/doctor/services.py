@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from stack.doctor import clock
 from stack.doctor.finding import Finding, unknown, well, wrong
@@ -69,7 +70,7 @@ def _check(service: str, environment: Mapping[str, str]) -> list[Finding]:
     return found
 
 
-def _decoded(line: str) -> dict[str, str] | None:
+def _decoded(line: str) -> dict[str, Any] | None:
     """A finding; None for a line of the log."""
     try:
         item = json.loads(line)
