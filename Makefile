@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON := $(PYTHON)
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo up down status test faults soak fuzz opening bench check format docs clean
+.PHONY: help setup demo up down status doctor story test faults restore-drill soak fuzz opening bench check format docs clean
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
@@ -44,11 +44,20 @@ down: setup ## stop it
 status: setup ## what runs, where, and since when
 	@$(RUN) drawdown status
 
+doctor: setup ## what is wrong with this machine and the stack, and what mends it
+	@$(RUN) drawdown doctor
+
+story: setup ## one application step by step, from draft to payment
+	@$(RUN) drawdown story
+
 test: setup ## all tests, on real Kafka and PostgreSQL; JOBS=2 processes, each with its own
 	@$(RUN) pytest -n $(or $(JOBS),2) --dist loadfile
 
 faults: setup ## break the running system for ten minutes and check its books; SEED=1, MUTANTS=1 plants bugs instead
 	@$(RUN) python -m tests.faults --seed $(or $(SEED),1) $(if $(MUTANTS),--mutants)
+
+restore-drill: setup ## destroy a database in the middle of a season and bring it back; SEED=1, LOSE=5 seconds stay lost
+	@$(RUN) python -m tests.restore --seed $(or $(SEED),1) $(if $(LOSE),--lose $(LOSE))
 
 soak: setup ## 100,000 random steps of two writers against a model of the books; SEED=1
 	@$(RUN) python -m tests.disbursement.soak --seed $(or $(SEED),1)

@@ -1,4 +1,4 @@
-"""`python -m <service> run | migrate | openapi`: the three things that one can do with a service.
+"""`python -m <service> run | migrate | check | settings | openapi`: what one can do with a service.
 
 Each imports only what it needs: a migration starts without the web framework, a service without Alembic.
 """
@@ -11,7 +11,7 @@ from importlib.metadata import version
 from kit import logging, tracing_settings
 from kit.settings import ServiceSettings, complain, load_settings, refuse_to_start
 
-USAGE = "usage: python -m {service} run | migrate | openapi"
+USAGE = "usage: python -m {service} run | migrate | check | settings | openapi"
 
 
 def main(service: str, settings_kind: type[ServiceSettings]) -> None:
@@ -21,6 +21,11 @@ def main(service: str, settings_kind: type[ServiceSettings]) -> None:
             _run(service, load_settings(settings_kind))
         case ["migrate"]:
             _migrate(service, load_settings(settings_kind).migration_database_url)
+        case ["check"]:
+            _check(service, load_settings(settings_kind))
+        case ["settings"]:
+            described = import_module("kit.described").described(settings_kind)
+            sys.stdout.write(json.dumps(described, ensure_ascii=False, indent=2) + "\n")
         case ["openapi"]:
             document = import_module(f"{service}.main").openapi()
             sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
@@ -35,6 +40,11 @@ def _run(service: str, settings: ServiceSettings) -> None:
     tracing_settings.configure(service, installed)
     run = import_module(f"{service}.main").run
     import_module("kit.service").run_process(lambda: run(settings))
+
+
+def _check(service: str, settings: ServiceSettings) -> None:
+    logging.configure(service, log_format="json", level="CRITICAL")
+    sys.exit(import_module("kit.checkup").main(service, settings))
 
 
 def _migrate(service: str, url: str | None) -> None:

@@ -157,9 +157,9 @@ async def _revision(connection: AsyncConnection) -> str | None:
     return found
 
 
-# SQLSTATE classes of errors that pass by themselves: connection, rollback (deadlock, serialization), resources,
-# not now (locks), operator's intervention (shutdown, time-out), system.
-_PASSING: Final = ("08", "40", "53", "55", "57", "58")
+# SQLSTATE classes of errors that pass by themselves: connection, no such database (it is being restored), rollback
+# (deadlock, serialization), resources, not now (locks), operator's intervention (shutdown, time-out), system.
+_PASSING: Final = ("08", "3D", "40", "53", "55", "57", "58")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -171,8 +171,9 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, TransientError | OSError | TimeoutError | PoolTimeoutError)
 
 
-# SQLSTATE classes of errors that say nothing about what was asked: connection, resources, shutdown and start, system.
-_AWAY: Final = ("08", "53", "57P", "58")
+# SQLSTATE classes of errors that say nothing about what was asked: connection, no such database, resources, a database
+# that takes no connections (it is being restored), shutdown and start, system.
+_AWAY: Final = ("08", "3D", "53", "55000", "57P", "58")
 
 
 def is_away(error: BaseException) -> bool:

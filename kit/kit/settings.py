@@ -5,6 +5,7 @@ are copied into crash reports and shown by tools; files are not. Every variable 
 """
 
 import os
+import re
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -12,21 +13,27 @@ from typing import Any, Literal, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings
+from pydantic.config import JsonDict
+from pydantic_settings import BaseSettings, SettingsError
 
 from kit.brokers import Brokers
 
 EXIT_CONFIGURATION = 78
+SECRET: JsonDict = {"secret": True}
+"""Marks a setting that is better given by a file."""
 
 
 class ServiceSettings(BaseSettings):
     """The settings that every service has. A service adds its own and sets the prefix of the variables."""
 
     database_url: str = Field(
-        description="postgresql://user:password@host:port/database of the service's runtime login (no DDL rights)"
+        description="postgresql://user:password@host:port/database of the service's runtime login (no DDL rights)",
+        json_schema_extra=SECRET,
     )
     migration_database_url: str | None = Field(
-        default=None, description="the same with the login that owns the tables; read by `migrate` only"
+        default=None,
+        description="the same with the login that owns the tables; read by `migrate` only",
+        json_schema_extra=SECRET,
     )
     kafka_bootstrap: str = Field(description="host:port[,host:port] of the Kafka brokers")
     kafka_tls: bool = Field(
@@ -38,7 +45,9 @@ class ServiceSettings(BaseSettings):
     kafka_user: str | None = Field(
         default=None, min_length=1, description="login to Kafka (SCRAM-SHA-512); left out: the brokers ask for none"
     )
-    kafka_password: str | None = Field(default=None, min_length=1, description="password of that login")
+    kafka_password: str | None = Field(
+        default=None, min_length=1, description="password of that login", json_schema_extra=SECRET
+    )
     http_host: str = Field(default="127.0.0.1", description="address that the HTTP server listens on")
     http_port: int = Field(ge=0, le=65535, description="port that the HTTP server listens on")
     roles: frozenset[Literal["http", "worker"]] = Field(
@@ -178,13 +187,21 @@ def load_settings(kind: type[Settings]) -> Settings:
     try:
         return kind(**_from_files(kind))
     except ValidationError as error:
-        prefix = kind.model_config.get("env_prefix", "")
         for problem in error.errors():
-            name = f"{prefix}{'_'.join(str(part) for part in problem['loc'][:1])}".upper()
-            field = kind.model_fields.get(str(problem["loc"][0])) if problem["loc"] else None
-            meaning = f" ({field.description})" if field and field.description else ""
-            complain(f"{name}: {problem['msg'].lower()}{meaning}")
-        sys.exit(EXIT_CONFIGURATION)
+            _complain_of(kind, str(problem["loc"][0]) if problem["loc"] else "", problem["msg"].lower())
+    except SettingsError as error:  # of a list or a mapping that is no JSON: only its text tells which
+        named = _NAMED.search(str(error))
+        _complain_of(kind, named[1] if named else "", "is no JSON")
+    sys.exit(EXIT_CONFIGURATION)
+
+
+_NAMED = re.compile(r'field "(\w+)"')
+
+
+def _complain_of(kind: type[ServiceSettings], name: str, said: str) -> None:
+    field = kind.model_fields.get(name)
+    meaning = f" ({field.description})" if field and field.description else ""
+    complain(f"{kind.model_config.get('env_prefix', '')}{name}".upper() + f": {said}{meaning}")
 
 
 def _from_files(kind: type[Settings]) -> dict[str, Any]:

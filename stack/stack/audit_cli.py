@@ -36,7 +36,7 @@ def export(
 ) -> None:
     """Write all transfers, one a line as JSON, exactly as they were published."""
     place, count = open_home(home), 0
-    with _writing(output) as file:
+    with err.status("exporting"), _writing(output) as file:
         for name in audit.pools(place, pool):
             for transfer in audit.transfers(place, name):
                 file.write(json.dumps(transfer, ensure_ascii=False, separators=(",", ":")) + "\n")

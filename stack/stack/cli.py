@@ -14,11 +14,23 @@ from uuid import UUID
 
 import typer
 
-from stack import audit_cli, commands, curls, events_cli, policies_cli, privacy_cli, reconcile_cli, tables
+from stack import (
+    archive_cli,
+    audit_cli,
+    commands,
+    curls,
+    doctor_cli,
+    events_cli,
+    policies_cli,
+    privacy_cli,
+    reconcile_cli,
+    story_cli,
+    tables,
+)
 from stack.apps import SIMULATORS
 from stack.config import Config, Ports
 from stack.errors import StackError
-from stack.flags import HomeFlag, JsonFlag, err, out
+from stack.flags import ArchiveFlag, HomeFlag, JsonFlag, SeedFlag, err, out
 from stack.grants import SERVICES
 from stack.home import open_home
 from stack.logs import about, follow, tail
@@ -38,8 +50,11 @@ app.add_typer(privacy_cli.app, name="privacy")
 app.add_typer(policies_cli.app, name="policies")
 app.add_typer(policies_cli.decisions_app, name="decisions")
 app.command()(reconcile_cli.reconcile)
+app.command()(doctor_cli.doctor)
+app.command()(archive_cli.backup)
+app.command()(archive_cli.restore)
+app.command()(story_cli.story)
 
-SeedFlag = Annotated[int, typer.Option(help="What the simulated companies are drawn from.", envvar="DRAWDOWN_SEED")]
 FreeFlag = Annotated[bool, typer.Option("--free-ports", help="Take ports that nobody uses instead of the usual ones.")]
 
 
@@ -58,6 +73,7 @@ def up(
     as_json: JsonFlag = False,
     seed: SeedFlag = 1,
     companies: Annotated[int | None, typer.Option(help="Companies that the registers know.", min=1)] = None,
+    archive: ArchiveFlag = None,
     intake_port: Annotated[int | None, _port("intake")] = None,
     eligibility_port: Annotated[int | None, _port("eligibility")] = None,
     disbursement_port: Annotated[int | None, _port("disbursement")] = None,
@@ -71,7 +87,13 @@ def up(
     """Start everything; print the addresses and three commands to try. Ctrl-C while it starts stops it all."""
     chosen = {name: value for name, value in locals().items() if name.endswith("_port")}
     ports = (Ports.free() if free_ports else Ports()).but({k.removesuffix("_port"): v for k, v in chosen.items()})
-    config = Config(home=open_home(home), ports=ports, seed=seed, companies=companies)
+    config = Config(
+        home=open_home(home),
+        ports=ports,
+        seed=seed,
+        companies=companies,
+        archive=archive.absolute() if archive else None,
+    )
 
     def tell() -> None:
         if as_json:
@@ -116,22 +138,23 @@ def logs(
     application: Annotated[
         UUID | None, typer.Option(help="All lines about this application instead, by time, from the beginning.")
     ] = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """The last lines of one component's log, or of all, each line with its component."""
     if application and follow_on:
         raise typer.BadParameter("--application reads what is there; it can't go on with --follow")
     paths = commands.log_files(open_home(home), component)
-    width = max(len(path.stem) for path in paths)
+    width = 0 if component else max(len(path.stem) for path in paths)
     if application:
         for path, line in about(paths, str(application)):
-            _print_line(path, line, width, named=component is None)
+            _print_line(path, line, width, as_json=as_json)
         return
     for path in paths:
         for line in tail(path, lines):
-            _print_line(path, line, width, named=component is None)
+            _print_line(path, line, width, as_json=as_json)
     if follow_on:
         for path, line in follow(paths):
-            _print_line(path, line, width, named=component is None)
+            _print_line(path, line, width, as_json=as_json)
 
 
 @app.command()
@@ -153,11 +176,13 @@ def token(
     rotate_keys: Annotated[
         bool, typer.Option("--rotate-keys", help="Sign with a new key from now on; older tokens stay valid.")
     ] = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Print an access token of the local issuer, whether the stack runs or not."""
     chosen = open_home(home)
     made = commands.token(chosen, subject=subject, scopes=scope or [], minutes=minutes, new_key=rotate_keys)
-    sys.stdout.write(f"{made}\n")
+    said = {"access_token": made, "token_type": "Bearer", "expires_in": 60 * minutes, "scope": " ".join(scope or [])}
+    sys.stdout.write(f"{json.dumps(said) if as_json else made}\n")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -198,8 +223,13 @@ def demo(
     raise typer.Exit(commands.demo(home, companies=companies, seed=seed, finance=finance, as_json=as_json))
 
 
-def _print_line(path: Path, line: str, width: int, *, named: bool) -> None:
-    sys.stdout.write(f"{path.stem:<{width}} | {line}\n" if named else f"{line}\n")
+def _print_line(path: Path, line: str, width: int, *, as_json: bool) -> None:
+    """One line: as JSON, else after its component's name where there is room for it."""
+    if as_json:
+        line = json.dumps({"component": path.stem, "line": line}, ensure_ascii=False)
+    elif width:
+        line = f"{path.stem:<{width}} | {line}"
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 

@@ -116,20 +116,9 @@ def _stop_supervisor(supervisor: Identity, home: Home) -> None:
 def status(home: Home) -> list[Health]:
     """Each component that the state file names, asked for its health; empty where nothing was started."""
     known = state.read(home)
-    return asyncio.run(_ask_all(known.components)) if known else []
-
-
-async def _ask_all(components: tuple[state.Running, ...]) -> list[Health]:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        return list(await asyncio.gather(*(_ask(client, component) for component in components)))
-
-
-async def _ask(client: httpx.AsyncClient, component: state.Running) -> Health:
-    if not component.identity.is_alive():
-        return Health(component, "dead")
-    if component.name.startswith(("kafka", "postgres")):
-        return Health(component, await health.tcp_trouble(component.port))
-    return Health(component, await health.http_trouble(client, f"http://{LOOPBACK}:{component.port}"))
+    if known is None:
+        return []
+    return [Health(component, trouble) for component, trouble in asyncio.run(health.troubles(known.components))]
 
 
 def log_files(home: Home, component: str | None) -> list[Path]:

@@ -67,6 +67,8 @@ class Config:
     """What the children inherit; `INTAKE_LOG_LEVEL` and its like reach the service that they name, and no other."""
     process_environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """What one process gets besides, by its name: the last word, for a suite that puts something in between."""
+    archive: Path | None = None
+    """Where PostgreSQL's base backups and write-ahead log are kept for a restore; None: nowhere."""
     policies: Path | None = None
     """The directory of the scheme documents; None leaves it to `policies_dir`."""
     service_launcher: tuple[str, ...] = ("-m",)

@@ -82,7 +82,7 @@ def run(
     Raises StackError when the system does not start, does not come to rest, or fails a check.
     """
     try:
-        with _chosen_or_fresh(home) as chosen:
+        with chosen_or_fresh(home) as chosen:
             ended = asyncio.run(_demonstrate(chosen, companies, seed, finance))
             _tell(ended, as_json=as_json)
             if not ended.passed:
@@ -124,7 +124,7 @@ async def play(place: Place, companies: int, seed: int, console: Console) -> Rep
 
 
 @contextmanager
-def _chosen_or_fresh(home: Path | None) -> Iterator[Home]:
+def chosen_or_fresh(home: Path | None) -> Iterator[Home]:
     """The directory that was chosen, or a new one that is removed unless something failed: its logs tell why."""
     if home is not None:
         yield open_home(home)
@@ -153,12 +153,12 @@ async def _demonstrate(home: Home, companies: int, seed: int, finance: Manner) -
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     console = Console(stderr=True, highlight=False)
-    async with _place(home, seed, finance, console) as place:
+    async with place_in(home, seed, finance, console) as place:
         return await play(place, companies, seed, console)
 
 
 @asynccontextmanager
-async def _place(home: Home, seed: int, finance: Manner, console: Console) -> AsyncIterator[Place]:
+async def place_in(home: Home, seed: int, finance: Manner, console: Console) -> AsyncIterator[Place]:
     """The system that the environment names, the stack that runs in this directory, or a new one for this block."""
     if (named := elsewhere.named(os.environ)) is not None:
         _refuse_manner(finance, "the system that DRAWDOWN_INTAKE_URL and its like name")
@@ -186,6 +186,17 @@ async def _place(home: Home, seed: int, finance: Manner, console: Console) -> As
 def _refuse_manner(finance: Manner, what: str) -> None:
     if finance is not Manner.USUAL:
         raise StackError(f"{what} keeps its finance system as it is: leave out --finance")
+
+
+async def until_open(place: Place, deadline_seconds: float) -> None:
+    """Wait until intake offers the scheme. Raises StackError when it does not in time."""
+    async with calling(place.urls, place.tokens) as callers:
+        try:
+            await Portal(callers["intake"], 0, datetime.now(ZoneInfo("Asia/Shanghai")).date()).until_open(
+                deadline_seconds
+            )
+        except OutsiderError as error:
+            raise StackError(str(error)) from error
 
 
 def tokens_of(home: Home) -> Tokens:

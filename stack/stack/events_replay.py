@@ -9,7 +9,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +25,7 @@ from stack.migrate import migrate
 from stack.ports import LOOPBACK, free_ports
 from stack.postgres import CONNECT_SECONDS, Postgres
 from stack.processes import Child, Command
+from stack.swap import as_superuser, put_in_place
 
 PROJECTIONS = ("metrics",)
 READY_SECONDS = 60.0
@@ -74,7 +74,8 @@ class Replay:
 
     async def _create(self) -> None:
         self._tell(f"making {self.database}")
-        await self._as_superuser(
+        await as_superuser(
+            self._postgres,
             f"CREATE DATABASE {self.database} OWNER {owner(self._service)}",
             f"REVOKE ALL ON DATABASE {self.database} FROM PUBLIC",
             f"GRANT CONNECT ON DATABASE {self.database} TO {self._service}",
@@ -138,23 +139,8 @@ class Replay:
         self._tell("changing places")
         before = f"{self._service}_before_{self._stamp}"
         await self._take_over_group()
-        both = (self._service, self.database)
-        try:
-            await self._as_superuser(*(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false" for name in both))
-            await self._as_superuser(
-                *(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'" for name in both),  # noqa: S608
-                f"BEGIN; ALTER DATABASE {self._service} RENAME TO {before};"
-                f" ALTER DATABASE {self.database} RENAME TO {self._service}; COMMIT",
-            )
-        finally:
-            await self._allow_connections(before)
+        await put_in_place(self._postgres, self.database, self._service, before)
         return before
-
-    async def _allow_connections(self, before: str) -> None:
-        """Open again whichever of the names there are: the swap may have failed half-way."""
-        for name in (self._service, self.database, before):
-            with suppress(asyncpg.InvalidCatalogNameError):
-                await self._as_superuser(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     async def _take_over_group(self) -> None:
         """Let the running group go on where the rebuild stopped.
@@ -173,15 +159,7 @@ class Replay:
 
     async def drop(self) -> None:
         """Take the new database away again."""
-        await self._as_superuser(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
-
-    async def _as_superuser(self, *statements: str) -> None:
-        connection = await asyncpg.connect(self._postgres.superuser_dsn(), timeout=CONNECT_SECONDS)
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
+        await as_superuser(self._postgres, f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
 
 
 async def _behind(client: httpx.AsyncClient, url: str) -> int:

@@ -1,10 +1,12 @@
 """You are where a component is asked whether it can work: services by HTTP, the rest by connecting."""
 
 import asyncio
+from collections.abc import Iterable
 
 import httpx
 
 from stack.ports import LOOPBACK
+from stack.state import Running
 
 ANSWER_SECONDS = 5.0
 
@@ -35,3 +37,18 @@ async def tcp_trouble(port: int) -> str | None:
     writer.close()
     await writer.wait_closed()
     return None
+
+
+async def troubles(components: Iterable[Running]) -> list[tuple[Running, str | None]]:
+    """Each component and what is wrong with it (None: nothing), all asked at once."""
+    asked = list(components)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return list(zip(asked, await asyncio.gather(*(_trouble(client, each) for each in asked)), strict=True))
+
+
+async def _trouble(client: httpx.AsyncClient, component: Running) -> str | None:
+    if not component.identity.is_alive():
+        return "dead"
+    if component.name.startswith(("kafka", "postgres", "archive")):
+        return await tcp_trouble(component.port)
+    return await http_trouble(client, f"http://{LOOPBACK}:{component.port}")

@@ -71,9 +71,14 @@ class Home:
         return self.logs / f"{component}.log"
 
 
+def home_at(path: Path | None = None) -> Home:
+    """The data directory at `path`, else at DRAWDOWN_HOME, else `.drawdown` here; it need not be there."""
+    return Home((path or Path(os.environ.get("DRAWDOWN_HOME") or DEFAULT_HOME)).expanduser().absolute())
+
+
 def open_home(path: Path | None = None) -> Home:
-    """The data directory at `path`, else at DRAWDOWN_HOME, else `.drawdown` here; created when it is not there."""
-    home = Home((path or Path(os.environ.get("DRAWDOWN_HOME") or DEFAULT_HOME)).expanduser().absolute())
+    """The same, created when it is not there. Raises StackError where that can't be."""
+    home = home_at(path)
     try:
         home.logs.mkdir(parents=True, exist_ok=True)
     except OSError as error:

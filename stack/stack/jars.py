@@ -61,6 +61,12 @@ def kafka_classpath(progress: Progress | None = None, stop: threading.Event | No
     return [folder / jar.file_name for jar in jars]
 
 
+def missing_jars() -> list[Jar]:
+    """The locked jars that the cache lacks. Raises StackError where it has one with another content."""
+    folder = cache_dir() / "jars"
+    return [jar for jar in locked_jars() if not _present(jar, folder)]
+
+
 def _ignore(_done: int, _total: int) -> None: ...
 
 

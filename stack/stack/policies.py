@@ -24,10 +24,11 @@ PUBLISH_SECONDS = 30.0
 SIMULATION_SECONDS = 3600.0
 
 
-def validate(paths: Iterable[Path]) -> int:
-    """Check documents without a running system; eligibility prints what it finds. Answers its exit code."""
+def validate(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
+    """Check documents without a running system; answers what eligibility says of the right ones and of the wrong."""
     command = [sys.executable, "-m", "eligibility", "validate", *map(str, paths)]
-    return subprocess.run(command, check=False).returncode
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.splitlines(), done.stderr.splitlines()
 
 
 def publish(home: Home, path: Path) -> Item:

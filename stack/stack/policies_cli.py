@@ -29,9 +29,17 @@ SinceFlag = Annotated[
 
 
 @app.command()
-def validate(paths: Annotated[list[Path], typer.Argument(help="Documents, or directories of them.")]) -> None:
+def validate(
+    paths: Annotated[list[Path], typer.Argument(help="Documents, or directories of them.")], as_json: JsonFlag = False
+) -> None:
     """Check documents; nothing has to run. Each error names file, line, column, field and cure."""
-    raise typer.Exit(policies.validate(paths))
+    right, wrong = policies.validate(paths)
+    if as_json:
+        out.print_json(json.dumps({"right": right, "wrong": wrong}, ensure_ascii=False))
+    else:
+        out.print("\n".join(right), soft_wrap=True, markup=False, end="\n" if right else "")
+        err.print("\n".join(wrong), soft_wrap=True, markup=False, end="\n" if wrong else "")
+    raise typer.Exit(1 if wrong else 0)
 
 
 @app.command()

@@ -41,12 +41,12 @@ def require_free(ports: Mapping[str, int]) -> None:
     for component, port in ports.items():
         if not is_free(port):
             raise StackError(
-                f"port {port} for {component} is in use{_by_whom(port)}: stop that,"
+                f"port {port} for {component} is in use{by_whom(port)}: stop that,"
                 f" or choose another with --{component}-port, or start with --free-ports"
             )
 
 
-def _by_whom(port: int) -> str:
+def by_whom(port: int) -> str:
     """` by <name> (pid n)` where the system tells; it tells an ordinary user only of the user's own processes."""
     try:
         listeners = psutil.net_connections(kind="tcp")

@@ -4,8 +4,9 @@ Its durability settings are PostgreSQL's own defaults, as in production: the ser
 """
 
 import asyncio
+import copy
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -40,13 +41,13 @@ SETTINGS = {
 class Postgres:
     """The cluster in one data directory: `prepare`, start `child`, `provision`; or all of it by `running`."""
 
-    def __init__(self, home: Home, port: int) -> None:
+    def __init__(self, home: Home, port: int, settings: Mapping[str, str] = SETTINGS) -> None:
         self.port = port
         self._data = home.postgres / "data"
         self._passwords = passwords.load_or_create(
             home.passwords_file, [SUPERUSER, *logins()], may_create=not self._data.exists()
         )
-        self.child = Child(_command(home, port))
+        self.child = Child(_command(home, port, settings))
 
     def dsn(self, service: str) -> str:
         """The service's own login: rows yes, shape no."""
@@ -59,6 +60,12 @@ class Postgres:
     def superuser_dsn(self, database: str = SUPERUSER) -> str:
         """For the stack itself and for tests that break things; no service ever sees it."""
         return self._dsn(SUPERUSER, database)
+
+    def at(self, port: int) -> "Postgres":
+        """The same logins on another port: of a copy of this cluster."""
+        other = copy.copy(self)
+        other.port = port
+        return other
 
     def _dsn(self, login: str, database: str) -> str:
         return f"postgresql://{login}:{self._passwords[login]}@{LOOPBACK}:{self.port}/{database}"
@@ -99,9 +106,9 @@ class Postgres:
             await database.close()
 
 
-def _command(home: Home, port: int) -> Command:
+def _command(home: Home, port: int, more: Mapping[str, str]) -> Command:
     user = pgdata.unprivileged_user()
-    settings = {**SETTINGS, "port": str(port)}
+    settings = {**more, "port": str(port)}
     flags = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
     return Command(
         name="postgres",

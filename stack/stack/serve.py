@@ -90,12 +90,14 @@ def launch(config: Config) -> Launched:
 
 def _dump(config: Config) -> str:
     chosen = {"brokers": config.brokers, "seed": config.seed, "companies": config.companies}
-    return json.dumps({"home": str(config.home.path), "ports": config.ports.by_name(), **chosen})
+    archive = str(config.archive) if config.archive else None
+    return json.dumps({"home": str(config.home.path), "ports": config.ports.by_name(), "archive": archive, **chosen})
 
 
 def _load(text: str) -> Config:
     raw = json.loads(text)
-    return Config(home=open_home(Path(raw.pop("home"))), ports=Ports(**raw.pop("ports")), **raw)
+    home, ports, archive = open_home(Path(raw.pop("home"))), Ports(**raw.pop("ports")), raw.pop("archive")
+    return Config(home=home, ports=ports, archive=Path(archive) if archive else None, **raw)
 
 
 class Reports:

@@ -19,8 +19,9 @@ from typing import Self
 
 import httpx
 
-from stack import apps, health, progress
+from stack import apps, archive, health, postgres, progress
 from stack.apps import App
+from stack.archive import Archive
 from stack.concurrency import together
 from stack.config import Config
 from stack.kafka import Kafka
@@ -35,13 +36,17 @@ from stack.watch import Component, keep_running
 
 _log = logging.getLogger(__name__)
 
+_LAST = {"postgres": 3, "archive": 4}  # the archive takes what the database writes while it stops
+
 
 class Stack:
     """The running system."""
 
     def __init__(self, config: Config | None = None, *, listener: Listener = progress.ignore) -> None:
         self.config = config or Config()
-        self.postgres = Postgres(self.config.home, self.config.ports.postgres)
+        self._archive = Archive(self.config.archive) if self.config.archive else None
+        settings = postgres.SETTINGS | (archive.SETTINGS if self._archive else {})
+        self.postgres = Postgres(self.config.home, self.config.ports.postgres, settings)
         self._kafka = Kafka(self.config.home, self.config.kafka_nodes())
         self._simulators = apps.simulators(self.config, self.kafka_bootstrap)
         self._services = apps.services(self.config, self.postgres, self.kafka_bootstrap)
@@ -158,9 +163,14 @@ class Stack:
 
     async def _start_postgres(self) -> None:
         with step(self._listener, "postgres"):
-            postgres = self.postgres
-            await self._run(Component(postgres.child, postgres.port, postgres.ready, postgres.prepare))
-            await postgres.provision()
+            server = self.postgres
+            await self._run(Component(server.child, server.port, server.ready, server.prepare))
+            if self._archive:  # before the first commit, which would wait for it
+                await self._run(self._archive.component(self.config.home, server))
+            await server.provision()
+        if self._archive and not self._archive.bases():
+            with step(self._listener, "base backup", done=f"in {self._archive.path}"):
+                await self._archive.back_up(server)
         with step(self._listener, "migrations", done="up to date"):
             await together(migrate(app.migration) for app in self._services if app.migration)
 
@@ -206,9 +216,9 @@ class Stack:
 
     def _groups_in_stop_order(self) -> list[list[Component]]:
         services, simulators = ({app.name for app in group} for group in (self._services, self._simulators))
-        groups: list[list[Component]] = [[], [], [], []]
+        groups: list[list[Component]] = [[], [], [], [], []]
         for name, component in self._components.items():
-            order = 0 if name in services else 1 if name in simulators else 2 if name != "postgres" else 3
+            order = 0 if name in services else 1 if name in simulators else _LAST.get(name, 2)
             groups[order].append(component)
         return groups
 

@@ -15,6 +15,8 @@ async def system() -> AsyncIterator[Stack]:
         yield stack
 
 
-@pytest.mark.parametrize("page", ["integrate-a-portal.md", "get-a-token.md", "try-by-hand.md"])
+@pytest.mark.parametrize(
+    "page", ["integrate-a-portal.md", "get-a-token.md", "try-by-hand.md", "../tutorial/first-day.md"]
+)
 async def test_the_commands_of_a_page_do_what_it_shows(page: str, system: Stack, tmp_path: Path) -> None:
     await follow(page, system, tmp_path)

@@ -5,14 +5,17 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit.database import Database
+from kit.database import Database, is_away, is_transient
 from stack.ports import free_ports
+from stack.postgres import Postgres
 from tests.faults.proxy import Proxy
 
 STATEMENT_SECONDS = 0.5
@@ -105,3 +108,21 @@ async def test_a_statement_that_takes_too_long_costs_no_connection(one: Database
             await connection.execute(text("SELECT pg_sleep(20)"))
     async with one.reading() as connection:
         assert await pid(connection) == number
+
+
+async def test_a_database_that_is_away_because_it_is_restored_is_waited_for(postgres: Postgres) -> None:
+    superuser = await asyncpg.connect(postgres.superuser_dsn())
+    name = f"away_{uuid4().hex[:8]}"
+    await superuser.execute(f"CREATE DATABASE {name} ALLOW_CONNECTIONS false")
+    database = Database(f"{postgres.superuser_dsn().rpartition('/')[0]}/{name}", pool_size=2)
+    try:
+        for _ in ("closed", "dropped"):
+            with pytest.raises(Exception, match=name) as refused:
+                async with database.reading() as connection:
+                    await connection.execute(text("SELECT 1"))
+            assert is_transient(refused.value)
+            assert is_away(refused.value)
+            await superuser.execute(f"DROP DATABASE IF EXISTS {name}")
+    finally:
+        await superuser.close()
+        await database.close()

@@ -8,12 +8,14 @@ from contracts.generate import (
     ROOT,
     SCHEMAS,
     asyncapi,
+    commands,
     policy,
     problems,
     publication,
     reference,
     schemas,
     services,
+    settings,
 )
 from contracts.topics import EVENTS
 
@@ -23,9 +25,11 @@ def documents() -> dict[Path, str]:
     return {
         **{SCHEMAS / f"{name}.json": schemas.text(event) for name, event in EVENTS.items()},
         REFERENCE / "asyncapi.yaml": asyncapi.text(),
+        REFERENCE / "commands.md": commands.text(),
         REFERENCE / "events.md": reference.text(),
         REFERENCE / "policy.schema.json": policy.text(),
         REFERENCE / "problems.md": problems.text(),
+        REFERENCE / "settings.md": settings.text(),
         **{REFERENCE / "openapi" / f"{name}.json": text for name, text in services.openapi().items()},
     }
 

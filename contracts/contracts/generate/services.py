@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,15 @@ _NAMES = sorted(SERVICES)
 
 
 @cache
+def settings() -> dict[str, list[dict[str, Any]]]:
+    """Return what each service says of its settings: what `python -m <service> settings` prints."""
+    with ThreadPoolExecutor() as pool:
+        return dict(
+            zip(_NAMES, pool.map(lambda name: msgspec.json.decode(_said(name, "settings")), _NAMES), strict=True)
+        )
+
+
+@cache
 def openapi() -> dict[str, str]:
     """Return each service's OpenAPI document as it stands in its file: what `python -m <service> openapi` prints."""
     with ThreadPoolExecutor() as pool:
@@ -23,9 +33,12 @@ def openapi() -> dict[str, str]:
 
 
 def _openapi(service: str) -> str:
-    asked = [sys.executable, "-m", service, "openapi"]
-    said = subprocess.run(asked, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603  # our own programs
-    return msgspec.json.format(said, indent=1).decode() + "\n"
+    return msgspec.json.format(_said(service, "openapi"), indent=1).decode() + "\n"
+
+
+def _said(service: str, verb: str) -> bytes:
+    asked = [sys.executable, "-m", service, verb]
+    return subprocess.run(asked, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603  # our own programs
 
 
 def problems() -> dict[str, dict[str, Problem]]:

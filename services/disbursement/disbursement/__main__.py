@@ -1,4 +1,4 @@
-"""`python -m disbursement run | migrate | openapi`."""
+"""`python -m disbursement run | migrate | check | settings | openapi`."""
 
 from disbursement.settings import Settings
 from kit.command_line import main

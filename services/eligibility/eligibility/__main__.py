@@ -1,4 +1,4 @@
-"""`python -m eligibility run | migrate | openapi`, and `validate PATH...` for policy documents."""
+"""`python -m eligibility run | migrate | check | settings | openapi`, and `validate PATH...` for policy documents."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`python -m intake run | migrate | openapi`."""
+"""`python -m intake run | migrate | check | settings | openapi`."""
 
 from intake.settings import Settings
 from kit.command_line import main

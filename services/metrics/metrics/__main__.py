@@ -1,4 +1,4 @@
-"""`python -m metrics run | migrate | openapi`."""
+"""`python -m metrics run | migrate | check | settings | openapi`."""
 
 from kit.command_line import main
 from metrics.settings import Settings
