@@ -50,7 +50,7 @@ class PoolsOut(BaseModel):
 
 class DrawdownItem(BaseModel):
     key: str = Field(
-        description=f"the scheme, the district or the month (YYYY-MM); `{REST}`: those that are not shown by themselves",
+        description=f"the scheme, the district or the month (YYYY-MM); `{REST}`: those not shown by themselves",
         examples=["nanshan", "2026-03"],
     )
     promised: MoneyOut = Field(description="what left `available`, net of what came back")

@@ -1,4 +1,4 @@
-"""The part of the programme's file that metrics reads: what pools and districts are called, what was promised to reach."""
+"""The part of the programme's file that metrics reads: names of pools and districts, what was promised to reach."""
 
 from collections.abc import Mapping
 from datetime import date

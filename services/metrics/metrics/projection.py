@@ -37,9 +37,10 @@ def company_of(applicant: str) -> UUID:
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """A scheme by its policy as last published: what it may commit in a fiscal year (fen; None without a limit), its title.
+    """A scheme by its policy as last published.
 
-    The envelope holds for years for which disbursement has set nothing yet (``Projection.envelope_years``).
+    ``envelope`` is what it may commit in a fiscal year (fen), None without a limit. It holds for years for
+    which disbursement has set nothing yet (``Projection.envelope_years``).
     """
 
     scheme: str

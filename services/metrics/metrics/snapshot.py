@@ -116,12 +116,10 @@ async def read_disclosed(connection: AsyncConnection, by: Part) -> dict[str, Dis
 
 
 async def _read_behind(connection: AsyncConnection, by: Part) -> dict[tuple[str, str, str], Behind]:
-    """Return how many companies are behind the sums, by (pool, key, state). An application not yet heard of has none."""
+    """Return who is behind the sums, by (pool, key, state). An application not yet heard of counts for nobody."""
     key = (parties.c.district if by == "district" else func.to_char(parties.c.month, "YYYY-MM")).label("key")
     companies = func.count(applications.c.company.distinct())
-    few = case(
-        (companies < disclosure.LEAST_COMPANIES, func.array_agg(applications.c.company.distinct())), else_=None
-    )
+    few = case((companies < disclosure.LEAST_COMPANIES, func.array_agg(applications.c.company.distinct())), else_=None)
     query = (
         select(parties.c.pool, key, parties.c.state, companies.label("companies"), few.label("few"))
         .join(applications, applications.c.application_id == parties.c.application_id)

@@ -1,7 +1,8 @@
 """The tables of the projection. Amounts are BIGINT fen.
 
 Three kinds. *Rows* (pools, applications, claims) are locked when loaded and stored whole. *Totals* (tallies,
-scheme_balances, flows) only ever get differences added. *Parties* are only ever added. In every table the key's columns come first.
+scheme_balances, flows) only ever get differences added. *Parties* are only ever
+added. In every table the key's columns come first.
 """
 
 from typing import Any, Final

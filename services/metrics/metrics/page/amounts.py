@@ -16,7 +16,7 @@ _MINUS: Final = "\N{MINUS SIGN}"
 
 
 def rounded(fen: int, language: str) -> str:
-    """Return an amount in the largest unit of which it has one, with two decimals: ``3.52 亿元``, ``CNY 351.65 million``.
+    """Return an amount in the largest unit of which it has one: ``3.52 亿元``, ``CNY 351.65 million``.
 
     Rounded to even, and a sum that is not zero never reads as zero: below the smallest unit it is written exactly.
     """

@@ -1,4 +1,4 @@
-"""From figures to what is drawn: names, texts, lengths of bars, in one language. Pure; the template only lays it out."""
+"""From figures to what is drawn: names, texts, lengths of bars, in one language. Pure; the template lays it out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -163,7 +163,9 @@ class View:
                 STATES, sums, amounts.stacked(sums, pool.appropriated), strict=True
             )
         ]
-        written = {state: amounts.rounded(amount, self.words.language) for state, amount in zip(STATES, sums, strict=True)}
+        written = {
+            state: amounts.rounded(amount, self.words.language) for state, amount in zip(STATES, sums, strict=True)
+        }
         appropriated = amounts.rounded(pool.appropriated, self.words.language)
         says = self.words("bar_says", pool=name, appropriated=appropriated, drawn=ratio, **written)
         return PoolView(pool.pool, name, pool.appropriated, drawn, ratio, states, says, doubtful)
@@ -203,7 +205,9 @@ class View:
         ]
         comma = "，" if self.words.language == "zh-CN" else ", "
         return Chart(
-            columns=[self._column(number, known.get(number), place, len(drawn), most) for place, number in enumerate(drawn)],
+            columns=[
+                self._column(number, known.get(number), place, len(drawn), most) for place, number in enumerate(drawn)
+            ],
             most=most,
             says=self.words("months_say", pool=name, months=comma.join(said)),
             is_cut=min(known) < first,

@@ -9,9 +9,7 @@ import msgspec
 
 from contracts.common import Text
 
-_TEXTS: Final = msgspec.convert(
-    tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")), dict[str, Text]
-)
+_TEXTS: Final = msgspec.convert(tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")), dict[str, Text])
 _MONTHS: Final = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),

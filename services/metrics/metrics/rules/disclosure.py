@@ -1,9 +1,9 @@
-"""Which sums of a pool may be shown by themselves: none that few companies are behind, nor one that gives such a sum away.
+"""Which sums of a pool may be shown by themselves: none that few companies are behind, nor one that gives those away.
 
-The sums of a pool's districts, and of its months, add up to what is public of the pool. So one sum that is left out could
-be worked out from the others. Those that are left out are shown as one, ``REST``, which has to have enough companies
-behind it too: until it has, the next smallest sum joins it. It is the threshold rule of official statistics, with a
-second suppression.
+The sums of a pool's districts, and of its months, add up to what is public of the pool. So one sum that is left out
+could be worked out from the others. Those that are left out are shown as one, ``REST``, which has to have enough
+companies behind it too: until it has, the next smallest sum joins it. It is the threshold rule of official statistics,
+with secondary suppression.
 """
 
 from collections.abc import Iterator, Sequence
@@ -70,4 +70,3 @@ def _counts(cells: Sequence[Cell]) -> Iterator[int | None]:
         most = max(each.companies for each in behind)
         named = frozenset().union(*(each.few for each in behind))
         yield None if not any(sums) and not most else max(most, len(named))
-

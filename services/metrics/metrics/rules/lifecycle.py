@@ -16,8 +16,9 @@ import msgspec
 class Application(msgspec.Struct, kw_only=True):
     """The facts about one application. ``intake``, ``eligibility``, ``disbursement``: that service's last word.
 
-    ``clarifications`` and ``appeals`` are asked minus answered, lodged minus decided. ``company`` tells applicants apart and names none. Amounts in fen. ``measures`` has
-    the whole numbers of the request's own fields, as JSON: what the programme's targets may add up.
+    ``clarifications`` and ``appeals`` are asked minus answered, lodged minus decided. Amounts in fen. ``company``
+    tells applicants apart and names none. ``measures`` has the whole numbers of the request's own fields, as JSON:
+    what the programme's targets may add up.
     """
 
     application_id: UUID

@@ -1,6 +1,7 @@
 """The figures that one row adds to the totals. A total is the sum over all rows, kept up by differences.
 
-A tally is (name, scheme, label): the status or outcome, the funnel's stage, the pool that is waited for, a stage's bucket, a measure.
+A tally is (name, scheme, label): the status or outcome, the step of the funnel, the pool that is waited for, a stage's
+bucket, a measure.
 """
 
 from collections import Counter
