@@ -1,5 +1,6 @@
 """How the page writes amounts and shares: rounded for reading, exact to the fen beside it. Pure."""
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -52,8 +53,10 @@ def length(part: int, whole: int) -> float:
     return round(min(100.0, max(0.4, 100 * part / whole)), 2)
 
 
-def stacked(parts: list[int], whole: int) -> list[tuple[float, float]]:
-    """Return (start, length) of each part of a bar, in percent. The last one gives way where small ones need room."""
+def stacked(parts: Sequence[int], whole: int) -> list[tuple[float, float]]:
+    """Return (start, length) of each part of a bar, in percent. The longest gives way where short ones need room."""
     lengths = [length(part, whole) for part in parts]
-    lengths[-1] = max(0.0, round(100 - sum(lengths[:-1]), 2)) if lengths[-1] else 0.0
+    if sum(parts) == whole > 0:
+        longest = lengths.index(max(lengths))
+        lengths[longest] = round(100 - sum(lengths) + lengths[longest], 2)
     return [(round(sum(lengths[:place]), 2), each) for place, each in enumerate(lengths)]
