@@ -96,6 +96,7 @@ def add_routes(app: FastAPI, latest: Latest, programme: Programme) -> None:
         }
         return _answer(file.content, headers, file.media_type, if_none_match)
 
+    router.head("/", include_in_schema=False)(get_page)  # monitors and link checkers ask so
     app.include_router(router)
 
 
