@@ -32,8 +32,10 @@ MONTHS = [Cell("2026-02", 40_000_000, 30_000_000, MANY, MANY), Cell("2026-03", 8
 
 def figures(**more: Any) -> Figures:
     sums = {"available": 449_880_000_000, "committed": 30_000_000, "obligated": 10_000_000, "disbursed": 80_000_000}
-    carried = {f"carried_{state}": amount for state, amount in sums.items()}
-    pool = Pool(pool=POOL, appropriated=450_000_000_000, **sums, **carried)
+    pool = Pool(pool=POOL, appropriated=450_000_000_000)
+    for state, amount in sums.items():
+        setattr(pool, state, amount)
+        setattr(pool, f"carried_{state}", amount)
     known: dict[str, Any] = {
         "as_of": AS_OF,
         "pools": [pool],
