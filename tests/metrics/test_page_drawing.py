@@ -181,7 +181,7 @@ def test_every_figure_is_said_in_the_words_of_the_domain() -> None:
         assert word in text
     assert "CNY 4.50 billion" in text
     assert "CNY 800,000.00" in text
-    assert "15 March 2026 16:05:09 (Beijing time)" in text
+    assert "15 March 2026, 16:05:09 (Beijing time)" in text
     assert "1,371" in text
     assert "168,794 of 500,000 m²" in text
 

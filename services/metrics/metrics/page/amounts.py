@@ -29,6 +29,11 @@ def rounded(fen: int, language: str) -> str:
     return exact(fen, language)
 
 
+def bare(text: str) -> str:
+    """Return an amount without its currency: for a table whose head names it."""
+    return text.removeprefix("CNY ")
+
+
 def exact(fen: int, language: str) -> str:
     """Return an amount to the fen: ``351,649,960.91 元``."""
     return _EXACT.in_language(language).format(yuan(fen).replace("-", _MINUS))

@@ -80,6 +80,7 @@ def draw(shown: Shown, programme: Programme, language: Language) -> bytes:
             version=version(),
             least=LEAST_COMPANIES,
             rounded=lambda fen: amounts.rounded(fen, language),
+            bare=amounts.bare,
             exact=lambda fen: amounts.exact(fen, language),
         )
         .encode()

@@ -35,8 +35,8 @@ class Words:
     def moment(self, moment: datetime) -> str:
         """Return a local time to the second, with the name of its zone."""
         zone = self["zone"] if str(moment.tzinfo) == _BEIJING else str(moment.tzinfo)
-        gap = "" if self.language == "zh-CN" else " "
-        return f"{self.date(moment.date())} {moment:%H:%M:%S}{gap}{self('clock', zone=zone)}"
+        comma, gap = ("", "") if self.language == "zh-CN" else (",", " ")
+        return f"{self.date(moment.date())}{comma} {moment:%H:%M:%S}{gap}{self('clock', zone=zone)}"
 
     def date(self, day: date) -> str:
         if self.language == "zh-CN":
