@@ -9,7 +9,7 @@ from tests.metrics import browser
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "how-to" / "pictures"
 PICTURES: Final = {
-    "status-page-zh.png": {"lang": "zh-CN", "width": 1280, "height": 1180, "scheme": "light"},
+    "status-page-zh.png": {"lang": "zh-CN", "width": 1160, "height": 960, "scheme": "light"},
     "status-page-en-dark.png": {"lang": "en", "width": 400, "height": 900, "scheme": "dark"},
 }
 

@@ -73,8 +73,20 @@ class Season:
                 yuan = int(least * (most / least) ** self._random.random())
                 fen = yuan * 100 + self._random.randrange(100)
                 case, day = self._case(scheme), self._day()
-                life = one_paid_case(self._ledger(scheme), case, minutes=day * DAY, paid=fen)
-                yield from life if self._random.random() < 0.86 else life[:4]  # some have not claimed yet
+                if self._random.random() < 0.86:
+                    yield from one_paid_case(self._ledger(scheme), case, minutes=day * DAY, paid=fen)
+                else:
+                    yield from self._promise(case, day * DAY, fen)
+
+    def _promise(self, case: Case, minutes: int, amount: int) -> Iterator[Event]:
+        """An award on which nothing was claimed yet."""
+        about = {"application_id": case.application_id, "award_id": case.award_id, "district": case.district}
+        yield case.submitted(minutes)
+        yield case.approved(minutes, amount=amount)
+        yield self._ledger(case.scheme).post(
+            "available", "committed", amount, minutes=minutes, scheme=case.scheme, reason="award.issued", **about
+        )
+        yield case.awarded(minutes, amount=amount)
 
     def _community(self) -> Iterator[Event]:
         case = self._case("opc-community")

@@ -331,9 +331,9 @@ NOT_PERSONAL: Final[dict[str, dict[str, str]]] = {
     },
     "metrics": {
         **_DELIVERY,
-        "applications": "application_id scheme company intake eligibility disbursement clarifications appeals submitted_at "
-        "approved_at rejected_at waitlisted_at awarded_at refused_at withdrawn_at lapsed_at claimed_at paid_at "
-        "waits_for_pool waits_for awarded measures",
+        "applications": "application_id scheme company intake eligibility disbursement clarifications appeals "
+        "submitted_at approved_at rejected_at waitlisted_at awarded_at refused_at withdrawn_at lapsed_at claimed_at "
+        "paid_at waits_for_pool waits_for awarded measures",
         "award_years": "award_id fiscal_year",
         "claims": "claim_id scheme submitted_at instructed_at settled_at",
         "envelope_years": "scheme fiscal_year appropriated",
