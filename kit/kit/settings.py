@@ -198,7 +198,7 @@ def load_settings(kind: type[Settings]) -> Settings:
 _NAMED = re.compile(r'field "(\w+)"')
 
 
-def _complain_of(kind: type[ServiceSettings], name: str, said: str) -> None:
+def _complain_of(kind: type[BaseSettings], name: str, said: str) -> None:
     field = kind.model_fields.get(name)
     meaning = f" ({field.description})" if field and field.description else ""
     complain(f"{kind.model_config.get('env_prefix', '')}{name}".upper() + f": {said}{meaning}")

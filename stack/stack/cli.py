@@ -243,6 +243,7 @@ def _print_addresses(config: Config) -> None:
     urls = _addresses(config)
     for name, address in urls.items():
         out.print(f"{name:<14}{address}{f'  (calls: {address}/docs)' if name in SERVICES else ''}")
+    out.print(f"{'public page':<14}{urls['metrics']}/  (?lang=en for English)")
     for what, command in curls.commands(urls, config.home.path, config.seed, date.today()):  # noqa: DTZ011  # the caller's calendar
         out.print(f"\n[dim]# {what}[/dim]")
         out.print(command, soft_wrap=True, markup=False)

@@ -10,9 +10,12 @@ from sqlalchemy import text
 
 from kit import migrations
 from kit.database import Database
+from kit.lag import Lag
 from metrics import programme, tables
 from metrics.handlers import Handlers
 from metrics.main import application, renderer
+from metrics.page.freshness import Watch
+from metrics.page.latest import Latest
 from metrics.settings import Settings
 from stack.postgres import Postgres
 
@@ -43,11 +46,16 @@ def handlers() -> Handlers:
     return Handlers(SHENZHEN)
 
 
-def client_of(database: Database) -> httpx.AsyncClient:
-    """A client of the service's HTTP application on a database."""
+async def _nothing_waits() -> list[Lag]:
+    return []
+
+
+def client_of(database: Database, watch: Watch | None = None) -> httpx.AsyncClient:
+    """A client of the service's HTTP application on a database; ``watch`` says how current the figures are."""
     settings = Settings(database_url="postgresql://unused", kafka_bootstrap="unused")
     known = programme.read(PROGRAMME_FILE)
-    app = application(database, known, renderer(database, known, settings), {})
+    latest = Latest(database, known, SHENZHEN, watch or Watch(_nothing_waits))
+    app = application(database, known, latest, renderer(database, known, settings), {})
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://metrics")
 
 

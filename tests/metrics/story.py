@@ -100,9 +100,13 @@ class Ledger:
 class Case:
     """One application and what the services say of it."""
 
-    def __init__(self, number: int = 1, scheme: str = SCHEME) -> None:
+    def __init__(
+        self, number: int = 1, scheme: str = SCHEME, *, applicant: str = USCC, district: str = DISTRICT
+    ) -> None:
         self.number = number
         self.scheme = scheme
+        self.applicant = applicant
+        self.district = district
         self.application_id = identifier("application", number)
         self.award_id = identifier("award", number)
 
@@ -111,7 +115,7 @@ class Case:
             "occurred_at": at(minutes),
             "application_id": self.application_id,
             "scheme": self.scheme,
-            "applicant": USCC,
+            "applicant": self.applicant,
         }
 
     def say(self, event: type[Event], minutes: float = 0, **details: Any) -> Event:
@@ -122,9 +126,11 @@ class Case:
         return ApplicationSubmitted(
             **self._about(minutes),
             number=f"CV-2026-{self.number:06d}",
-            district=DISTRICT,
+            district=self.district,
             policy_version="2026.1",
-            company=Company(USCC, "明联智能", DISTRICT, date(2024, 5, 6), "models", 12, opc=False, account=ACCOUNT),
+            company=Company(
+                self.applicant, "明联智能", self.district, date(2024, 5, 6), "models", 12, opc=False, account=ACCOUNT
+            ),
             request=Request(Money(100_000_000)),
             submitted_at=at(minutes),
         )
@@ -133,13 +139,13 @@ class Case:
         return ApplicationApproved(
             **self._about(minutes),
             pool=POOL,
-            district=DISTRICT,
+            district=self.district,
             policy_version="2026.1",
             provisional=False,
             kind="voucher",
             approved=Money(amount),
             rate=6000,
-            cap_holder=USCC,
+            cap_holder=self.applicant,
             creditor=ACCOUNT,
             reasons=(),
             submitted_at=at(submitted),
@@ -149,7 +155,7 @@ class Case:
         reason = Reason("registered", "3.1", "not_met", Text(zh="未查到该企业。", en="Not in the register."))
         return ApplicationRejected(
             **self._about(minutes),
-            district=DISTRICT,
+            district=self.district,
             policy_version="2026.1",
             provisional=False,
             reasons=(reason,),
@@ -161,7 +167,7 @@ class Case:
             **self._about(minutes),
             award_id=self.award_id,
             pool=POOL,
-            district=DISTRICT,
+            district=self.district,
             policy_version="2026.1",
             kind="voucher",
             voucher_code="CV-2345-6789-ABCD-EFGH",
@@ -180,7 +186,7 @@ class Case:
 
     def claimed(self, number: int = 1, minutes: float = 3) -> ClaimSubmitted:
         return ClaimSubmitted(
-            **self._about(minutes), **self._claim(number), district=DISTRICT, invoices=(), submitted_at=at(minutes)
+            **self._about(minutes), **self._claim(number), district=self.district, invoices=(), submitted_at=at(minutes)
         )
 
     def instructed(
@@ -234,19 +240,25 @@ def policy(scheme: str = SCHEME, envelope: int | None = 50_000_000_000, version:
     return PolicyPublished(occurred_at=at(0), scheme=scheme, policy_version=version, policy=document)
 
 
-def one_paid_case(ledger: Ledger, case: Case, *, minutes: float = 0) -> list[Event]:
-    """A whole life: submitted, approved, awarded 600,000 yuan, claimed, paid 123,456.78 yuan."""
-    award = {"award_id": case.award_id, "scheme": case.scheme}
+def one_paid_case(ledger: Ledger, case: Case, *, minutes: float = 0, paid: int = 12_345_678) -> list[Event]:
+    """A whole life: submitted, approved, awarded 600,000 yuan or what is paid, claimed, paid 123,456.78 yuan."""
+    awarded = max(60_000_000, paid)
+    award = {
+        "award_id": case.award_id,
+        "application_id": case.application_id,
+        "scheme": case.scheme,
+        "district": case.district,
+    }
     return [
         case.submitted(minutes),
-        case.approved(minutes + 1, submitted=minutes),
-        ledger.post("available", "committed", 60_000_000, minutes=minutes + 2, **award | {"reason": "award.issued"}),
-        case.awarded(minutes + 2),
+        case.approved(minutes + 1, submitted=minutes, amount=awarded),
+        ledger.post("available", "committed", awarded, minutes=minutes + 2, **award | {"reason": "award.issued"}),
+        case.awarded(minutes + 2, amount=awarded),
         case.claimed(minutes=minutes + 3),
-        ledger.post("committed", "obligated", 12_345_678, minutes=minutes + 4, **award),
-        case.instructed(minutes=minutes + 4),
-        ledger.post("obligated", "disbursed", 12_345_678, minutes=minutes + 5, **award),
-        case.paid(minutes=minutes + 5),
+        ledger.post("committed", "obligated", paid, minutes=minutes + 4, **award),
+        case.instructed(minutes=minutes + 4, amount=paid),
+        ledger.post("obligated", "disbursed", paid, minutes=minutes + 5, **award),
+        case.paid(minutes=minutes + 5, amount=paid),
     ]
 
 

@@ -10,7 +10,7 @@ from kit.database import Database
 from metrics.handlers import Handlers
 from stack.ports import free_ports
 from tests.metrics.conftest import client_of
-from tests.metrics.story import DISTRICT, POOL, SCHEME, START, Case, Ledger, at, messages, one_paid_case, policy
+from tests.metrics.story import DISTRICT, POOL, SCHEME, START, Case, Ledger, messages, one_paid_case, policy
 
 # Served by the metrics service, contract.md section 3.
 FAMILIES = {
@@ -113,11 +113,13 @@ async def test_pools_are_given_in_fen(client: httpx.AsyncClient) -> None:
 
 @pytest.mark.usefixtures("programme_under_way")
 @pytest.mark.parametrize(
-    ("by", "keys"), [("scheme", [SCHEME]), ("district", [DISTRICT]), ("month", ["2026-03", "2026-04"])]
+    ("by", "keys", "withheld"), [("scheme", [SCHEME], 0), ("district", ["other"], 1), ("month", ["other"], 2)]
 )
-async def test_drawdown_is_grouped(client: httpx.AsyncClient, by: str, keys: list[str]) -> None:
+async def test_drawdown_is_grouped_where_it_gives_nobody_away(
+    client: httpx.AsyncClient, by: str, keys: list[str], withheld: int
+) -> None:
     found = (await client.get(f"/v1/pools/{POOL}/drawdown", params={"by": by})).json()
-    assert [item["key"] for item in found["items"]] == keys
+    assert ([item["key"] for item in found["items"]], found["withheld"]) == (keys, withheld)
     assert sum(item["promised"]["amount"] for item in found["items"]) == 120_000_000
     assert sum(item["disbursed"]["amount"] for item in found["items"]) == 24_691_356
 
@@ -126,8 +128,9 @@ async def test_months_begin_where_the_programme_is(
     client: httpx.AsyncClient, database: Database, handlers: Handlers
 ) -> None:
     ledger = Ledger()
-    late = (at(60 * 24 * 16 + 60 * 8 + 30) - at(0)).total_seconds() / 60  # 31 March 16:30 UTC is April in Shenzhen
-    events = [ledger.open(), ledger.post("available", "committed", 100, minutes=late)]
+    late = 60 * 24 * 16 + 60 * 8 + 30  # 31 March 16:30 UTC is April in Shenzhen
+    cases = [Case(number, applicant=f"914403000000{number:06d}") for number in range(5)]
+    events = [ledger.open(), *(event for case in cases for event in one_paid_case(ledger, case, minutes=late))]
     async with database.transaction() as connection:
         await handlers.handle(connection, list(messages(events)), START)
     found = (await client.get(f"/v1/pools/{POOL}/drawdown")).json()

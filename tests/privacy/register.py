@@ -331,14 +331,15 @@ NOT_PERSONAL: Final[dict[str, dict[str, str]]] = {
     },
     "metrics": {
         **_DELIVERY,
-        "applications": "application_id scheme intake eligibility disbursement clarifications appeals submitted_at "
-        "approved_at rejected_at waitlisted_at awarded_at refused_at withdrawn_at lapsed_at waits_for_pool waits_for "
-        "awarded measures",
+        "applications": "application_id scheme company intake eligibility disbursement clarifications appeals "
+        "submitted_at approved_at rejected_at waitlisted_at awarded_at refused_at withdrawn_at lapsed_at claimed_at "
+        "paid_at waits_for_pool waits_for awarded measures",
         "award_years": "award_id fiscal_year",
         "claims": "claim_id scheme submitted_at instructed_at settled_at",
         "envelope_years": "scheme fiscal_year appropriated",
-        "envelopes": "scheme policy_version envelope",
+        "envelopes": "scheme policy_version envelope title_zh title_en",
         "flows": "pool scheme district day state amount",
+        "parties": "pool district month state application_id",
         "pools": "pool version hash appropriated available committed obligated disbursed carried_available "
         "carried_committed carried_obligated carried_disbursed breaks last_break",
         "progress": "topic last_event_at",

@@ -24,7 +24,9 @@ Both at once are refused. Do so for those that are marked *secret*, because envi
 **JSON** is written as JSON: `<SERVICE>_ROLES='["http"]'`.
 
 Beside them the drivers read their own: `PGSSLMODE` and `PGSSLROOTCERT` of PostgreSQL's, `AWS_*` of the document store's
-where `INTAKE_DOCUMENTS_URL` begins with `s3://`. What the `drawdown` command reads is in [commands](commands.md).
+where `INTAKE_DOCUMENTS_URL` begins with `s3://`. OpenTelemetry's standard variables, `OTEL_*`, switch traces on:
+[trace an application](../how-to/trace-an-application.md). What the `drawdown` command reads is in
+[commands](commands.md).
 """
 
 

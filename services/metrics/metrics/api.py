@@ -14,6 +14,7 @@ from kit.openapi import call
 from metrics import snapshot
 from metrics.programme import Programme
 from metrics.rules.books import Pool
+from metrics.rules.disclosure import LEAST_COMPANIES, REST, Cell, Disclosed
 from metrics.snapshot import By
 
 
@@ -48,7 +49,10 @@ class PoolsOut(BaseModel):
 
 
 class DrawdownItem(BaseModel):
-    key: str = Field(description="the scheme, the district or the month (YYYY-MM)", examples=["nanshan", "2026-03"])
+    key: str = Field(
+        description=f"the scheme, the district or the month (YYYY-MM); `{REST}`: those not shown by themselves",
+        examples=["nanshan", "2026-03"],
+    )
     promised: MoneyOut = Field(description="what left `available`, net of what came back")
     disbursed: MoneyOut = Field(description="what was paid out, net of what was recovered")
 
@@ -57,6 +61,11 @@ class DrawdownOut(BaseModel):
     pool: str
     by: By
     items: list[DrawdownItem]
+    withheld: int = Field(
+        description=f"how many districts or months `{REST}` stands for: fewer than {LEAST_COMPANIES} companies are "
+        "behind one of them, or it would give such a one away",
+        examples=[0],
+    )
     as_of: datetime
 
 
@@ -98,10 +107,14 @@ def add_routes(app: FastAPI, database: Database, programme: Programme) -> None:
     ) -> DrawdownOut:
         async with database.snapshot() as connection:
             known = {each.pool for each in await snapshot.read_pools(connection)}
-            found, as_of = await snapshot.read_drawdown(connection, pool, by), await snapshot.moment(connection)
+            as_of = await snapshot.moment(connection)
+            if by == "scheme":
+                found = Disclosed(await snapshot.read_drawdown(connection, pool, by), 0)
+            else:
+                found = (await snapshot.read_disclosed(connection, by)).get(pool, Disclosed((), 0))
         if pool not in known:
             raise _unknown(pool)
-        return DrawdownOut(pool=pool, by=by, items=_drawdown(found), as_of=as_of)
+        return DrawdownOut(pool=pool, by=by, items=_drawdown(found.cells), withheld=found.withheld, as_of=as_of)
 
     @router.get("/targets", summary="The programme's targets against what is reached", **call(TargetsOut))
     async def list_targets() -> TargetsOut:
@@ -142,7 +155,7 @@ def _pools(pools: Sequence[Pool], programme: Programme) -> list[PoolOut]:
     ]
 
 
-def _drawdown(found: Sequence[snapshot.Drawdown]) -> list[DrawdownItem]:
+def _drawdown(found: Sequence[Cell]) -> list[DrawdownItem]:
     return [
         DrawdownItem(key=each.key, promised=MoneyOut(amount=each.promised), disbursed=MoneyOut(amount=each.disbursed))
         for each in found

@@ -93,46 +93,48 @@ def on_envelope_set(projection: Projection, event: EnvelopeSet) -> None:
 
 
 def on_policy_published(projection: Projection, event: PolicyPublished) -> None:
-    """Keep the envelope of the policy as last published: it counts until disbursement has set the year's."""
-    amount = event.policy.envelope.amount if event.policy.envelope is not None else None
-    projection.envelopes[event.scheme] = Envelope(event.scheme, event.policy_version, amount)
+    """Keep the policy's envelope and title as last published: the envelope counts until disbursement has set one."""
+    policy = event.policy
+    amount = policy.envelope.amount if policy.envelope is not None else None
+    title = policy.title
+    projection.envelopes[event.scheme] = Envelope(event.scheme, event.policy_version, amount, title.zh, title.en)
 
 
 # --- applications: what intake says ------------------------------------------------------------------------
 
 
 def on_application_submitted(projection: Projection, event: ApplicationSubmitted) -> None:
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.intake = "submitted"
     row.measures = measured(event.request.details)
     stamp(row, "submitted", event.submitted_at)
 
 
 def on_application_withdrawn(projection: Projection, event: ApplicationWithdrawn) -> None:
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.intake = "withdrawn"
     stamp(row, "withdrawn", event.occurred_at)
 
 
 def on_application_lapsed(projection: Projection, event: ApplicationLapsed) -> None:
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.intake = "lapsed"
     stamp(row, "lapsed", event.occurred_at)
 
 
 def on_clarification_answered(projection: Projection, event: ClarificationAnswered) -> None:
-    projection.application(event.application_id, event.scheme).clarifications -= 1
+    projection.application(event).clarifications -= 1
 
 
 def on_appeal_lodged(projection: Projection, event: AppealLodged) -> None:
-    projection.application(event.application_id, event.scheme).appeals += 1
+    projection.application(event).appeals += 1
 
 
 # --- applications: what eligibility says -------------------------------------------------------------------
 
 
 def on_clarification_requested(projection: Projection, event: ClarificationRequested) -> None:
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.eligibility = "clarifying"
     row.clarifications += 1
 
@@ -142,18 +144,18 @@ _REVIEWED_BY: Final = {"registers": "assessing", "public_notice": "public_notice
 
 def on_review_opened(projection: Projection, event: ReviewOpened) -> None:
     status = _REVIEWED_BY.get(event.holder, "in_review")  # intake shows it so, too
-    projection.application(event.application_id, event.scheme).eligibility = status
+    projection.application(event).eligibility = status
 
 
 def on_application_approved(projection: Projection, event: ApplicationApproved) -> None:
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.eligibility = "approved"
     stamp(row, "submitted", event.submitted_at)
     stamp(row, "approved", event.occurred_at)
 
 
 def on_application_rejected(projection: Projection, event: ApplicationRejected) -> None:
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.eligibility = "rejected"
     stamp(row, "submitted", event.submitted_at)
     stamp(row, "rejected", event.occurred_at)
@@ -161,12 +163,12 @@ def on_application_rejected(projection: Projection, event: ApplicationRejected) 
 
 def on_application_reassessed(projection: Projection, event: ApplicationReassessed) -> None:
     """The last decision counts. Its stages are not timed: they were, when it was decided first."""
-    projection.application(event.application_id, event.scheme).eligibility = event.outcome
+    projection.application(event).eligibility = event.outcome
 
 
 def on_appeal_decided(projection: Projection, event: AppealDecided) -> None:
     """An appeal that is upheld opens the application again; its decision follows."""
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.appeals -= 1
     if event.upheld:
         row.eligibility = "assessing"
@@ -176,25 +178,25 @@ def on_appeal_decided(projection: Projection, event: AppealDecided) -> None:
 
 
 def on_award_issued(projection: Projection, event: AwardIssued) -> None:
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.disbursement = "awarded"
     row.awarded += event.awarded.amount
     stamp(row, "awarded", event.occurred_at)
 
 
 def on_award_changed(projection: Projection, event: AwardChanged) -> None:
-    projection.application(event.application_id, event.scheme).awarded += event.added.amount
+    projection.application(event).awarded += event.added.amount
 
 
 def on_application_waitlisted(projection: Projection, event: ApplicationWaitlisted) -> None:
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.disbursement = "waitlisted"
     row.waits_for_pool, row.waits_for = event.pool, event.approved.amount
     stamp(row, "waitlisted", event.occurred_at)
 
 
 def on_award_refused(projection: Projection, event: AwardRefused) -> None:
-    row = projection.application(event.application_id, event.scheme)
+    row = projection.application(event)
     row.disbursement = "refused"
     stamp(row, "refused", event.occurred_at)
 
@@ -204,6 +206,7 @@ def on_award_refused(projection: Projection, event: AwardRefused) -> None:
 
 def on_claim_submitted(projection: Projection, event: ClaimSubmitted) -> None:
     stamp(projection.claim(event.claim_id, event.scheme), "submitted", event.submitted_at)
+    stamp(projection.application(event), "claimed", event.submitted_at)
 
 
 def on_payment_instructed(projection: Projection, event: PaymentInstructed) -> None:
@@ -213,6 +216,7 @@ def on_payment_instructed(projection: Projection, event: PaymentInstructed) -> N
 
 def on_claim_paid(projection: Projection, event: ClaimPaid) -> None:
     stamp(projection.claim(event.claim_id, event.scheme), "settled", event.settled_at)
+    stamp(projection.application(event), "paid", event.settled_at)
 
 
 # --- the map of the service: which event goes where ----------------------------------------------------------

@@ -12,6 +12,7 @@ from kit.database import Database, describe
 from kit.door import Door
 from kit.errors import TransientError
 from kit.http import MoreMetrics, Trouble, create_app, document_of
+from kit.lag import Lags
 from kit.limits import Limits
 from kit.logging import get_logger
 from kit.service import Service
@@ -19,6 +20,9 @@ from kit.worker import Worker
 from metrics import api, meters, programme, snapshot
 from metrics.handlers import SUBSCRIPTIONS, Handlers
 from metrics.lag import LagWatch
+from metrics.page import routes as page
+from metrics.page.freshness import Watch
+from metrics.page.latest import Latest
 from metrics.problems import PROBLEMS
 from metrics.programme import Programme
 from metrics.settings import Settings
@@ -47,12 +51,16 @@ async def run(settings: Settings) -> None:
     if "worker" in settings.roles:
         groups = sorted({*SERVICES, settings.consumer_group})
         service.add_loop("lag", LagWatch(settings.brokers, settings.lag_poll_seconds, groups).run)
+    watch = Watch(worker.lags.read)
+    if "http" in settings.roles:
+        service.add_loop("freshness", watch.run)
     callers = service.callers
     access = Access.of(settings)
     render = renderer(callers, known, settings)
     app = application(
         callers,
         known,
+        Latest(callers, known, settings.calendar, watch),
         render,
         worker.trouble,
         worker.stuck,
@@ -66,6 +74,7 @@ async def run(settings: Settings) -> None:
 def application(
     database: Database,
     known: Programme,
+    latest: Latest,
     more_metrics: MoreMetrics,
     trouble: dict[str, Trouble],
     stuck: Trouble = lambda: None,
@@ -84,9 +93,10 @@ def application(
         limits=limits,
         door=door,
         own_problems=PROBLEMS,
-        tags=api.TAGS,
+        tags={**api.TAGS, **page.TAGS},
     )
     api.add_routes(app, database, known)
+    page.add_routes(app, latest, known)
     return app
 
 
@@ -109,6 +119,8 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document, without anything running."""
     settings = Settings(database_url="postgresql://localhost/metrics", kafka_bootstrap="localhost:9092")
     database = Database(settings.database_url, name="metrics")
-    app = application(database, Programme(), renderer(database, Programme(), settings), {})
+    watch = Watch(Lags(database, settings.brokers, group=settings.consumer_group, topics=()).read)
+    latest = Latest(database, Programme(), settings.calendar, watch)
+    app = application(database, Programme(), latest, renderer(database, Programme(), settings), {})
     app.include_router(admin.router(None, None, Access()))
     return document_of(app)

@@ -1,4 +1,4 @@
-"""The part of the programme's file that metrics reads: what the pools are called, and what was promised to reach."""
+"""The part of the programme's file that metrics reads: names of pools and districts, what was promised to reach."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -17,6 +17,13 @@ class NamedPool(msgspec.Struct, frozen=True):
     """A pool and its name. What was appropriated to it comes from the ledger, not from here."""
 
     pool: str
+    name: Text
+
+
+class NamedDistrict(msgspec.Struct, frozen=True):
+    """A district, as applications have it, and its name."""
+
+    district: str
     name: Text
 
 
@@ -56,7 +63,9 @@ class Target(msgspec.Struct, frozen=True):
 class Programme(msgspec.Struct, frozen=True):
     """The programme's file, as far as metrics is concerned. Without a file: no names, no targets."""
 
+    title: Text | None = None
     pools: tuple[NamedPool, ...] = ()
+    districts: tuple[NamedDistrict, ...] = ()
     targets: tuple[Target, ...] = ()
 
     def name_of(self, pool: str) -> dict[str, str] | None:

@@ -6,12 +6,13 @@ database adds them. Without a database it is a whole projection in memory, which
 
 from collections import Counter
 from datetime import date, datetime
-from uuid import UUID
+from typing import Final
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from contracts.events import TransferPosted
+from contracts.events import ApplicationEvent, TransferPosted
 from metrics.rules import books, tallies
 from metrics.rules.books import Pool
 from metrics.rules.lifecycle import Application, Claim
@@ -23,17 +24,30 @@ EnvelopeYear = tuple[str, int]
 """(scheme, fiscal year)"""
 Flow = tuple[str, str, str, date, str]
 """(pool, scheme, district, day, state)"""
+Party = tuple[str, str, date, str, UUID]
+"""(pool, district, first day of the month, state, application)"""
+
+_COMPANIES: Final = UUID("0199c0de-5c3a-7000-8000-000000000001")
+_COUNTED: Final = frozenset({"available", "disbursed"})  # what was promised to a company, and what was paid to it
+
+
+def company_of(applicant: str) -> UUID:
+    """Return what tells a company (its USCC) from others here and names none."""
+    return uuid5(_COMPANIES, applicant)
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """What a scheme may commit in a fiscal year (fen), by its policy as last published; None without a limit.
+    """A scheme by its policy as last published.
 
-    It holds for years for which disbursement has set nothing yet (``Projection.envelope_years``).
+    ``envelope`` is what it may commit in a fiscal year (fen), None without a limit. It holds for years for
+    which disbursement has set nothing yet (``Projection.envelope_years``).
     """
 
     scheme: str
     policy_version: str
     envelope: int | None
+    title_zh: str
+    title_en: str
 
 
 class Projection:
@@ -49,6 +63,7 @@ class Projection:
         self.envelope_years: dict[EnvelopeYear, int] = {}
         self.scheme_balances: Counter[SchemeBalance] = Counter()
         self.flows: Counter[Flow] = Counter()
+        self.parties: set[Party] = set()
         self.last_event_at: dict[str, datetime] = {}
         self._tallies_before: Counter[Tally] = Counter()
 
@@ -67,9 +82,11 @@ class Projection:
     def pool(self, pool: str) -> Pool:
         return self.pools.setdefault(pool, Pool(pool=pool))
 
-    def application(self, application_id: UUID, scheme: str) -> Application:
+    def application(self, event: ApplicationEvent) -> Application:
+        """Return the row of the application that the event is about."""
+        application_id = event.application_id
         row = self.applications.setdefault(application_id, Application(application_id=application_id))
-        row.scheme = scheme
+        row.scheme, row.company = event.scheme, company_of(event.applicant)
         return row
 
     def claim(self, claim_id: UUID, scheme: str) -> Claim:
@@ -95,6 +112,9 @@ class Projection:
         for state, amount in books.legs(transfer):
             self.scheme_balances[(transfer.pool, scheme, year, state)] += amount
             self.flows[(transfer.pool, scheme, district, local.date(), state)] += amount
+            if transfer.application_id is not None and state in _COUNTED:
+                month = local.date().replace(day=1)
+                self.parties.add((transfer.pool, district, month, state, transfer.application_id))
 
     def _year_of_award(self, transfer: TransferPosted, local: datetime) -> int:
         """Return the year whose envelope pays: that of the award's commitment, whenever it is paid or given back."""

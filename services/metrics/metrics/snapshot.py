@@ -6,16 +6,30 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from metrics.rules import books, forecast
+from contracts.common import Text
+from metrics.rules import books, disclosure, forecast
 from metrics.rules.books import Pool
+from metrics.rules.disclosure import Behind, Cell, Disclosed
 from metrics.rules.forecast import Pace
 from metrics.rules.tallies import Tally
-from metrics.tables import envelope_years, envelopes, flows, pools, progress, scheme_balances, tallies
+from metrics.tables import (
+    applications,
+    envelope_years,
+    envelopes,
+    flows,
+    parked,
+    parties,
+    pools,
+    progress,
+    scheme_balances,
+    tallies,
+)
 
 By = Literal["scheme", "district", "month"]
+Part = Literal["district", "month"]
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -36,21 +50,13 @@ class Snapshot(msgspec.Struct, frozen=True):
     last_event_at: datetime | None
 
 
-class Drawdown(msgspec.Struct, frozen=True):
-    """What left ``available`` (net of what came back) and what was disbursed (net of recoveries), in fen."""
-
-    key: str
-    promised: int
-    disbursed: int
-
-
 async def read(connection: AsyncConnection, calendar: ZoneInfo) -> Snapshot:
     """Return the whole projection; ``connection`` has to be a snapshot (``kit.database``)."""
     local = (await moment(connection)).astimezone(calendar)
     return Snapshot(
         now=local,
         pools=await read_pools(connection),
-        scheme_balances=await _scheme_balances(connection),
+        scheme_balances=await read_scheme_balances(connection),
         disbursed=await _disbursed(connection),
         tallies=await read_tallies(connection),
         envelopes=await _envelopes(connection, books.year_of(local)),
@@ -76,8 +82,8 @@ async def read_tallies(connection: AsyncConnection) -> dict[Tally, int]:
     return {(row.name, row.scheme, row.label): row.value for row in rows}
 
 
-async def read_drawdown(connection: AsyncConnection, pool: str, by: By) -> list[Drawdown]:
-    """Return a pool's drawdown per scheme, district or month (``YYYY-MM``), sorted."""
+async def read_drawdown(connection: AsyncConnection, pool: str, by: By) -> list[Cell]:
+    """Return a pool's drawdown per scheme, district or month (``YYYY-MM``), sorted: all of it, so not for everybody."""
     key = _KEYS[by].label("key")
     query = (
         select(key, (-_sum_of("available")).label("promised"), _sum_of("disbursed").label("disbursed"))
@@ -86,7 +92,56 @@ async def read_drawdown(connection: AsyncConnection, pool: str, by: By) -> list[
         .order_by(key)
     )
     rows = await connection.execute(query)
-    return [Drawdown(row.key, int(row.promised), int(row.disbursed)) for row in rows]
+    return [Cell(row.key, int(row.promised), int(row.disbursed)) for row in rows]
+
+
+async def read_disclosed(connection: AsyncConnection, by: Part) -> dict[str, Disclosed]:
+    """Return what may be shown of each pool's districts or months (``rules.disclosure``), by pool."""
+    behind = await _read_behind(connection, by)
+    key = _KEYS[by].label("key")
+    query = (
+        select(flows.c.pool, key, (-_sum_of("available")).label("promised"), _sum_of("disbursed").label("disbursed"))
+        .group_by(flows.c.pool, key)
+        .order_by(flows.c.pool, key)
+    )
+    cells: dict[str, list[Cell]] = {}
+    for row in await connection.execute(query):
+        promised_to, paid_to = (
+            behind.get((row.pool, row.key, state), Behind()) for state in ("available", "disbursed")
+        )
+        cells.setdefault(row.pool, []).append(
+            Cell(row.key, int(row.promised), int(row.disbursed), promised_to, paid_to)
+        )
+    return {pool: disclosure.disclose(found) for pool, found in cells.items()}
+
+
+async def _read_behind(connection: AsyncConnection, by: Part) -> dict[tuple[str, str, str], Behind]:
+    """Return who is behind the sums, by (pool, key, state). An application not yet heard of counts for nobody."""
+    key = (parties.c.district if by == "district" else func.to_char(parties.c.month, "YYYY-MM")).label("key")
+    companies = func.count(applications.c.company.distinct())
+    few = case((companies < disclosure.LEAST_COMPANIES, func.array_agg(applications.c.company.distinct())), else_=None)
+    query = (
+        select(parties.c.pool, key, parties.c.state, companies.label("companies"), few.label("few"))
+        .join(applications, applications.c.application_id == parties.c.application_id)
+        .where(applications.c.company.is_not(None))
+        .group_by(parties.c.pool, key, parties.c.state)
+    )
+    return {
+        (row.pool, row.key, row.state): Behind(row.companies, frozenset(row.few or ()))
+        for row in await connection.execute(query)
+    }
+
+
+async def read_titles(connection: AsyncConnection) -> dict[str, Text]:
+    """Return the schemes' titles, as their policies have them; of what was heard before they were kept, none."""
+    rows = await connection.execute(select(envelopes).where(envelopes.c.title_zh != ""))
+    return {row.scheme: Text(row.title_zh, row.title_en) for row in rows}
+
+
+async def read_parked(connection: AsyncConnection) -> int:
+    """Return how many events could not be counted and wait for a person."""
+    query = select(func.count()).select_from(parked).where(parked.c.state == "parked")
+    return int((await connection.execute(query)).scalar_one())
 
 
 _KEYS: Final[dict[By, Any]] = {
@@ -100,7 +155,7 @@ def _sum_of(state: str) -> Any:
     return func.coalesce(func.sum(flows.c.amount).filter(flows.c.state == state), 0)
 
 
-async def _scheme_balances(connection: AsyncConnection) -> dict[tuple[str, str, str], int]:
+async def read_scheme_balances(connection: AsyncConnection) -> dict[tuple[str, str, str], int]:
     """Leave out ``available``: it is the pool's, no scheme has any of its own."""
     labels = (scheme_balances.c.pool, scheme_balances.c.scheme, scheme_balances.c.state)
     query = select(*labels, func.sum(scheme_balances.c.amount).label("amount")).where(

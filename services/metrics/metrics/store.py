@@ -23,6 +23,7 @@ from metrics.tables import (
     envelope_years,
     envelopes,
     flows,
+    parties,
     pools,
     progress,
     scheme_balances,
@@ -78,6 +79,7 @@ _STORING: Final = {
 }
 _ADDING: Final = {table: _adding(table) for table in (tallies, scheme_balances, flows)}
 _PROGRESS: Final = _insert(progress)
+_JOINING: Final = _insert(parties).on_conflict_do_nothing()
 _ADVANCING: Final = _PROGRESS.on_conflict_do_update(
     index_elements=[progress.c.topic],
     set_={"last_event_at": func.greatest(progress.c.last_event_at, _PROGRESS.excluded.last_event_at)},
@@ -94,7 +96,7 @@ async def load(connection: AsyncConnection, projection: Projection, events: Sequ
     applied = {
         event.application_id
         for event in events
-        if isinstance(event, ApplicationEvent) and not isinstance(event, _CLAIM_EVENTS)
+        if isinstance(event, ApplicationEvent) and not isinstance(event, PaymentInstructed)
     }
     for row in await _lock(connection, applications, applied):
         projection.take(Application(**row))
@@ -132,6 +134,7 @@ async def store(connection: AsyncConnection, projection: Projection) -> None:
     ):
         rows = [(*labels, change) for labels, change in changes.items() if change]
         await _put(connection, _ADDING[table], table, rows)
+    await _put(connection, _JOINING, parties, [(*party,) for party in projection.parties])
     await _put(connection, _ADVANCING, progress, projection.last_event_at.items())
 
 

@@ -1,7 +1,8 @@
 """The tables of the projection. Amounts are BIGINT fen.
 
-Two kinds. *Rows* (pools, applications, claims) are locked when loaded and stored whole. *Totals* (tallies,
-scheme_balances, flows) only ever get differences added. In every table the key's columns come first.
+Three kinds. *Rows* (pools, applications, claims) are locked when loaded and stored whole. *Totals* (tallies,
+scheme_balances, flows) only ever get differences added. *Parties* are only ever
+added. In every table the key's columns come first.
 """
 
 from typing import Any, Final
@@ -14,6 +15,7 @@ from metrics.rules.books import STATES
 from metrics.rules.lifecycle import OUTCOMES
 
 metadata: Final = new_metadata()
+parked: Final = metadata.tables["parked"]
 
 
 def _whole(name: str) -> Column[int]:
@@ -49,8 +51,10 @@ applications: Final = Table(
     Column("application_id", Uuid, primary_key=True),
     *[_word(name, "") for name in ("scheme", "intake", "eligibility", "disbursement")],
     *[_whole(name) for name in ("clarifications", "appeals")],
+    Column("company", Uuid),
     _moment("submitted_at"),
     *[_moment(f"{outcome}_at") for outcome in OUTCOMES],
+    *[_moment(name) for name in ("claimed_at", "paid_at")],
     Column("waits_for_pool", Text),
     *[_whole(name) for name in ("waits_for", "awarded")],
     _word("measures", "{}"),
@@ -77,6 +81,7 @@ envelopes: Final = Table(
     Column("scheme", Text, primary_key=True),
     _word("policy_version"),
     Column("envelope", BigInteger),
+    *[_word(name, "") for name in ("title_zh", "title_en")],
 )
 
 envelope_years: Final = Table(
@@ -94,6 +99,17 @@ progress: Final = Table(
     Column("topic", Text, primary_key=True),
     _moment("last_event_at", nullable=False),
 )
+
+parties: Final = Table(
+    "parties",
+    metadata,
+    *[_word(name) for name in ("pool", "district")],
+    Column("month", Date, nullable=False),
+    _word("state"),
+    Column("application_id", Uuid, nullable=False),
+    PrimaryKeyConstraint("pool", "district", "month", "state", "application_id"),
+)
+"""Whose applications a pool's money moved for: with ``applications.company``, how many companies are behind a sum."""
 
 # --- totals --------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ application. So each service's last word is kept apart, what two topics count up
 the first time, and the status is derived from all that by rank. Every interleaving ends in the same row.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -16,12 +16,14 @@ import msgspec
 class Application(msgspec.Struct, kw_only=True):
     """The facts about one application. ``intake``, ``eligibility``, ``disbursement``: that service's last word.
 
-    ``clarifications`` and ``appeals`` are asked minus answered, lodged minus decided. Amounts in fen. ``measures`` has
-    the whole numbers of the request's own fields, as JSON: what the programme's targets may add up.
+    ``clarifications`` and ``appeals`` are asked minus answered, lodged minus decided. Amounts in fen. ``company``
+    tells applicants apart and names none. ``measures`` has the whole numbers of the request's own fields, as JSON:
+    what the programme's targets may add up.
     """
 
     application_id: UUID
     scheme: str = ""
+    company: UUID | None = None
     intake: str = ""
     eligibility: str = ""
     disbursement: str = ""
@@ -35,6 +37,8 @@ class Application(msgspec.Struct, kw_only=True):
     refused_at: datetime | None = None
     withdrawn_at: datetime | None = None
     lapsed_at: datetime | None = None
+    claimed_at: datetime | None = None
+    paid_at: datetime | None = None
     waits_for_pool: str | None = None
     waits_for: int = 0
     awarded: int = 0
@@ -52,6 +56,7 @@ class Claim(msgspec.Struct, kw_only=True):
 
 
 _LARGEST_MEASURE: Final = 10**12  # so that a million of them are a whole number of 64 bits, whatever was sent
+FUNNEL: Final = ("submitted", "decided", "awarded", "claimed", "paid")
 OUTCOMES: Final = ("approved", "rejected", "waitlisted", "awarded", "refused", "withdrawn", "lapsed")
 
 
@@ -85,6 +90,18 @@ def outcomes(application: Application) -> Iterator[str]:
     for outcome in OUTCOMES:
         if getattr(application, f"{outcome}_at") is not None:
             yield outcome
+
+
+def reached(application: Application) -> Sequence[str]:
+    """Return the stages of the funnel that the application has passed, whichever of them was heard of."""
+    passed = (
+        application.scheme,
+        decided_at(application) or application.waitlisted_at or application.refused_at,
+        application.awarded_at,
+        application.claimed_at,
+        application.paid_at,
+    )
+    return FUNNEL[: max((place for place, known in enumerate(passed, start=1) if known), default=0)]
 
 
 def measured(details: Mapping[str, Any]) -> str:

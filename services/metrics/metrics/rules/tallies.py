@@ -1,6 +1,7 @@
 """The figures that one row adds to the totals. A total is the sum over all rows, kept up by differences.
 
-A tally is (name, scheme, label): the status or outcome, the pool that is waited for, a stage's bucket, a measure.
+A tally is (name, scheme, label): the status or outcome, the step of the funnel, the pool that is waited for, a stage's
+bucket, a measure.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ Tally = tuple[str, str, str]
 
 STATUS: Final = "status"
 OUTCOME: Final = "outcome"
+REACHED: Final = "reached"
 WAITLISTED: Final = "waitlisted"
 MEASURE: Final = "measure"
 
@@ -42,6 +44,8 @@ def _of_application(row: Application) -> Iterator[tuple[Tally, int]]:
     yield (STATUS, row.scheme, lifecycle.status(row)), 1
     for outcome in lifecycle.outcomes(row):
         yield (OUTCOME, row.scheme, outcome), 1
+    for passed in lifecycle.reached(row):
+        yield (REACHED, row.scheme, passed), 1
     if row.waits_for_pool is not None and lifecycle.waiting(row):
         yield (WAITLISTED, row.scheme, row.waits_for_pool), lifecycle.waiting(row)
     for name, value in lifecycle.measures(row).items():
