@@ -12,9 +12,16 @@ from benchmarks.harness import document, plots, results
 from benchmarks.harness.progress import say
 from benchmarks.intake import report as intake
 from benchmarks.ledger import report as ledger
+from benchmarks.lifecycle import report as lifecycle
 from benchmarks.opening import report as opening
 
-BENCHMARKS: Final[dict[str, ModuleType]] = {"decide": decide, "intake": intake, "ledger": ledger, "opening": opening}
+BENCHMARKS: Final[dict[str, ModuleType]] = {
+    "decide": decide,
+    "intake": intake,
+    "ledger": ledger,
+    "lifecycle": lifecycle,
+    "opening": opening,
+}
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ class Ours:
         """Give the side, its portal connected."""
         token = tokens_of(stack.config.home)("portal", "portal")
         async with AsyncExitStack() as opened:
-            portal = await opened.enter_async_context(Remote(Portal.open, token, True))  # noqa: FBT003
+            portal = await opened.enter_async_context(Remote(Portal.open, token, True))
             bank = await opened.enter_async_context(Remote(Bank.by_kafka, stack.kafka_bootstrap))
             metrics = await asyncpg.connect(stack.postgres.superuser_dsn("metrics"))
             opened.push_async_callback(metrics.close)
@@ -96,7 +96,7 @@ class Ours:
         headers = {"authorization": f"Bearer {self._token('auditor', 'auditor')}"}
         async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
             answer = (await client.get(f"{self._stack.urls[service]}/v1/pools")).raise_for_status()
-        return _balances(answer.json()["items"])
+        return balances(answer.json()["items"])
 
     async def _check(self, before: dict[str, int], awarded: int, paid: int) -> None:
         wanted = expected(before, awarded, paid)
@@ -107,7 +107,7 @@ class Ours:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
 
-def _balances(pools: list[dict[str, Any]]) -> dict[str, int]:
+def balances(pools: list[dict[str, Any]]) -> dict[str, int]:
     [found] = [pool for pool in pools if pool["pool"] == POOL]
     return {state: found[state]["amount"] for state in _STATES}
 

@@ -49,7 +49,7 @@ class Portal:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def open(cls, token: str, follows: bool) -> Self:  # noqa: FBT001  # it comes through a pipe
+    async def open(cls, token: str, follows: bool) -> Self:  # it comes through a pipe
         return cls(token, follows=follows)
 
     async def connect(self, addresses: list[Address], connections: int) -> None:
@@ -219,10 +219,14 @@ class Stream(asyncio.Protocol):
     ) -> Self:
         """Open it; returns when it listens."""
         _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(heard), host, port)
-        assert stream._transport is not None
-        stream._transport.write(request("GET", "/v1/events", headers))
-        await asyncio.wait_for(stream._begun, _PATIENCE_SECONDS)
+        await stream.begin(headers)
         return stream
+
+    async def begin(self, headers: tuple[tuple[str, str], ...]) -> None:
+        """Ask for the events; returns when it is told from where on."""
+        assert self._transport is not None, "it is connected"
+        self._transport.write(request("GET", "/v1/events", headers))
+        await asyncio.wait_for(self._begun, _PATIENCE_SECONDS)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)

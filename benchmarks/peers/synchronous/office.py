@@ -1,4 +1,4 @@
-"""What every request works with: the database, the policies, the registers, the keys; and the one way to answer once."""
+"""What every request works with: database, policies, registers, keys; and the one way to answer a key once."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
