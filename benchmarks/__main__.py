@@ -11,16 +11,22 @@ from benchmarks.decide import report as decide
 from benchmarks.harness import document, plots, results
 from benchmarks.harness.progress import say
 from benchmarks.intake import report as intake
+from benchmarks.latency import report as latency
 from benchmarks.ledger import report as ledger
 from benchmarks.lifecycle import report as lifecycle
 from benchmarks.opening import report as opening
+from benchmarks.replay import report as replay
+from benchmarks.start import report as start
 
 BENCHMARKS: Final[dict[str, ModuleType]] = {
     "decide": decide,
     "intake": intake,
+    "latency": latency,
     "ledger": ledger,
     "lifecycle": lifecycle,
     "opening": opening,
+    "replay": replay,
+    "stack": start,
 }
 
 
@@ -44,7 +50,8 @@ def _run(arguments: argparse.Namespace, directory: Path) -> None:
         path = results.write(name, result, directory)
         plots.bars(path.with_suffix(".svg"), benchmark.TITLE, benchmark.panels(result))
         for ratio_name, ratio in result.ratios.items():
-            say(f"{name} {ratio_name}: {ratio.value} (must {ratio.must}, aim {ratio.aim}): {ratio.verdict}")
+            most = "at most " if ratio.at_most else ""
+            say(f"{name} {ratio_name}: {ratio.value} (must {most}{ratio.must}, aim {most}{ratio.aim}): {ratio.verdict}")
         say(f"written: {path}")
 
 

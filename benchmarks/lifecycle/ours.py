@@ -46,11 +46,12 @@ class Ours:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, stack: Stack) -> AsyncIterator["Ours"]:
-        """Give the side, its portal connected."""
+    async def open(cls, stack: Stack, *, watches_awards: bool = False) -> AsyncIterator["Ours"]:
+        """Give the side; with ``watches_awards`` its portal looks at the topic of awards too."""
         token = tokens_of(stack.config.home)("portal", "portal")
+        watched = stack.kafka_bootstrap if watches_awards else ""
         async with AsyncExitStack() as opened:
-            portal = await opened.enter_async_context(Remote(Portal.open, token, True))
+            portal = await opened.enter_async_context(Remote(Portal.open, token, True, watched))
             bank = await opened.enter_async_context(Remote(Bank.by_kafka, stack.kafka_bootstrap))
             metrics = await asyncpg.connect(stack.postgres.superuser_dsn("metrics"))
             opened.push_async_callback(metrics.close)

@@ -17,6 +17,7 @@ import httptools
 
 from benchmarks.harness.openloop import Latencies, latencies_of
 from benchmarks.intake.wire import Address, Call, request
+from benchmarks.lifecycle.awards import Awards
 from benchmarks.lifecycle.lives import Life, lives
 
 CREATED: Final = b"201"
@@ -31,10 +32,11 @@ _ID_LENGTH: Final = 36
 class Portal:
     """Plays lives against servers. ``follows``: whether awards are learnt from a stream, or from the answers."""
 
-    def __init__(self, token: str, *, follows: bool) -> None:
+    def __init__(self, token: str, *, follows: bool, awards: Awards | None = None) -> None:
         self._headers = (("authorization", f"Bearer {token}"), ("accept-language", "zh-CN"))
         self._follows = follows
         self._stream: Stream | None = None
+        self._awards = awards
         self._calls: list[Call] = []
         self._free: deque[Call] = deque()
         self._asked: dict[Call, Life | None] = {}
@@ -42,6 +44,7 @@ class Portal:
         self._claims: deque[bytes] = deque()
         self._applied: dict[bytes, tuple[Life, float]] = {}
         self._early: dict[bytes, bytes] = {}
+        self._ids: dict[bytes, int] = {}
         self._due: dict[int, float] = {}
         self._awarded_after: list[float] = []
         self._left = 0
@@ -49,12 +52,13 @@ class Portal:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @classmethod
-    async def open(cls, token: str, follows: bool) -> Self:  # it comes through a pipe
-        return cls(token, follows=follows)
+    async def open(cls, token: str, follows: bool, bootstrap: str = "") -> Self:
+        """Open it; with ``bootstrap`` it also looks when an award can be read on its topic."""
+        return cls(token, follows=follows, awards=await Awards.open(bootstrap) if bootstrap else None)
 
     async def connect(self, addresses: list[Address], connections: int) -> None:
         """Have so many connections open, and the stream where there is one; those of before are closed."""
-        await self.close()
+        self._hang_up()
         self._closing = False
         loop = asyncio.get_running_loop()
         for number in range(connections):
@@ -82,9 +86,14 @@ class Portal:
         await self._until_ended()
         return time.perf_counter() - began
 
-    async def play_at(self, rate: float) -> Latencies:
-        """Let them arrive at ``rate`` a second; return how long each took from its due moment until its award."""
+    async def play_at(self, rate: float) -> dict[str, Latencies]:
+        """Let them arrive at ``rate`` a second; return how long each took from its due moment until its award.
+
+        "topic": until it can be read on ``disbursement.awards``; "portal": until the portal was told.
+        """
         self._reset()
+        if self._awards is not None:
+            self._awards.forget()
         self._free = deque(self._calls)
         waiting, self._lives = self._lives, deque()
         start = time.perf_counter()
@@ -99,10 +108,20 @@ class Portal:
         arrived = time.perf_counter()
         await self._until_ended()
         drain = time.perf_counter() - arrived
-        return latencies_of(self._awarded_after, rate, drain, _LATE_SECONDS)
+        found = {"portal": latencies_of(self._awarded_after, rate, drain, _LATE_SECONDS)}
+        if self._awards is not None:
+            read = await self._awards.of(self._ids)
+            after = [read[application_id] - self._due[number] for application_id, number in self._ids.items()]
+            found["topic"] = latencies_of(after, rate, drain, _LATE_SECONDS)
+        return found
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close what is open."""
+        self._hang_up()
+        if self._awards is not None:
+            await self._awards.close()
+
+    def _hang_up(self) -> None:
         self._closing = True
         for call in self._calls:
             call.close()
@@ -117,6 +136,7 @@ class Portal:
         self._claims.clear()
         self._applied.clear()
         self._early.clear()
+        self._ids.clear()
         self._due.clear()
         self._free.clear()
         self._awarded_after = []
@@ -164,6 +184,7 @@ class Portal:
 
     def _accepted(self, life: Life, application_id: bytes) -> None:
         """The stream may have been faster than the answer."""
+        self._ids[application_id] = life.number
         if (award_id := self._early.pop(application_id, None)) is not None:
             self._awarded(life, award_id)
         else:

@@ -35,11 +35,11 @@ class Monolith:
     """Running processes of the monolith; ``urls`` has the first under each name that Drawdown has a service for."""
 
     def __init__(self, config: Config, servers: Sequence[Server], registers: str) -> None:
-        self.config = config
+        self.config: Final = config
         self.servers = servers
         host, port = servers[0].address
         names = ("intake", "eligibility", "disbursement", "metrics")
-        self.urls = dict.fromkeys(names, f"http://{host}:{port}") | {"registers": registers}
+        self.urls: Final = dict.fromkeys(names, f"http://{host}:{port}") | {"registers": registers}
 
     @classmethod
     @asynccontextmanager

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload, selectinload
@@ -47,6 +47,8 @@ def _add_writes(app: FastAPI, office: Office, access: Access) -> None:
     async def create_application(
         request: Request, body: NewApplication, person: Sender, idempotency_key: IdempotencyKey = None
     ) -> Response:
+        if not body.submit:
+            raise HTTPException(501, "Drafts are not covered here.")
         key = await _key(request, client_of(person), idempotency_key)
         parts = body.model_dump(mode="json", exclude={"scheme", "submit"})
         return response_of(await applying.apply(office, key, client_of(person), body.scheme, parts))
