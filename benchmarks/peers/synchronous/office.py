@@ -23,6 +23,7 @@ from kit.idempotency import Answer, Key, reused
 from kit.sealing import Keyring
 
 CONNECTIONS: Final = 16
+_TRIES: Final = 5
 Work = Callable[[AsyncSession], Awaitable[Answer]]
 
 
@@ -71,12 +72,14 @@ class Office:
     async def once(self, key: Key, now: datetime, work: Work) -> Answer:
         """Do the work in a transaction, and return its answer once it is on disk; the same key brings the same answer.
 
-        Who lost a race (for the key, an invoice, an account) finds afterwards what the other one has done.
+        Who lost a race (for the key, an invoice, a line of a timeline) finds afterwards what the other one has done.
         """
-        try:
-            return await self._once(key, now, work)
-        except IntegrityError:
-            return await self._once(key, now, work)
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._once(key, now, work)
+            except IntegrityError:
+                continue
+        return await self._once(key, now, work)
 
     async def _once(self, key: Key, now: datetime, work: Work) -> Answer:
         async with self.sessions.begin() as session:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from benchmarks.peers.synchronous import ledger, showing
 from benchmarks.peers.synchronous.models import Account, Application, Award, Claim, Payment, Pool, Report
@@ -95,7 +96,7 @@ async def _locked(session: AsyncSession, payment_id: UUID) -> tuple[Pool | None,
 async def _settle(
     session: AsyncSession, office: Office, pool: Pool, payment: Payment, event: PaymentSettled, now: datetime
 ) -> None:
-    claim = payment.claim
+    claim = _claim_of(payment)
     application, award = claim.application, claim.application.award
     assert award is not None, "what is paid was awarded"
     policy = office.policy(application)
@@ -122,10 +123,16 @@ async def _settle(
 
 def _return(session: AsyncSession, office: Office, payment: Payment, event: PaymentReturned, now: datetime) -> None:
     """The money stays obligated: what finance does next is not covered."""
-    claim = payment.claim
+    claim = _claim_of(payment)
     payment.status, payment.reason_code, claim.updated_at = "returned", event.reason_code, now
     note(session, claim.application, "claim.unpaid", now, claim.claim_id, reason_code=event.reason_code)
     showing.follow_claim(claim, claim.application, office.policy(claim.application).clocks, now)
+
+
+def _claim_of(payment: Payment) -> Claim:
+    """Return the claim of a payment that was loaded with it, and let it know its payment without another query."""
+    set_committed_value(payment.claim, "payment", payment)
+    return payment.claim
 
 
 def _kept(event: PaymentSettled | PaymentReturned, effect: str, detail: str, now: datetime) -> Report:
@@ -163,7 +170,7 @@ async def account_is(
 
 
 def _go_on(session: AsyncSession, office: Office, payment: Payment, account: Account, now: datetime) -> None:
-    claim = payment.claim
+    claim = _claim_of(payment)
     policy = office.policy(claim.application)
     payment.instructed_at = now
     _place(payment, policy, account)
