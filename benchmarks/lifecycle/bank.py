@@ -121,10 +121,11 @@ class KafkaDoor:
             TOPIC_OF[PaymentInstructed].name,
             bootstrap_servers=bootstrap,
             client_id="bank",
-            auto_offset_reset="earliest",
+            auto_offset_reset="latest",
             enable_auto_commit=False,
         )
         await consumer.start()
+        await consumer.seek_to_end()
         producer = Producer(bootstrap, "bank")
         await producer.start()
         return cls(consumer, producer)

@@ -23,6 +23,8 @@ from stack.supervisor import Stack
 CONNECTIONS: Final = 64
 _REST_SECONDS: Final = 60.0
 _LOOK_EVERY_SECONDS: Final = 0.02
+_GREETINGS: Final = 60
+_GREETING_SECONDS: Final = 0.5
 _STATES: Final = ("available", "committed", "obligated", "disbursed")
 _COUNTED: Final = """
 SELECT version, disbursed, (SELECT count(*) FROM claims WHERE settled_at IS NOT NULL) AS settled
@@ -96,8 +98,12 @@ class Ours:
     async def _pool(self, service: str) -> dict[str, int]:
         headers = {"authorization": f"Bearer {self._token('auditor', 'auditor')}"}
         async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
-            answer = (await client.get(f"{self._stack.urls[service]}/v1/pools")).raise_for_status()
-        return balances(answer.json()["items"])
+            for _ in range(_GREETINGS):
+                answer = await client.get(f"{self._stack.urls[service]}/v1/pools")
+                if answer.is_success:
+                    break
+                await asyncio.sleep(_GREETING_SECONDS)  # it has not got the issuer's keys yet
+        return balances(answer.raise_for_status().json()["items"])
 
     async def _check(self, before: dict[str, int], awarded: int, paid: int) -> None:
         wanted = expected(before, awarded, paid)

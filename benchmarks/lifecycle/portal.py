@@ -22,6 +22,9 @@ from benchmarks.lifecycle.lives import Life, lives
 
 CREATED: Final = b"201"
 _PATIENCE_SECONDS: Final = 300.0
+_BEGIN_SECONDS: Final = 10.0
+_TRIES: Final = 60
+_PAUSE_SECONDS: Final = 0.5
 _TICK_SECONDS: Final = 0.001
 _LATE_SECONDS: Final = 1.0
 _AWARD: Final = b'"award_id":"'
@@ -238,22 +241,35 @@ class Stream(asyncio.Protocol):
     async def open(
         cls, host: str, port: int, headers: tuple[tuple[str, str], ...], heard: Callable[[bytes, bytes], None]
     ) -> Self:
-        """Open it; returns when it listens."""
-        _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(heard), host, port)
-        await stream.begin(headers)
+        """Open it, as soon as the server gives it; returns when it listens."""
+        for tries_left in reversed(range(_TRIES)):
+            _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(heard), host, port)
+            try:
+                await stream.begin(headers)
+                break
+            except ConnectionError:
+                stream.close()
+                if not tries_left:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
         return stream
 
     async def begin(self, headers: tuple[tuple[str, str], ...]) -> None:
-        """Ask for the events; returns when it is told from where on."""
+        """Ask for the events; returns when it is told from where on. Raises ConnectionError where it is refused."""
         assert self._transport is not None, "it is connected"
         self._transport.write(request("GET", "/v1/events", headers))
-        await asyncio.wait_for(self._begun, _PATIENCE_SECONDS)
+        await asyncio.wait_for(self._begun, _BEGIN_SECONDS)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status != 200 and not self._begun.done():
+            self._begun.set_exception(ConnectionError(f"the stream was refused: {status}"))
 
     def on_body(self, body: bytes) -> None:
         *frames, self._rest = (self._rest + body).split(b"\n\n")

@@ -27,6 +27,8 @@ from stack.supervisor import Stack
 
 DATABASE: Final = "synchronous"
 _REST_SECONDS: Final = 120.0
+_GREETINGS: Final = 60
+_GREETING_SECONDS: Final = 0.5
 _LOOK_EVERY_SECONDS: Final = 0.02
 _SETTLED: Final = "SELECT count(*) FROM payments WHERE status = 'settled'"
 
@@ -90,6 +92,7 @@ class Theirs:
             monolith = await opened.enter_async_context(Monolith.running(stack, processes))
             portal = await opened.enter_async_context(Remote(Portal.open, tokens("portal", "portal"), False))
             finance = monolith.servers[-1].address, tokens("finance", "finance")
+            await _greet(monolith.servers, finance[1])
             bank = await opened.enter_async_context(Remote(Bank.by_http, *finance))
             database = await asyncpg.connect(stack.postgres.superuser_dsn(DATABASE))
             opened.push_async_callback(database.close)
@@ -130,3 +133,14 @@ class Theirs:
     async def _get(self, path: str) -> Any:
         async with httpx.AsyncClient(trust_env=False) as client:
             return (await client.get(f"{self._monolith.urls['metrics']}{path}")).raise_for_status().json()
+
+
+async def _greet(servers: Sequence[Server], token: str) -> None:
+    """Ask each process for something until it has the issuer's keys."""
+    async with httpx.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {token}"}) as client:
+        for server in servers:
+            host, port = server.address
+            for _ in range(_GREETINGS):
+                if (await client.get(f"http://{host}:{port}/v1/payments?status=instructed")).is_success:
+                    break
+                await asyncio.sleep(_GREETING_SECONDS)
