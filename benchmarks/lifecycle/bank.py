@@ -146,7 +146,9 @@ def _asked(records: Iterable[Any]) -> Iterator[Asked]:
     for record in records:
         kind = dict(record.headers)["ce_type"]
         if kind in _KINDS:
-            yield decode(kind.decode(), record.value)
+            event = decode(kind.decode(), record.value)
+            assert isinstance(event, PaymentInstructed | AccountVerificationRequested), "its type says so"
+            yield event
 
 
 def _record(event: Told) -> Record:

@@ -26,10 +26,7 @@ _LOOK_EVERY_SECONDS: Final = 0.02
 _GREETINGS: Final = 60
 _GREETING_SECONDS: Final = 0.5
 _STATES: Final = ("available", "committed", "obligated", "disbursed")
-_COUNTED: Final = """
-SELECT version, disbursed, (SELECT count(*) FROM claims WHERE settled_at IS NOT NULL) AS settled
-FROM pools WHERE pool = $1
-"""
+_COUNTED: Final = "SELECT count(*) FROM claims WHERE settled_at IS NOT NULL"
 
 
 class WrongError(Exception):
@@ -85,7 +82,7 @@ class Ours:
         return Watch(pids | {"portal": self.portal.pid, "bank": self._bank.pid})
 
     async def _settled(self) -> int:
-        return int((await self._metrics.fetchrow(_COUNTED, POOL))["settled"])
+        return int(await self._metrics.fetchval(_COUNTED))
 
     async def _until_counted(self, settled: int) -> None:
         """Wait until metrics has heard of every payment: the portal heard of all of them before."""

@@ -16,7 +16,7 @@ from stack.config import Config, Ports
 from stack.demo import tokens_of
 from stack.home import open_home
 from stack.supervisor import Stack
-from tests.journeys.traveller import Traveller, Walker
+from tests.journeys.traveller import Place, Traveller, Walker
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +51,8 @@ async def monolith(system: Stack) -> AsyncIterator[Monolith]:
 
 
 @pytest.fixture(params=["drawdown", "synchronous"])
-async def anywhere(request: pytest.FixtureRequest) -> AsyncIterator[Walker]:
+async def anywhere(request: pytest.FixtureRequest, system: Stack, monolith: Monolith) -> AsyncIterator[Walker]:
     """Somebody who walks in Drawdown, and in the monolith."""
-    place = request.getfixturevalue("system" if request.param == "drawdown" else "monolith")
+    places: dict[str, Place] = {"drawdown": system, "synchronous": monolith}
     async with httpx.AsyncClient(timeout=30.0, trust_env=False) as client:
-        yield Walker(place, client)
+        yield Walker(places[request.param], client)
