@@ -27,8 +27,8 @@ class Plan(msgspec.Struct, frozen=True):
     """How much is measured: rounds of so many lives each, after so many for warm-up; processes of the monolith."""
 
     rounds: int = 3
-    lives: int = 4_000
-    warm_up: int = 400
+    lives: int = 2_000
+    warm_up: int = 200
     processes: int = 2
 
 

@@ -181,7 +181,6 @@ async def _conclude(
     if decision.outcome == "rejected":
         showing.follow(application, None, clocks, now)
         return None
-    await session.flush()  # before the pool is locked: the lock is short
     return await awarding.award_or_wait(session, office, application, now)
 
 

@@ -109,7 +109,6 @@ async def _pay(
     application = award.application
     note(session, application, "claim.verified", now, made.claim_id, eligible=found.eligible.amount)
     session.add_all(Invoice(seller=seller, number=number, claim_id=made.claim_id) for seller, number in found.counted)
-    await session.flush()  # before the pool is locked: the lock is short
     pool = await ledger.lock(session, award.pool)
     await session.refresh(award, ["status", "committed", "obligated", "disbursed"])
     made.eligible = found.eligible.amount
