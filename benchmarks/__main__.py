@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Final
 
 from benchmarks.decide import report as decide
+from benchmarks.growth import report as growth
 from benchmarks.harness import document, plots, results
 from benchmarks.harness.progress import say
 from benchmarks.intake import report as intake
@@ -20,6 +21,7 @@ from benchmarks.start import report as start
 
 BENCHMARKS: Final[dict[str, ModuleType]] = {
     "decide": decide,
+    "growth": growth,
     "intake": intake,
     "latency": latency,
     "ledger": ledger,
