@@ -35,9 +35,8 @@ async def _chains(dsn: str) -> list[str]:
                 if wrong := _wrong(row, version + 1, before):
                     found.append(f"{row['pool']} {row['version']}: {wrong}")
                 ends[row["pool"]] = row["version"], row["hash"]
-        for row in await connection.fetch(_POOLS):
-            if ends.get(row["pool"]) != (row["version"], row["hash"]):
-                found.append(f"{row['pool']} does not stand where its chain ends")
+        pools = {row["pool"]: (row["version"], row["hash"]) for row in await connection.fetch(_POOLS)}
+        found += [f"{pool} does not stand where its chain ends" for pool, at in pools.items() if ends.get(pool) != at]
     finally:
         await connection.close()
     return found

@@ -2,8 +2,8 @@
 
 The copies are whole rows in the real tables, logged, with all their indexes, timelines, invoices and reports. Each
 transfer of a copy is sealed anew behind the last one, by the ledger's own rules and hash, so that books, chain and
-projection are what they would be (``audit``). Disbursement reconciles them too, and would put a pool on hold. What stands
-inside of documents is the originals', and accounts of copies can't be opened: nothing of the past is paid again.
+projection are what they would be (``audit``). Disbursement reconciles them too, and would put a pool on hold. What
+stands inside of documents is the originals', and accounts of copies can't be opened: no past is paid again.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence

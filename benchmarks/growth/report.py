@@ -61,7 +61,7 @@ async def measure(*, quick: bool, long_past: int | None) -> Result:
 async def _prepare(stack: Stack, plan: Plan, name: str) -> None:
     """Let the past be as long as named, and start alike: services anew, statistics taken, nothing dirty."""
     if name == "long":
-        await past.multiply(stack.postgres, max(1, round(plan.long / plan.short) - 1))
+        await past.multiply(stack.postgres, max(1, round(plan.long / await _count(stack)) - 1))
     await system.settle(stack.postgres, SERVICES)
 
 

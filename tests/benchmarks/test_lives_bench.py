@@ -67,7 +67,7 @@ async def test_a_quick_start_starts_twice(tmp_path: Path) -> None:
 async def test_a_quick_growth_multiplies_a_past_whose_books_are_in_order(tmp_path: Path) -> None:
     found = await quick("growth", tmp_path)
     assert found.ratios.keys() == {"growth", "growth_cpu"}
-    assert found.figures["past"]["says"].startswith("short: 60 applications, long: 350 applications")
+    assert found.figures["past"]["says"].startswith("short: 60 applications, long: 330 applications")
 
 
 # --- what is played -----------------------------------------------------------------------------------------
