@@ -8,13 +8,28 @@ from types import ModuleType
 from typing import Final
 
 from benchmarks.decide import report as decide
+from benchmarks.growth import report as growth
 from benchmarks.harness import document, plots, results
 from benchmarks.harness.progress import say
 from benchmarks.intake import report as intake
+from benchmarks.latency import report as latency
 from benchmarks.ledger import report as ledger
+from benchmarks.lifecycle import report as lifecycle
 from benchmarks.opening import report as opening
+from benchmarks.replay import report as replay
+from benchmarks.start import report as start
 
-BENCHMARKS: Final[dict[str, ModuleType]] = {"decide": decide, "intake": intake, "ledger": ledger, "opening": opening}
+BENCHMARKS: Final[dict[str, ModuleType]] = {
+    "decide": decide,
+    "growth": growth,
+    "intake": intake,
+    "latency": latency,
+    "ledger": ledger,
+    "lifecycle": lifecycle,
+    "opening": opening,
+    "replay": replay,
+    "stack": start,
+}
 
 
 def main() -> None:
@@ -37,7 +52,8 @@ def _run(arguments: argparse.Namespace, directory: Path) -> None:
         path = results.write(name, result, directory)
         plots.bars(path.with_suffix(".svg"), benchmark.TITLE, benchmark.panels(result))
         for ratio_name, ratio in result.ratios.items():
-            say(f"{name} {ratio_name}: {ratio.value} (must {ratio.must}, aim {ratio.aim}): {ratio.verdict}")
+            most = "at most " if ratio.at_most else ""
+            say(f"{name} {ratio_name}: {ratio.value} (must {most}{ratio.must}, aim {most}{ratio.aim}): {ratio.verdict}")
         say(f"written: {path}")
 
 

@@ -35,7 +35,9 @@ def _ratios(found: Mapping[str, Result]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for name, result in found.items():
         for key, ratio in result.ratios.items():
-            yield f"| {name} | `{key}` | {ratio.must:g} | {ratio.aim:g} | **{ratio.value:g}** | {ratio.verdict} |"
+            most = "at most " if ratio.at_most else ""
+            wanted = f"{most}{ratio.must:g} | {most}{ratio.aim:g}"
+            yield f"| {name} | `{key}` | {wanted} | **{ratio.value:g}** | {ratio.verdict} |"
     yield ""
 
 

@@ -9,18 +9,25 @@ DIRECTORY: Final = Path(__file__).parent.parent / "results"
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """One ratio: what is divided by what, what it must reach and aims at, and what it came to."""
+    """One ratio: what is divided by what, what it must reach and aims at, and what it came to.
+
+    ``at_most``: it must not exceed what it must and aims at, instead of reaching it.
+    """
 
     says: str
     must: float
     aim: float
     value: float
+    at_most: bool = False
 
     @property
     def verdict(self) -> str:
-        if self.value >= self.aim:
+        if self._reaches(self.aim):
             return "aim reached"
-        return "reached" if self.value >= self.must else "not reached"
+        return "reached" if self._reaches(self.must) else "not reached"
+
+    def _reaches(self, wanted: float) -> bool:
+        return self.value <= wanted if self.at_most else self.value >= wanted
 
 
 class Result(msgspec.Struct, frozen=True):

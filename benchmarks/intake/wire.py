@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeAlias, cast
+from typing import Final, Protocol, TypeAlias, cast
 
 from benchmarks.harness.openloop import Latencies, latencies_of
 
@@ -19,10 +19,18 @@ _TICK_SECONDS: Final = 0.001
 _PATIENCE_SECONDS: Final = 60.0
 
 
-class Call(asyncio.Protocol):
-    """One connection, one request at a time; tells its ``Crowd`` of each answer."""
+class Caller(Protocol):
+    """Whose connections they are: it is told each answer (its status, and all of it), and when one is lost."""
 
-    def __init__(self, crowd: "Crowd") -> None:
+    def answered(self, call: "Call", status: bytes, answer: bytes) -> None: ...
+
+    def lost(self, error: Exception | None) -> None: ...
+
+
+class Call(asyncio.Protocol):
+    """One connection, one request at a time; tells its ``Caller`` of each answer."""
+
+    def __init__(self, crowd: Caller) -> None:
         self._crowd = crowd
         self._transport: asyncio.Transport | None = None
         self._read = b""

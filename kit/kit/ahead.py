@@ -11,6 +11,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from kit.deadlines import within
+from kit.pace import Pace
 
 Batch = dict[TopicPartition, list[Any]]
 Positions = Mapping[TopicPartition, int]
@@ -27,13 +28,17 @@ def reached(batch: Batch) -> dict[TopicPartition, int]:
 class Ahead:
     """Takes batches of at most so many events from the client, and keeps the one that was fetched ahead."""
 
-    def __init__(self, max_batch_events: int) -> None:
+    def __init__(self, max_batch_events: int, pace: Pace | None = None) -> None:
         self._most = max_batch_events
+        self._pace = pace or Pace()
         self._fetched: Batch = {}
         self._begins: dict[TopicPartition, int] = {}
 
     async def next(self, kafka: AIOKafkaConsumer, positions: Positions) -> Batch:
-        """Return what was fetched ahead, where it goes on at the positions; else what comes within a moment."""
+        """Return what was fetched ahead, where it goes on at the positions; else what comes within a moment.
+
+        Where the pace made it wait, with what has come meanwhile.
+        """
         fetched, self._fetched = self._fetched, {}
         batch: Batch = {}
         for place, records in fetched.items():
@@ -41,7 +46,12 @@ class Ahead:
                 batch[place] = records
             elif place in positions and place in kafka.assignment():
                 kafka.seek(place, positions[place])
-        return batch or await self._poll(kafka, _POLL_MS)
+        batch = batch or await self._poll(kafka, _POLL_MS)
+        left = self._most - sum(map(len, batch.values()))
+        if batch and left > 0 and await self._pace.keep():
+            for place, records in (await self._poll(kafka, 0, left)).items():
+                batch[place] = batch.get(place, []) + records
+        return batch
 
     async def fetch(self, kafka: AIOKafkaConsumer, batch: Batch, positions: Positions) -> Batch:
         """Take what the client has got already of what follows this batch; return it."""
@@ -58,6 +68,6 @@ class Ahead:
         for place in places:
             self._fetched.pop(place, None)
 
-    async def _poll(self, kafka: AIOKafkaConsumer, timeout_ms: int) -> Batch:
-        polled = kafka.getmany(timeout_ms=timeout_ms, max_records=self._most)
+    async def _poll(self, kafka: AIOKafkaConsumer, timeout_ms: int, most: int | None = None) -> Batch:
+        polled = kafka.getmany(timeout_ms=timeout_ms, max_records=self._most if most is None else most)
         return await within(_POLL_DEADLINE_SECONDS, polled, "polling for events")

@@ -29,6 +29,7 @@ from kit.errors import FencedError, NotYetError, PermanentError, TransientError
 from kit.following import log_handled, log_said
 from kit.kafka import group_consumer
 from kit.logging import get_logger
+from kit.pace import Pace
 from kit.parking import Family, Parked
 from kit.sightings import count, forget_lag, log_parked, measure_lag
 
@@ -69,6 +70,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         events: Iterable[type[Event]],
         handle: Handler,
         max_batch_events: int = 1000,
+        pace_seconds: float = 0.0,
         committed: Callable[[], None] = lambda: None,
         progressed: Callable[[], None] = lambda: None,
         dead_letters: str | None = None,
@@ -84,7 +86,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._progressed = progressed
         self._epochs: dict[TopicPartition, int] = {}
         self._positions: dict[TopicPartition, int] = {}
-        self._ahead = Ahead(max_batch_events)
+        self._ahead = Ahead(max_batch_events, Pace(pace_seconds))
         self._blocked = BlockedPartitions(self._topics)
         self._tries: dict[tuple[TopicPartition, int], int] = {}
         self._assigned = False

@@ -22,12 +22,14 @@ from kit.kafka import Producer, Record
 from kit.lease import Lease
 from kit.logging import get_logger
 from kit.messages import Header, headers_of
+from kit.pace import Pace
 
 log = get_logger(__name__)
 
 _PAGE: Final = 2_000
 _FENCE_POLL_SECONDS: Final = 0.002
 _FENCE_SAID_SECONDS: Final = 10.0
+_MEASURE_SECONDS: Final = 1.0
 
 _READ: Final = text(
     """
@@ -52,6 +54,7 @@ class Relay:
         holder: str,
         poll_seconds: float,
         lease_seconds: float,
+        pace_seconds: float = 0.0,
     ) -> None:
         self._database = database
         self._bootstrap = bootstrap
@@ -59,6 +62,8 @@ class Relay:
         self._holder = holder
         self._poll_seconds = poll_seconds
         self._lease_seconds = lease_seconds
+        self._pace = Pace(pace_seconds)
+        self._measured_at = 0.0
         self._woken = asyncio.Event()
         self._producer: Producer | None = None
         self.trouble: str | None = "the relay has not started"
@@ -125,6 +130,8 @@ class Relay:
         last = await self._last_id(connection)
         if last <= lease.cursor:
             return lease.cursor
+        if await self._pace.keep():
+            last = await self._last_id(connection)
         meters.OUTBOX_PENDING.set(last - lease.cursor)
         own = await fence.own_id(connection)
         began = said_at = asyncio.get_running_loop().time()
@@ -142,6 +149,13 @@ class Relay:
     async def _last_id(self, connection: AsyncConnection) -> int:
         return await fence.last_id(connection, "outbox_id_seq")
 
+    async def _measure_at_times(self, connection: AsyncConnection, lease: Lease) -> None:
+        """Measure once a second: it costs as much as a page."""
+        now = asyncio.get_running_loop().time()
+        if now - self._measured_at > _MEASURE_SECONDS:
+            self._measured_at = now
+            await self._measure(connection, lease)
+
     async def _measure(self, connection: AsyncConnection, lease: Lease) -> None:
         meters.OUTBOX_PENDING.set(await self._last_id(connection) - lease.cursor)
         oldest = await connection.execute(_OLDEST, {"cursor": lease.cursor})
@@ -151,7 +165,7 @@ class Relay:
         """Send one page and move the cursor past it."""
         rows = (await connection.execute(_READ, {"cursor": lease.cursor, "limit": limit, "page": _PAGE})).all()
         if rows:
-            await self._measure(connection, lease)
+            await self._measure_at_times(connection, lease)
             began = time.time_ns()
             await lease.keep_during(producer.send(self._records(rows)))
             tracing.told("publish", [row.traceparent for row in rows], began)

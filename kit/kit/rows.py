@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 import asyncpg
 import msgspec
 from sqlalchemy import ARRAY, Column, Dialect, Table, insert
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -79,17 +80,30 @@ async def copy_columns(
         await _raise_as_sqlalchemy_would(connection, driver, error, f"COPY {table} ({', '.join(names)})")
 
 
-async def update_rows(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+async def update_rows(
+    connection: AsyncConnection, table: Table, rows: Sequence[Row], before: Sequence[Row] | None = None
+) -> None:
     """Update the columns that the rows name, by primary key. The rows must have been loaded under a lock.
 
     All rows have the same columns. Raises LookupError when a row is not there, or is given twice.
+
+    ``before`` has each row as it was loaded. A document (JSONB) that is the same object as then is left as it stands:
+    neither sent, parsed, compressed nor stored again, which is most of what an update of a long row costs. So whoever
+    gives it replaces documents and never changes one in place.
     """
     if not rows:
         return
     names = tuple(rows[0])
+    documents = tuple(name for name in names if before is not None and isinstance(table.c[name].type, JSONB))
+    kept: list[list[bool]] = []
+    for name in documents:
+        assert before is not None, "there are no documents to look at without it"
+        same = [row[name] is was[name] for row, was in zip(rows, before, strict=True)]
+        kept.append(same)
+        rows = [{**row, name: None} if unchanged else row for row, unchanged in zip(rows, same, strict=True)]
     columns = _columns(table, rows, _processors(connection.dialect, table, names, lists=to_json))
-    statement = _update(connection.dialect, table, names)
-    updated = (await connection.exec_driver_sql(statement, (*columns, len(rows)))).rowcount
+    statement = _update(connection.dialect, table, names, documents)
+    updated = (await connection.exec_driver_sql(statement, (*columns, *kept, len(rows)))).rowcount
     if updated != len(rows):
         raise LookupError(f"of {len(rows)} rows of {table.name} that were to be updated, {updated} were found")
 
@@ -127,20 +141,25 @@ def _processors(
 
 
 @lru_cache(maxsize=256)
-def _update(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
-    """Return the statement, whose last parameter is the number of rows.
+def _update(dialect: Dialect, table: Table, names: tuple[str, ...], documents: tuple[str, ...] = ()) -> str:
+    """Return the statement, whose last parameter is the number of rows; before it, whether each document is kept.
 
     That LIMIT takes nothing away. It makes PostgreSQL expect few rows, so that the plan, which is kept, looks each row
     up by its key. Without it, a plan made while a table is small reads the whole table, long after it has grown.
     """
     quote = dialect.identifier_preparer.quote
-    arrays = ", ".join(f"CAST(${i} AS {_sent(table.c[name], dialect)}[])" for i, name in enumerate(names, 1))
+    types = [*(_sent(table.c[name], dialect) for name in names), *("BOOLEAN" for _ in documents)]
+    arrays = ", ".join(f"CAST(${i} AS {kind}[])" for i, kind in enumerate(types, 1))
+    given = ", ".join((*map(quote, names), *(quote(f"keeps_{name}") for name in documents)))
     keys = [column.name for column in table.primary_key]
-    changes = ", ".join(f"{quote(name)} = {_received(table.c[name], dialect)}" for name in names if name not in keys)
+    values = {name: _received(table.c[name], dialect) for name in names if name not in keys}
+    for name in documents:  # what is stored, passed on as it is, is not stored anew
+        values[name] = f"CASE WHEN given.{quote(f'keeps_{name}')} THEN stored.{quote(name)} ELSE {values[name]} END"
+    changes = ", ".join(f"{quote(name)} = {value}" for name, value in values.items())
     found = " AND ".join(f"stored.{quote(name)} = given.{quote(name)}" for name in keys)
     return (
         f"UPDATE {quote(table.name)} AS stored SET {changes} "  # noqa: S608  # our own tables' names, quoted
-        f"FROM (SELECT * FROM unnest({arrays}) LIMIT ${len(names) + 1}) AS given({', '.join(map(quote, names))}) "
+        f"FROM (SELECT * FROM unnest({arrays}) LIMIT ${len(types) + 1}) AS given({given}) "
         f"WHERE {found}"
     )
 

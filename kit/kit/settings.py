@@ -79,8 +79,17 @@ class ServiceSettings(BaseSettings):
     consumer_max_batch_events: int = Field(
         default=1000, ge=1, le=5000, description="most events that one transaction handles"
     )
+    consumer_pace_seconds: float = Field(
+        default=0.01,
+        ge=0,
+        le=5,
+        description="batches begin no closer together: what comes meanwhile shares the next one's transaction",
+    )
     relay_poll_seconds: float = Field(
         default=0.02, gt=0, le=5, description="how often the relay looks for new events in the outbox"
+    )
+    relay_pace_seconds: float = Field(
+        default=0.01, ge=0, le=5, description="the same for the pages that the relay sends: no closer together than so"
     )
     relay_lease_seconds: float = Field(
         default=5.0,

@@ -59,6 +59,7 @@ class Worker:
             events=events,
             handle=handle,
             max_batch_events=settings.consumer_max_batch_events,
+            pace_seconds=settings.consumer_pace_seconds,
             committed=self._batch_committed,
             progressed=liveness.progressed,
             dead_letters=f"{service.name}.dead-letters",
@@ -80,6 +81,7 @@ class Worker:
             source=service.name,
             holder=f"{socket.gethostname()}:{os.getpid()}",
             poll_seconds=settings.relay_poll_seconds,
+            pace_seconds=settings.relay_pace_seconds,
             lease_seconds=settings.relay_lease_seconds,
         )
         service.add_loop("relay", relay.run, stops_last=True)

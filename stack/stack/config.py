@@ -63,6 +63,8 @@ class Config:
     seed: int = 1
     companies: int | None = None
     """How many companies the registers know; None leaves it to the simulator."""
+    outsiders: Sequence[str] = ("registers", "finance")
+    """Which simulated outsiders run; a suite may put a finance system of its own in the place of ours."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     """What the children inherit; `INTAKE_LOG_LEVEL` and its like reach the service that they name, and no other."""
     process_environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

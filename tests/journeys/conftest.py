@@ -9,10 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from benchmarks.lifecycle import theirs
+from benchmarks.lifecycle.bank import Bank
+from benchmarks.lifecycle.theirs import Monolith
 from stack.config import Config, Ports
+from stack.demo import tokens_of
 from stack.home import open_home
 from stack.supervisor import Stack
-from tests.journeys.traveller import Traveller
+from tests.journeys.traveller import Place, Traveller, Walker
 from tests.kit.collector import Collector
 
 
@@ -43,3 +47,21 @@ async def system(collector: Collector) -> AsyncIterator[Stack]:
 async def traveller(system: Stack) -> AsyncIterator[Traveller]:
     async with httpx.AsyncClient(timeout=30.0, trust_env=False) as client:
         yield Traveller(system, client)
+
+
+@pytest.fixture(scope="session")
+async def monolith(system: Stack) -> AsyncIterator[Monolith]:
+    """The synchronous monolith that Drawdown is measured beside, with a bank of its own."""
+    await theirs.create_database(system)
+    async with Monolith.running(system, 2, {"REGISTER_ANSWER_AGE_SECONDS": "0"}) as running:
+        bank = await Bank.by_http(running.servers[0].address, tokens_of(system.config.home)("finance", "finance"))
+        yield running
+        await bank.close()
+
+
+@pytest.fixture(params=["drawdown", "synchronous"])
+async def anywhere(request: pytest.FixtureRequest, system: Stack, monolith: Monolith) -> AsyncIterator[Walker]:
+    """Somebody who walks in Drawdown, and in the monolith."""
+    places: dict[str, Place] = {"drawdown": system, "synchronous": monolith}
+    async with httpx.AsyncClient(timeout=30.0, trust_env=False) as client:
+        yield Walker(places[request.param], client)

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import httpx
 
+from stack.config import Config
 from stack.demo import tokens_of
 from stack.simulators import bodies
 from stack.simulators.asks import Ask, ask
@@ -22,11 +23,21 @@ _LOOK_EVERY_SECONDS = 0.1
 State = dict[str, Any]
 
 
-class Traveller:
-    """Calls the services of one running system."""
+class Place(Protocol):
+    """Where somebody walks: the base URL of each service by its name, and the keys of its issuer."""
 
-    def __init__(self, system: Stack, client: httpx.AsyncClient) -> None:
-        self.system = system
+    @property
+    def urls(self) -> dict[str, str]: ...
+
+    @property
+    def config(self) -> Config: ...
+
+
+class Walker:
+    """Calls one running system, whatever it is made of."""
+
+    def __init__(self, place: Place, client: httpx.AsyncClient) -> None:
+        self.place = place
         self.client = client
         self.today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
 
@@ -34,7 +45,7 @@ class Traveller:
         return self._bearer("portal")
 
     def _bearer(self, scope: str) -> dict[str, str]:
-        return {"authorization": f"Bearer {tokens_of(self.system.config.home)(scope, scope)}"}
+        return {"authorization": f"Bearer {tokens_of(self.place.config.home)(scope, scope)}"}
 
     def ask_of(self, role: Role, number: int = 0) -> Ask:
         """Return what a company of this role asks for, on a contract of its own."""
@@ -43,19 +54,19 @@ class Traveller:
 
     async def get(self, service: str, path: str, **params: Any) -> State:
         headers = self._portal() if service == "intake" else self._bearer("auditor")
-        response = await self.client.get(f"{self.system.urls[service]}{path}", params=params, headers=headers)
+        response = await self.client.get(f"{self.place.urls[service]}{path}", params=params, headers=headers)
         assert response.status_code == 200, response.text
         state: State = response.json()
         return state
 
     async def post(self, path: str, body: Any, key: str | None = None, **more: str) -> httpx.Response:
         headers = {"idempotency-key": key or str(uuid4()), "accept-language": "en"} | self._portal() | more
-        return await self.client.post(f"{self.system.urls['intake']}{path}", json=body, headers=headers)
+        return await self.client.post(f"{self.place.urls['intake']}{path}", json=body, headers=headers)
 
     async def upload(self, content: bytes, kind: str) -> str:
         """Upload a document; return its id."""
         response = await self.client.post(
-            f"{self.system.urls['intake']}/v1/documents",
+            f"{self.place.urls['intake']}/v1/documents",
             files={"file": ("document", content)},
             data={"kind": kind},
             headers={"idempotency-key": str(uuid4())} | self._portal(),
@@ -109,6 +120,14 @@ class Traveller:
         [found] = [entry for entry in pools if entry["pool"] == pool]
         names = ("appropriated", "available", "committed", "obligated", "disbursed")
         return {name: found[name]["amount"] for name in names}
+
+
+class Traveller(Walker):
+    """One who knows that it is Drawdown: there are services to kill and topics to read."""
+
+    def __init__(self, system: Stack, client: httpx.AsyncClient) -> None:
+        super().__init__(system, client)
+        self.system = system
 
 
 def _at_rest(claim: State) -> bool:

@@ -13,6 +13,7 @@ from kit.batch import Batches
 from kit.database import Database
 from kit.errors import FencedError
 from kit.kafka import partition_of
+from kit.pace import Pace
 from stack.kafka import Kafka
 from tests.kit.broker import record_of, send
 from tests.kit.conftest import TOPIC, company, eventually
@@ -40,6 +41,32 @@ async def _at_the_end(client: AIOKafkaConsumer, kafka: Kafka, count: int) -> tup
     client.seek(place, begin)
     await send(kafka.bootstrap, [record_of(each) for each in numbered([key], count)])
     return place, begin
+
+
+async def test_what_comes_while_the_pace_is_kept_goes_with_the_batch_and_nothing_is_passed_over(
+    client: AIOKafkaConsumer, kafka: Kafka
+) -> None:
+    key = company()
+    place = place_of(key)
+    client.assign([place])
+    begin = (await client.end_offsets([place]))[place]
+    client.seek(place, begin)
+    ahead, positions = Ahead(10, Pace(0.1)), {place: begin}
+    sizes: list[int] = []
+    seen: list[int] = []
+    for count in (1, 4, 4, 16):
+        await send(kafka.bootstrap, [record_of(each) for each in numbered([key], count)])
+        batch = await ahead.next(client, positions)
+        sizes.append(sum(map(len, batch.values())))
+        seen += [record.offset for records in batch.values() for record in records]
+        positions |= reached(batch)
+        await ahead.fetch(client, batch, positions)
+    while len(seen) < 25:
+        batch = await ahead.next(client, positions)
+        seen += [record.offset for records in batch.values() for record in records]
+        positions |= reached(batch)
+    assert seen == list(range(begin, begin + 25))
+    assert max(sizes) <= 10
 
 
 async def test_the_batch_that_follows_goes_on_where_the_one_before_it_ends(

@@ -289,3 +289,64 @@ async def test_an_update_looks_rows_up_though_it_was_planned_for_an_empty_table(
         await update_rows(connection, THINGS, [thing(number, amount=1) for number in range(100)])
         query = "SELECT seq_scan, idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'things'"
         assert (await connection.execute(text(query))).one() == (0, 100)
+
+
+# --- documents that are left as they stand --------------------------------------------------------------------
+
+
+@pytest.fixture
+def long_document() -> dict[str, Any]:
+    """One that is stored out of its row, in pieces whose number tells whether it was stored anew."""
+    return {"text": Random(1).randbytes(6_000).hex()}
+
+
+async def piece(database: Database, number: int) -> int | None:
+    async with database.reading() as connection:
+        query = text("SELECT pg_column_toast_chunk_id(json) FROM things WHERE number = :number")
+        found = (await connection.execute(query, {"number": number})).scalar_one()
+        return None if found is None else int(found)
+
+
+async def test_a_document_that_was_not_replaced_is_not_stored_again(
+    database: Database, long_document: dict[str, Any]
+) -> None:
+    await store(database, thing(1, json=long_document, amount=1), thing(2, json=long_document, amount=1))
+    pieces = [await piece(database, 1), await piece(database, 2)]
+    before = [thing(1, json=long_document, amount=1), thing(2, json=long_document, amount=1)]
+    after = [before[0] | {"amount": 7}, before[1] | {"amount": 8, "json": {**long_document, "more": 1}}]
+    async with database.transaction() as connection:
+        await update_rows(connection, THINGS, after, before)
+
+    assert None not in pieces
+    assert await piece(database, 1) == pieces[0]
+    assert await piece(database, 2) != pieces[1]
+    rows = await stored(database)
+    assert [row["amount"] for row in rows] == ["7", "8"]
+    assert ["more" in str(row["json"]) for row in rows] == [False, True]
+    assert long_document["text"] in str(rows[0]["json"])
+
+
+async def test_documents_become_and_stop_being_nothing(database: Database) -> None:
+    tree = {"a": [1]}
+    before = [thing(number, json=tree, json_or_null=value) for number, value in enumerate([tree, tree, None, None])]
+    await store(database, *before)
+    after = [row | {"json_or_null": value} for row, value in zip(before, [tree, None, tree, None], strict=True)]
+    async with database.transaction() as connection:
+        await update_rows(connection, THINGS, after, before)
+
+    rows = await stored(database)
+    assert [row["json_or_null"] is None for row in rows] == [False, True, False, True]
+    assert all(row["json"] == '{"a": [1]}' for row in rows)
+
+
+async def test_rows_that_all_changed_are_stored_as_without_what_they_were(database: Database) -> None:
+    random = Random(5)
+    names = list(anything(random, 0) | thing(0))
+    before = [{name: anything(random, number).get(name) for name in names} | thing(number) for number in range(40)]
+    after = [{name: anything(random, number).get(name) for name in names} | thing(number) for number in range(40)]
+    await store(database, *before)
+    async with database.transaction() as connection:
+        await update_rows(connection, THINGS, after, before)
+    told = await stored(database)
+    await update(database, *after)
+    assert told == await stored(database)

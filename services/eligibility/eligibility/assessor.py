@@ -25,6 +25,7 @@ from kit.errors import TransientError
 from kit.following import log_said
 from kit.identifiers import uuid7
 from kit.logging import get_logger
+from kit.pace import Pace
 
 log = get_logger(__name__)
 
@@ -52,11 +53,13 @@ class Assessor:
         self._settings = settings
         self._committed = committed
         self._woken = woken
+        self._pace = Pace(settings.assessor_pace_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Assess until ``stop``; a database that is away is waited for."""
         backoff = Backoff()
         while not stop.is_set():
+            await self._pace.keep()
             try:
                 took = await self.assess_group(stop)
             except (SQLAlchemyError, OSError, TimeoutError, TransientError) as error:

@@ -44,6 +44,12 @@ class Settings(KeyringSettings):
         default=10.0, gt=1, description="after this long another process may take over an unfinished assessment"
     )
     assessor_poll_seconds: float = Field(default=0.2, gt=0, le=60, description="how often to look for due assessments")
+    assessor_pace_seconds: float = Field(
+        default=0.01,
+        ge=0,
+        le=5,
+        description="groups begin no closer together: what is due meanwhile shares the next one",
+    )
     assessor_first_retry_seconds: float = Field(
         default=0.5, gt=0, description="first pause before an application without its facts is tried again"
     )

@@ -27,6 +27,7 @@ _NUMBERS: Final = "SELECT nextval('application_number_seq') FROM generate_series
 _POLICIES: Final = "SELECT scheme, version, xmin::text::bigint AS written_by FROM policies"
 _POLICY: Final = "SELECT policy FROM policies WHERE scheme = $1 AND version = $2"
 _MOST_KNOWN: Final = 1_000
+_KEYS: Final = {Application: "application_id", Claim: "claim_id"}
 # What policies say, by scheme, version and the transaction that wrote them. They never change, and are large.
 _known_policies: dict[tuple[str, str, int], Policy] = {}
 
@@ -55,6 +56,8 @@ class Desk:
         self._confirmed: list[Document] = []
         self._added: list[Application | Claim] = []
         self._touched: dict[int, Application | Claim] = {}
+        self._loaded: dict[UUID, dict[str, Any]] = {}
+        """Applications and claims as they were loaded: documents that are still the same are not stored again."""
 
     def add(self, record: Application | Claim) -> None:
         """Take in a new record."""
@@ -165,7 +168,7 @@ class Desk:
         named = or_(columns.application_id.in_(application_ids), columns.award_id.in_(award_ids))
         query = select(tables.applications).where(named).order_by(columns.application_id).with_for_update()
         for row in (await connection.execute(query)).mappings():
-            self.applications[row["application_id"]] = Application(**row)
+            self._take(row["application_id"], Application(**row))
 
     async def load_claims(self, connection: AsyncConnection, claim_ids: Iterable[UUID]) -> None:
         """Load claims; their applications' locks cover them."""
@@ -173,7 +176,7 @@ class Desk:
         if claim_ids:
             query = select(tables.claims).where(tables.claims.c.claim_id.in_(claim_ids))
             for row in (await connection.execute(query)).mappings():
-                self.claims[row["claim_id"]] = Claim(**row)
+                self._take(row["claim_id"], Claim(**row))
 
     async def load_claims_of(self, connection: AsyncConnection, application_ids: Iterable[UUID]) -> None:
         """Load all claims of these applications."""
@@ -181,7 +184,14 @@ class Desk:
         if application_ids:
             query = select(tables.claims).where(tables.claims.c.application_id.in_(application_ids))
             for row in (await connection.execute(query.order_by(tables.claims.c.claim_id))).mappings():
-                self.claims[row["claim_id"]] = Claim(**row)
+                self._take(row["claim_id"], Claim(**row))
+
+    def _take(self, key: UUID, record: Application | Claim) -> None:
+        if isinstance(record, Application):
+            self.applications[key] = record
+        else:
+            self.claims[key] = record
+        self._loaded[key] = msgspec.structs.asdict(record)
 
     async def load_invoices(self, connection: AsyncConnection, keys: Iterable[InvoiceKey]) -> None:
         """Load which of these invoices count in a claim already."""
@@ -217,7 +227,8 @@ class Desk:
         """Write what was added and changed."""
         for kind, table in ((Application, tables.applications), (Claim, tables.claims)):
             await insert_records(connection, table, [record for record in self._added if isinstance(record, kind)])
-            await update_rows(connection, table, rows_of(r for r in self._touched.values() if isinstance(r, kind)))
+            changed = rows_of(record for record in self._touched.values() if isinstance(record, kind))
+            await update_rows(connection, table, changed, [self._loaded[row[_KEYS[kind]]] for row in changed])
         if self.released_claims:
             await connection.execute(
                 delete(tables.invoices).where(tables.invoices.c.claim_id.in_(self.released_claims))

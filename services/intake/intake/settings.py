@@ -13,6 +13,12 @@ class Settings(KeyringSettings):
     model_config = SettingsConfigDict(env_prefix="INTAKE_", extra="ignore")
 
     http_port: int = Field(default=8001, ge=0, le=65535, description="port that the HTTP server listens on")
+    consumer_pace_seconds: float = Field(
+        default=0.05,
+        ge=0,
+        le=5,
+        description="batches begin no closer together: the portal's view follows by so much, no decision waits for it",
+    )
     limit_reads_per_second: float = Field(
         default=2000.0, gt=0, description="reads (GET) a second that one client (a portal's client_id) may make"
     )

@@ -15,6 +15,12 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="METRICS_", extra="ignore")
 
     http_port: int = Field(default=8004, ge=0, le=65535, description="port that the HTTP server listens on")
+    consumer_pace_seconds: float = Field(
+        default=0.05,
+        ge=0,
+        le=5,
+        description="batches begin no closer together: the figures may follow by so much, and nobody waits for them",
+    )
     programme_file: Path | None = Field(
         default=None, description="YAML file with the pools' names and the targets; without it neither is shown"
     )

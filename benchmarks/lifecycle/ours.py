@@ -1,0 +1,126 @@
+"""Our side: the running stack, with a portal and a bank of the benchmark's own before it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date
+from typing import Any, Final
+
+import asyncpg
+import httpx
+
+from benchmarks.harness.cpu import Watch
+from benchmarks.harness.remote import Remote
+from benchmarks.harness.rounds import Run
+from benchmarks.lifecycle.bank import Bank
+from benchmarks.lifecycle.portal import Portal
+from benchmarks.lifecycle.programme import POOL
+from stack.demo import tokens_of
+from stack.ports import LOOPBACK
+from stack.supervisor import Stack
+
+CONNECTIONS: Final = 64
+_REST_SECONDS: Final = 60.0
+_LOOK_EVERY_SECONDS: Final = 0.02
+_GREETINGS: Final = 60
+_GREETING_SECONDS: Final = 0.5
+_STATES: Final = ("available", "committed", "obligated", "disbursed")
+_COUNTED: Final = "SELECT count(*) FROM claims WHERE settled_at IS NOT NULL"
+
+
+class WrongError(Exception):
+    """The books are not what the lives should have made of them; the figures of such a run mean nothing."""
+
+
+class Ours:
+    """Plays lives through the four services."""
+
+    def __init__(self, stack: Stack, portal: Remote, bank: Remote, metrics: "asyncpg.Connection[Any]") -> None:
+        self._stack = stack
+        self.portal = portal
+        self._bank = bank
+        self._metrics = metrics
+        self._token = tokens_of(stack.config.home)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, stack: Stack, *, watches_awards: bool = False) -> AsyncIterator["Ours"]:
+        """Give the side; with ``watches_awards`` its portal looks at the topic of awards too."""
+        token = tokens_of(stack.config.home)("portal", "portal")
+        watched = stack.kafka_bootstrap if watches_awards else ""
+        async with AsyncExitStack() as opened:
+            portal = await opened.enter_async_context(Remote(Portal.open, token, True, watched))
+            bank = await opened.enter_async_context(Remote(Bank.by_kafka, stack.kafka_bootstrap))
+            metrics = await asyncpg.connect(stack.postgres.superuser_dsn("metrics"))
+            opened.push_async_callback(metrics.close)
+            yield cls(stack, portal, bank, metrics)
+
+    async def play(self, first: int, count: int, today: date) -> Run:
+        """Play so many lives to the maximum, until all is at rest; raise WrongError unless the books show them."""
+        await self.connect()
+        awarded, paid = await self.portal.call("prepare", first, count, today)
+        before = await self._pool("disbursement")
+        settled = await self._settled()
+        watch = self.watch().start()
+        began = time.perf_counter()
+        await self.portal.call("play")
+        await self._until_counted(settled + count)
+        seconds = time.perf_counter() - began
+        run = Run(count, seconds, watch.stop())
+        await self._check(before, awarded, paid)
+        return run
+
+    async def connect(self) -> None:
+        """Connect the portal anew: intake may be another process than before."""
+        await self.portal.call("connect", [(LOOPBACK, self._stack.config.ports.intake)], CONNECTIONS)
+
+    def watch(self) -> Watch:
+        """Return what counts the CPU seconds of all that takes part."""
+        running = {name: component.child.identity for name, component in self._stack.components.items()}
+        pids = {name: identity.pid for name, identity in running.items() if identity is not None}
+        return Watch(pids | {"portal": self.portal.pid, "bank": self._bank.pid})
+
+    async def _settled(self) -> int:
+        return int(await self._metrics.fetchval(_COUNTED))
+
+    async def _until_counted(self, settled: int) -> None:
+        """Wait until metrics has heard of every payment: the portal heard of all of them before."""
+        deadline = time.monotonic() + _REST_SECONDS
+        while (found := await self._settled()) < settled:
+            if time.monotonic() > deadline:
+                raise WrongError(f"metrics counts {found} settled claims, {settled} are")
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    async def _pool(self, service: str) -> dict[str, int]:
+        headers = {"authorization": f"Bearer {self._token('auditor', 'auditor')}"}
+        async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
+            for _ in range(_GREETINGS):
+                answer = await client.get(f"{self._stack.urls[service]}/v1/pools")
+                if answer.is_success:
+                    break
+                await asyncio.sleep(_GREETING_SECONDS)  # it has not got the issuer's keys yet
+        return balances(answer.raise_for_status().json()["items"])
+
+    async def _check(self, before: dict[str, int], awarded: int, paid: int) -> None:
+        wanted = expected(before, awarded, paid)
+        deadline = time.monotonic() + _REST_SECONDS
+        while (found := [await self._pool(service) for service in ("disbursement", "metrics")]) != [wanted, wanted]:
+            if time.monotonic() > deadline:
+                raise WrongError(f"the pool should be {wanted}; disbursement and metrics say {found}")
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+
+def balances(pools: list[dict[str, Any]]) -> dict[str, int]:
+    [found] = [pool for pool in pools if pool["pool"] == POOL]
+    return {state: found[state]["amount"] for state in _STATES}
+
+
+def expected(before: dict[str, int], awarded: int, paid: int) -> dict[str, int]:
+    """Return a pool's states after lives that were awarded and paid so much."""
+    return {
+        "available": before["available"] - awarded,
+        "committed": before["committed"] + awarded - paid,
+        "obligated": before["obligated"],
+        "disbursed": before["disbursed"] + paid,
+    }
