@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Final
 
 from benchmarks.decide import report as decide
+from benchmarks.footprint import report as footprint
 from benchmarks.growth import report as growth
 from benchmarks.harness import document, plots, results
 from benchmarks.harness.progress import say
@@ -21,6 +22,7 @@ from benchmarks.start import report as start
 
 BENCHMARKS: Final[dict[str, ModuleType]] = {
     "decide": decide,
+    "footprint": footprint,
     "growth": growth,
     "intake": intake,
     "latency": latency,

@@ -43,11 +43,11 @@ class Morning(msgspec.Struct, frozen=True):
     waits: Mapping[str, float]
 
 
-def openings(cities: int, apart_seconds: float, submissions: int, seconds: float) -> list[float]:
+def openings(cities: int, apart_seconds: float) -> list[float]:
     """Return when each submission arrives, of cities that open so long after each other."""
     moments: list[float] = []
     for city in range(cities):
-        plan = Plan(submissions=submissions, seconds=seconds, seed=city)
+        plan = Plan(seed=city)
         draw = Random(f"capacity {city}")
         moments += [city * apart_seconds + moment for moment in arrivals(plan, draw)]
     return sorted(moments)

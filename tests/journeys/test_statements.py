@@ -131,7 +131,7 @@ def plans(log: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def scanned(plan: dict[str, Any]) -> Iterator[str]:
-    if plan["Node Type"] == "Seq Scan":
+    if plan["Node Type"] == "Seq Scan" and not plan["Relation Name"].startswith("pg_"):
         yield plan["Relation Name"]
     for child in plan.get("Plans", []):
         yield from scanned(child)
