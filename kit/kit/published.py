@@ -23,8 +23,8 @@ from kit.topic_reader import Place, Seen, Stretch, read_on
 
 log = get_logger(__name__)
 
-_SLICE: Final = 10_000
-_MOST_SLICES: Final = 1_000
+_SLICE: Final = 2_000  # rows, and as many records, are held at once: some 10 kB for each pair
+_MOST_SLICES: Final = 5_000
 
 _ROWS: Final = text(
     """

@@ -19,6 +19,7 @@ log = get_logger(__name__)
 _READ_SECONDS: Final = 30.0
 _CLOSE_SECONDS: Final = 2.0
 _POLL_MS: Final = 200
+_FETCHED_BYTES: Final = 4 << 20  # by default 50 MB may come at once, for a look at 2,000 records
 _MOST_DIGITS: Final = 18  # a bigint holds every number of so many
 
 Place = tuple[str, int]
@@ -57,7 +58,13 @@ async def read_on(bootstrap: str, starts: Mapping[Place, int], most: int) -> dic
 
     An offset of -1 is the present end. Raises TransientError while the brokers do not answer.
     """
-    kafka = AIOKafkaConsumer(**connection(bootstrap), client_id="drawdown-reader", enable_auto_commit=False)
+    kafka = AIOKafkaConsumer(
+        **connection(bootstrap),
+        client_id="drawdown-reader",
+        enable_auto_commit=False,
+        fetch_max_bytes=_FETCHED_BYTES,
+        max_partition_fetch_bytes=_FETCHED_BYTES // 16,
+    )
     try:
         return await within(_READ_SECONDS, _read(kafka, starts, most), "reading on in the topics")
     except (KafkaError, OSError, TimeoutError) as error:
