@@ -96,7 +96,7 @@ def _needs(needs: Sequence[Need]) -> str:
         "PostgreSQL's log, MB/s at the peak, at most": lambda n: f"{n.wal_mb_per_second:.0f}",
         "databases, GB a year": lambda n: f"{sum(n.database_gb_a_year.values()):,.0f}",
         f"Kafka, GB a year, {REPLICAS} replicas": lambda n: f"{n.kafka_gb_a_year:,.0f}",
-        "cores busy on average over the year": lambda n: f"{n.mean_cores:.3f}",
+        "CPU hours for a year's lives": lambda n: f"{n.cpu_hours_a_year:,.1f}",
         "of one pool's writer, at the peak": lambda n: f"{n.pool_share:.1%}",
     }
     shown = [(what, *(of(each) for each in needs)) for what, of in rows.items()]

@@ -67,8 +67,8 @@ class Need(msgspec.Struct, frozen=True):
     kafka_gb_a_year: float
     wal_mb_per_second: float
     """In the opening's 75 s, as if a submission cost what a whole life does: an upper bound."""
-    mean_cores: float
-    """Of all processes, averaged over the year's 8,760 hours."""
+    cpu_hours_a_year: float
+    """Of all processes, for a year's lives."""
     pool_share: float
     """Of what one pool's writer can do, at the opening, in a city."""
 
@@ -89,6 +89,6 @@ def need(place: Place, measured: Measured) -> Need:
         database_gb_a_year={name: place.lives_a_year * size / 1e9 for name, size in measured.database_bytes.items()},
         kafka_gb_a_year=REPLICAS * place.lives_a_year * measured.kafka_bytes / 1e9,
         wal_mb_per_second=per_second * measured.wal_bytes / 1e6,
-        mean_cores=sum(measured.life_cpu.values()) / 1_000 * place.lives_a_year / (8_760 * 3_600),
+        cpu_hours_a_year=sum(measured.life_cpu.values()) / 1_000 * place.lives_a_year / 3_600,
         pool_share=place.morning / DECIDED_SECONDS / measured.one_pool,
     )
