@@ -69,21 +69,29 @@ class Archive:
         return Component(Child(command), postgres.port, ready, prepare)
 
     async def back_up(self, postgres: Postgres) -> Path:
-        """Take a base backup while everything runs; answers its directory, which is there only when it is whole."""
-        base = self.path / "base" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-        draft = base.with_suffix(".new")
+        """Take a base backup while everything runs; answers its directory, which is there only when it is whole.
+
+        It is named after the moment at which it was whole: from then on it can be brought to any moment.
+        """
+        draft = self.path / "base" / f"{moment(datetime.now(UTC))}.new"
         draft.parent.mkdir(parents=True, exist_ok=True)
         databases = await _databases(postgres)
         take = [_program("pg_basebackup"), "--pgdata", str(draft), "--wal-method=none", "--checkpoint=fast"]
         environment = client(postgres.superuser_dsn())
         await asyncio.to_thread(run, [*take, "--no-password"], environment, "the base backup failed")
         (draft / "databases.json").write_text(json.dumps(databases))
+        base = draft.with_name(moment(datetime.now(UTC)))
         draft.rename(base)
         return base
 
     def segments(self) -> list[Path]:
         """The log's files in their order, the one that is being written last."""
         return sorted(path for path in self.wal.iterdir() if len(path.name.partition(".")[0]) == SEGMENT_DIGITS)
+
+
+def moment(at: datetime) -> str:
+    """Return a moment as the base backups are named: in UTC, to the microsecond, so that names sort as moments do."""
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
 
 
 def _receiver() -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from pathlib import Path
 import asyncpg
 
 from stack import pgdata, swap
-from stack.archive import Archive, client, run
+from stack.archive import Archive, client, moment, run
 from stack.errors import StackError
 from stack.grants import grant_use, owner
 from stack.home import Home
@@ -83,7 +83,7 @@ class Restore:
         return Restored(service, base.name, said, recovered_to, kept, round(time.monotonic() - began, 1))
 
     def _base_before(self, until: datetime | None) -> Path:
-        latest = f"{until.astimezone(UTC):%Y%m%dT%H%M%SZ}" if until else "~"
+        latest = moment(until) if until else "~"
         usable = [base for base in self._archive.bases() if base.name < latest]
         if not usable:
             raise StackError(f"{self._archive.path} has no base backup before that: drawdown up --archive takes one")
