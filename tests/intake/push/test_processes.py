@@ -148,6 +148,6 @@ async def test_streams_end_politely_when_the_process_is_stopped(settings: dict[s
         assert not await following
         assert follower.comments[-1] == ": bye"
         [stopped] = process.logged("stopped")
-        assert stopped["clean"] is True
+        assert stopped["clean"] is True, process.output()
         [ended] = process.logged("stream_ended")
         assert ended["reason"] == "stopping"
