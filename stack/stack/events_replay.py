@@ -25,7 +25,7 @@ from stack.migrate import migrate
 from stack.ports import LOOPBACK, free_ports
 from stack.postgres import CONNECT_SECONDS, Postgres
 from stack.processes import Child, Command
-from stack.swap import as_superuser, put_in_place
+from stack.swap import as_superuser, create_beside, put_in_place
 
 PROJECTIONS = ("metrics",)
 READY_SECONDS = 60.0
@@ -74,12 +74,7 @@ class Replay:
 
     async def _create(self) -> None:
         self._tell(f"making {self.database}")
-        await as_superuser(
-            self._postgres,
-            f"CREATE DATABASE {self.database} OWNER {owner(self._service)}",
-            f"REVOKE ALL ON DATABASE {self.database} FROM PUBLIC",
-            f"GRANT CONNECT ON DATABASE {self.database} TO {self._service}",
-        )
+        await create_beside(self._postgres, self.database, self._service)
         connection = await asyncpg.connect(self._postgres.superuser_dsn(self.database), timeout=CONNECT_SECONDS)
         try:
             await grant_use(connection, self._service)

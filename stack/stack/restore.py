@@ -27,7 +27,7 @@ import asyncpg
 from stack import pgdata, swap
 from stack.archive import Archive, client, moment, run
 from stack.errors import StackError
-from stack.grants import grant_use, owner
+from stack.grants import grant_use
 from stack.home import Home
 from stack.ports import free_ports
 from stack.postgres import CONNECT_SECONDS, SETTINGS, Postgres
@@ -106,8 +106,8 @@ class Restore:
     def _target(self, base: Path, service: str, until: datetime | None) -> tuple[dict[str, str], str]:
         """What recovery is told, and the same in words."""
         if until:
-            moment = f"{until.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f+00}"
-            return {"recovery_target_time": moment}, f"until {moment}"
+            at = f"{until.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f+00}"
+            return {"recovery_target_time": at}, f"until {at}"
         if dropped := self._dropped_at(base, service):
             target = {"recovery_target_lsn": dropped, "recovery_target_inclusive": "off"}
             return target, f"until {service} was dropped, at {dropped}"
@@ -163,12 +163,7 @@ class Restore:
         self._tell(f"moving {service} over")
         take = [str(pgdata.programs() / "pg_dump"), "--format=custom", "--compress=0", "--file", dump, service]
         await asyncio.to_thread(run, take, client(aside.postgres.superuser_dsn(service)), "pg_dump failed")
-        await swap.as_superuser(
-            self._postgres,
-            f"CREATE DATABASE {new} OWNER {owner(service)}",
-            f"REVOKE ALL ON DATABASE {new} FROM PUBLIC",
-            f"GRANT CONNECT ON DATABASE {new} TO {service}",
-        )
+        await swap.create_beside(self._postgres, new, service)
         put = [str(pgdata.programs() / "pg_restore"), "--single-transaction", "--exit-on-error", "--dbname", new, dump]
         await asyncio.to_thread(run, put, client(self._postgres.superuser_dsn(new)), "pg_restore failed")
         connection = await asyncpg.connect(self._postgres.superuser_dsn(new), timeout=CONNECT_SECONDS)

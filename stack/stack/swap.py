@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import asyncpg
 
+from stack.grants import owner
 from stack.postgres import CONNECT_SECONDS, Postgres
 
 
@@ -24,6 +25,16 @@ async def exists(postgres: Postgres, database: str) -> bool:
         return bool(await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database))
     finally:
         await connection.close()
+
+
+async def create_beside(postgres: Postgres, database: str, service: str) -> None:
+    """Create a database as the service's own is: of its owner, open to its login and to nobody else."""
+    await as_superuser(
+        postgres,
+        f"CREATE DATABASE {database} OWNER {owner(service)}",
+        f"REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+        f"GRANT CONNECT ON DATABASE {database} TO {service}",
+    )
 
 
 async def put_in_place(postgres: Postgres, new: str, name: str, before: str) -> bool:
