@@ -1,6 +1,7 @@
 """You are where the tests get their real parts: one PostgreSQL and one Kafka per run, started when first asked for."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from stack.kafka import Kafka
 from stack.kafkadata import NodePorts
 from stack.ports import free_ports
 from stack.postgres import Postgres
+
+# A shell that runs us in the background has us ignore Ctrl-C, and our children would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,10 @@ def test_ctrl_c_is_130(home: Home) -> None:
     home.log("intake").write_text("one line\n")
     environment = {**os.environ, "DRAWDOWN_HOME": str(home.path)}
     with subprocess.Popen([*DRAWDOWN, "logs", "-f"], env=environment, stdout=subprocess.PIPE, text=True) as following:
-        assert following.stdout is not None
-        assert "one line" in following.stdout.readline()
-        following.send_signal(signal.SIGINT)
-        assert following.wait(20) == 130
+        try:
+            assert following.stdout is not None
+            assert "one line" in following.stdout.readline()
+            following.send_signal(signal.SIGINT)
+            assert following.wait(20) == 130
+        finally:
+            following.kill()  # or the block would wait for it for ever
