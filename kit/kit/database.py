@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from kit import meters, sealing
+from kit import meters, plans, sealing
 from kit.connections import connect_arguments, let_go_of_the_dead
 from kit.errors import SetupError, TransientError
 from kit.sealing import Keyring
@@ -93,6 +93,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction: committed when the block ends, rolled back when it raises."""
         async with self._connected() as connection, connection.begin():
+            await plans.renew(connection)
             yield connection
 
     @asynccontextmanager
@@ -102,7 +103,9 @@ class Database:
         There is no transaction around them, so that a read is one round trip and leaves nothing to roll back.
         """
         async with self._connected() as plain:
-            yield await plain.execution_options(isolation_level="AUTOCOMMIT")
+            connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+            await plans.renew(connection)
+            yield connection
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[AsyncConnection]:
@@ -116,6 +119,7 @@ class Database:
         async with self._connected() as plain:
             connection = await plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with connection.begin():
+                await plans.renew(connection)
                 yield connection
 
     async def check(self, revision: str) -> None:
