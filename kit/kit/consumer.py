@@ -24,7 +24,7 @@ from kit.backoff import Backoff
 from kit.batch import Batches, Handler
 from kit.blocked import BlockedPartitions
 from kit.database import Database, describe, is_transient
-from kit.deadlines import within
+from kit.deadlines import StoppingError, unless, within
 from kit.errors import FencedError, NotYetError, PermanentError, TransientError
 from kit.following import log_handled, log_said
 from kit.kafka import group_consumer
@@ -98,23 +98,29 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         """Consume until ``stop``. A fenced or broken consumer is thrown away and built anew."""
         backoff = Backoff()
         while not stop.is_set():
+            stopping = asyncio.create_task(stop.wait())
             try:
-                await self._consume(stop, backoff)
+                await self._consume(stopping, backoff)
+            except StoppingError:
+                return
             except _WAITED_OUT as error:
                 self.trouble = f"the consumer waits: {describe(error)}"
                 log.warning("consumer_waits", reason=describe(error), error_class=type(error).__name__)
                 await backoff.pause(stop)
+            finally:
+                stopping.cancel()
 
-    async def _consume(self, stop: asyncio.Event, backoff: Backoff) -> None:
+    async def _consume(self, stopping: "asyncio.Task[Any]", backoff: Backoff) -> None:
         kafka = group_consumer(self._bootstrap, self._group)
         try:
-            await within(_START_DEADLINE_SECONDS, kafka.start(), "starting the consumer")
+            await unless(stopping, within(_START_DEADLINE_SECONDS, kafka.start(), "starting the consumer"))
             kafka.subscribe(self._topics, listener=self)
+            self.trouble = self._state()
             looked_at = 0.0
-            while not stop.is_set():
+            while not stopping.done():
                 await self._claim(kafka)
-                batch = self._in_order(kafka, await self._ahead.next(kafka, self._positions))
-                following = await self._ahead.fetch(kafka, batch, self._positions)
+                batch = self._in_order(kafka, await unless(stopping, self._ahead.next(kafka, self._positions)))
+                following = await unless(stopping, self._ahead.fetch(kafka, batch, self._positions))
                 async with self._batches.reading(following):
                     await self._process(kafka, batch)
                 if measure_lag(kafka, self._positions) == 0 and self._assigned:

@@ -1,4 +1,7 @@
-"""Deadlines for calls that may not heed a cancellation: some of a Kafka client's swallow it and would hang a stop."""
+"""Deadlines for calls that may not heed a cancellation: some of a Kafka client's swallow it and would hang a stop.
+
+And some have no end of their own, as the wait for partitions while a dead member of the group is still waited for.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -37,6 +40,24 @@ async def within(seconds: float, work: Coroutine[Any, Any, Result], what: str) -
     _leave_behind(task)
     log.warning("left_behind", what=what, after_seconds=seconds)
     raise TimeoutError(f"{what} took longer than {seconds:g} s")
+
+
+class StoppingError(Exception):
+    """What was waited for is not wanted any more: the process stops."""
+
+
+async def unless(stopping: "asyncio.Future[Any]", work: Coroutine[Any, Any, Result]) -> Result:
+    """Wait for ``work``; when ``stopping`` is done first leave it behind, cancelled, and raise StoppingError."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    except asyncio.CancelledError:
+        _leave_behind(task)
+        raise
+    if task.done():
+        return task.result()
+    _leave_behind(task)
+    raise StoppingError
 
 
 def _leave_behind(task: "asyncio.Task[Any]") -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import uvloop
 
-from kit.deadlines import within
+from kit.deadlines import StoppingError, unless, within
 
 
 async def _cancelled_by_itself() -> None:
@@ -38,3 +38,28 @@ def test_writing_to_a_connection_that_is_gone_is_an_error_of_the_connection() ->
     """Under uvloop, which services run on, it is a RuntimeError, and none of those waits anything out."""
     with pytest.raises(ConnectionError, match=r"polling: .*the handler is closed"):
         uvloop.run(within(5, _write_to_what_is_closed(), "polling"))
+
+
+async def test_work_without_an_end_is_left_behind_when_the_process_stops() -> None:
+    stop = asyncio.Event()
+    stopping = asyncio.create_task(stop.wait())
+    asyncio.get_running_loop().call_later(0.01, stop.set)
+    heard = asyncio.Event()
+    with pytest.raises(StoppingError):
+        await unless(stopping, _endless(heard))
+    await asyncio.wait_for(heard.wait(), 1)
+
+
+async def _endless(heard: asyncio.Event) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        heard.set()
+
+
+async def test_work_that_ends_first_ends_as_without_a_stop() -> None:
+    stopping = asyncio.create_task(asyncio.Event().wait())
+    assert await unless(stopping, asyncio.sleep(0, "done")) == "done"
+    with pytest.raises(TimeoutError, match="polling was given up"):
+        await unless(stopping, within(5, _cancelled_by_itself(), "polling"))
+    stopping.cancel()

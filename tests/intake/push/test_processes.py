@@ -151,3 +151,25 @@ async def test_streams_end_politely_when_the_process_is_stopped(settings: dict[s
         assert stopped["clean"] is True, process.output()
         [ended] = process.logged("stream_ended")
         assert ended["reason"] == "stopping"
+
+
+async def test_a_process_stops_cleanly_while_kafka_still_waits_for_one_that_was_killed(
+    settings: dict[str, str],
+) -> None:
+    with intake(settings) as killed:
+        await ready(killed)
+    with intake(settings) as process:
+        await eventually(partial(_waits_for_partitions, process), PATIENCE_SECONDS)
+        began = time.monotonic()
+        assert await process.stop() == 0
+        assert time.monotonic() - began < 10
+        [stopped] = process.logged("stopped")
+        assert stopped["clean"] is True, process.output()
+
+
+async def _waits_for_partitions(process: Process) -> bool:
+    try:
+        answer = await process.get("/health/ready")
+    except httpx.TransportError:
+        return False
+    return "waits for its partitions" in answer.text
