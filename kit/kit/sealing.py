@@ -118,7 +118,7 @@ class Keyring:
         if cipher is None:
             raise SealedError(f"{about} is sealed under the key {key_id!r}, which the keyring lacks: put it back")
         try:
-            raw = base64.urlsafe_b64decode(sealed.rpartition(".")[2])
+            raw = _decoded(sealed.rpartition(".")[2])
             return cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], about.encode())
         except (InvalidTag, ValueError) as error:
             raise SealedError(f"{about} can't be opened: it was changed, or sealed for another place") from error
@@ -140,6 +140,17 @@ def key_of(sealed: str) -> str:
     if version != _VERSION or not separator:
         raise SealedError("this is no sealed value")
     return key_id
+
+
+def _decoded(text: str) -> bytes:
+    """Return what base64url stands for. Raises ValueError unless it is written as we write it.
+
+    The library overlooks foreign characters and the bits that the last one has left over.
+    """
+    found = base64.urlsafe_b64decode(text)
+    if base64.urlsafe_b64encode(found).decode() != text:
+        raise ValueError("this is not how base64url is written")
+    return found
 
 
 def is_sealed(data: bytes) -> bool:
