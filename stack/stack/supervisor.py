@@ -82,21 +82,27 @@ class Stack:
         assert identity is not None, f"{name} was never started"
         identity.send(signal.SIGKILL)
 
-    async def crash(self, names: Sequence[str], away_seconds: float) -> list[int | None]:
+    async def crash(
+        self, names: Sequence[str], away_seconds: float = 0.0, meanwhile: Callable[[], Awaitable[object]] | None = None
+    ) -> list[int | None]:
         """SIGKILL components at the same moment, leave them dead for so long, start them, wait until they work.
 
-        Answers how each ended: -9 says that it was this signal.
+        `meanwhile` is done while they are dead. Answers how each ended: -9 says that it was this signal.
         """
         components = [self._components[name] for name in names]
         await self._stop_watching(names)
         for name in names:
             self.kill(name)
-        await asyncio.sleep(away_seconds)
-        for component in components:
-            component.restarts += 1
-            await component.child.stop()  # it is dead: this waits for its burial
-        ended = [component.child.exit_code for component in components]
-        await together(self._run(component) for component in components)
+        try:
+            if meanwhile:
+                await meanwhile()
+            await asyncio.sleep(away_seconds)
+        finally:
+            for component in components:
+                component.restarts += 1
+                await component.child.stop()  # it is dead: this waits for its burial
+            ended = [component.child.exit_code for component in components]
+            await together(self._run(component) for component in components)
         return ended
 
     async def restart(self, name: str, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:

@@ -29,6 +29,8 @@ from tests.deploy.manifests import (
 
 IMAGE: Final = re.compile(r"^[a-z0-9./-]+(:(?!latest$)[a-z0-9][a-z0-9.-]*)?(@sha256:[0-9a-f]{64})?$")
 PRODUCTION: Final = ("staging", "prod")
+PAGE_PATHS: Final = {("Exact", "/"), ("PathPrefix", "/page")}
+"""What the public sees of metrics, beside the figures: the status page and its files."""
 every_overlay = pytest.mark.parametrize("where", OVERLAYS)
 in_production = pytest.mark.parametrize("where", PRODUCTION)
 
@@ -404,8 +406,10 @@ def test_from_outside_only_the_public_calls_are_reached(where: str) -> None:
     backends = {}
     for route in of_kind(overlay(where), "HTTPRoute"):
         for rule in route["spec"]["rules"]:
+            paths = {(match["path"]["type"], match["path"]["value"]) for match in rule["matches"]}
             for backend in rule.get("backendRefs", []):
-                assert [match["path"]["value"] for match in rule["matches"]] == ["/v1"], "not /admin, not /metrics"
+                public = PAGE_PATHS if backend["name"] == "metrics-http" else set()
+                assert paths == {("PathPrefix", "/v1")} | public, "not /admin, not /metrics"
                 backends[backend["name"]] = route["spec"]["hostnames"]
     assert backends.keys() == {f"{service}-http" for service in SERVICES}
     for backend in backends:

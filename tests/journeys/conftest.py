@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -27,8 +28,9 @@ def collector() -> Iterator[Collector]:
         yield found
 
 
-@pytest.fixture(scope="session")
-async def system(collector: Collector) -> AsyncIterator[Stack]:
+@asynccontextmanager
+async def running(collector: Collector) -> AsyncIterator[Stack]:
+    """Run a whole system in a directory of its own."""
     path = Path(tempfile.mkdtemp(prefix="drawdown-journeys-"))
     eager = {
         "DISBURSEMENT_RECONCILE_EVERY_SECONDS": "1",
@@ -41,6 +43,13 @@ async def system(collector: Collector) -> AsyncIterator[Stack]:
     async with Stack(config) as stack:
         yield stack
     shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+async def system(collector: Collector) -> AsyncIterator[Stack]:
+    """The system that the journeys share: what one of them began may still move while the next one walks."""
+    async with running(collector) as stack:
+        yield stack
 
 
 @pytest.fixture

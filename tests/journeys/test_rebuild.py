@@ -1,4 +1,7 @@
-"""The figures are built again from the topics: beside the projection that serves, and after its database was lost."""
+"""The figures are built again from the topics: beside the projection that serves, and after its database was lost.
+
+On a system of its own, where nothing moves while figures are compared.
+"""
 
 import asyncio
 import json
@@ -7,13 +10,23 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+import pytest
 
 from stack import apps, issuer
 from stack.migrate import migrate
 from stack.supervisor import Stack
+from tests.journeys.conftest import running
 from tests.journeys.test_books import drawdown, paid_voucher
 from tests.journeys.traveller import Traveller
+from tests.kit.collector import Collector
 from tests.kit.conftest import eventually
+
+
+@pytest.fixture(scope="module")
+async def system(collector: Collector) -> AsyncIterator[Stack]:
+    async with running(collector) as stack:
+        yield stack
+
 
 POOL = "ai-package-2025"
 MONEY = ("drawdown_pool_", "drawdown_scheme_balance_yuan", "drawdown_disbursed_yuan", "drawdown_applications")

@@ -4,7 +4,6 @@ The configuration is the local one, in a hurry: its targets on this system's por
 alert waits before it fires.
 """
 
-import asyncio
 import contextlib
 import re
 import time
@@ -151,20 +150,21 @@ async def answered(prometheus: Server, query: Asked, **chosen: str) -> bool:
 
 async def test_a_service_that_is_killed_is_told_of_and_nothing_else(system: Stack, prometheus: Server) -> None:
     before = await at_rest(prometheus)
-    crash = asyncio.create_task(system.crash(["disbursement"], away_seconds=4 * SCRAPE_SECONDS))
-    alert = await until_told(prometheus, before, ("ServiceDown", "disbursement"))
+    alert: dict[str, Any] = {}
+
+    async def until_known() -> None:
+        alert.update(await until_told(prometheus, before, ("ServiceDown", "disbursement")))
+
+    await system.crash(["disbursement"], meanwhile=until_known)
     assert alert["annotations"]["summary"] == "disbursement is down"
     assert alert["annotations"]["runbook_url"].endswith("/docs/runbooks/service-down.md#servicedown")
     assert alert["annotations"]["dashboard_url"].endswith("/d/drawdown-services?var-service=disbursement&viewPanel=1")
-    await crash
     await until_over(prometheus, "ServiceDown")
 
 
 async def test_brokers_that_are_killed_are_told_of_and_nothing_else(system: Stack, prometheus: Server) -> None:
     before = await at_rest(prometheus)
-    crash = asyncio.create_task(system.crash(["kafka"], away_seconds=4 * SCRAPE_SECONDS))
-    await until_told(prometheus, before, ("BrokersDown", ""))
-    await crash
+    await system.crash(["kafka"], meanwhile=lambda: until_told(prometheus, before, ("BrokersDown", "")))
     await until_over(prometheus, "BrokersDown")
 
 
