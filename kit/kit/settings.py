@@ -4,12 +4,13 @@ Where a variable holds a secret, the same with ``_FILE`` at its end may name a f
 are copied into crash reports and shown by tools; files are not. Every variable can be given like that.
 """
 
+import json
 import os
 import re
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
@@ -224,11 +225,24 @@ def _from_files(kind: type[Settings]) -> dict[str, Any]:
         if variable in os.environ:
             refuse_to_start(f"{variable} and {variable}_FILE are both set: leave one of them out")
         try:
-            found[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-            refuse_to_start(f"{variable}_FILE: can't read {path} ({reason}): it has to hold the value of {variable}")
+            said = Path(path).read_text(encoding="utf-8").strip()
+            found[name] = json.loads(said) if _is_json(kind, name) else said
+        except OSError as error:
+            refuse_to_start(f"{variable}_FILE: can't read {path} ({error.strerror}): {_HOLDS.format(variable)}")
+        except ValueError as error:
+            wrong = "it is no text in UTF-8" if isinstance(error, UnicodeDecodeError) else "it is no JSON"
+            refuse_to_start(f"{variable}_FILE: can't read {path} ({wrong}): {_HOLDS.format(variable)}")
     return found
+
+
+_OF_JSON = (list, tuple, dict, set, frozenset)
+_HOLDS = "it has to hold the value of {}"
+
+
+def _is_json(kind: type[BaseSettings], name: str) -> bool:
+    """Return whether a setting is a list or a mapping, which a variable holds as JSON."""
+    annotation = kind.model_fields[name].annotation
+    return any(get_origin(each) in _OF_JSON for each in (annotation, *get_args(annotation)))
 
 
 def complain(line: str) -> None:

@@ -18,6 +18,7 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="LIBRARY_", extra="ignore")
 
     shelves_file: Path | None = None
+    loans_a_day: dict[str, int] | None = None
 
 
 @pytest.fixture
@@ -38,6 +39,23 @@ def test_a_secret_may_lie_in_a_file(environment: pytest.MonkeyPatch, tmp_path: P
 def test_a_setting_that_is_a_file_is_taken_as_it_is(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.setenv("LIBRARY_SHELVES_FILE", str(tmp_path / "shelves.yaml"))
     assert load_settings(Settings).shelves_file == tmp_path / "shelves.yaml"
+
+
+def test_lists_and_mappings_are_json_in_files_too(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "roles").write_text('["worker"]\n', encoding="utf-8")
+    (tmp_path / "loans").write_text('{"atlas": 2}\n', encoding="utf-8")
+    environment.setenv("LIBRARY_ROLES_FILE", str(tmp_path / "roles"))
+    environment.setenv("LIBRARY_LOANS_A_DAY_FILE", str(tmp_path / "loans"))
+    settings = load_settings(Settings)
+    assert (settings.roles, settings.loans_a_day) == ({"worker"}, {"atlas": 2})
+
+
+def test_a_file_that_is_no_json_where_it_has_to_be_is_one_line(
+    environment: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "roles").write_text("worker\n", encoding="utf-8")
+    environment.setenv("LIBRARY_ROLES_FILE", str(tmp_path / "roles"))
+    _assert_refused(capsys, f"LIBRARY_ROLES_FILE: can't read {tmp_path}/roles (it is no JSON)")
 
 
 def test_a_value_and_its_file_are_refused(
