@@ -1,14 +1,17 @@
 """The compose file: what it says, and the whole of it built, run, broken and stopped where there is an engine."""
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
 import yaml
 
+from tests.deploy import scraping, servers
 from tests.deploy.engine import Project, demanded, docker
 from tests.deploy.manifests import ROOT, SERVICES
 
@@ -30,6 +33,7 @@ SEASON: Final = (
     "--companies",
     "1500",
 )
+TOKEN: Final = ["run", "--rm", "--no-TTY", "demo", "drawdown", "token", "--scope", "portal"]
 BETWEEN_KILLS_SECONDS: Final = 4
 PAUSE_SECONDS: Final = 30
 
@@ -103,9 +107,26 @@ def test_it_comes_up_whole(project: Project) -> None:
         assert answer.status_code == 200, answer.text
 
 
-def test_a_season_goes_through_it(project: Project) -> None:
-    told = project.compose("--profile", "demo", "run", "--rm", "--no-TTY", "demo").stdout
-    assert "FAILED" not in told
+async def test_a_season_goes_through_it_and_every_query_of_the_boards_is_answered(
+    project: Project, tmp_path: Path
+) -> None:
+    ports = {service: project.ports[service.upper()] for service in SERVICES}
+    async with (
+        servers.prometheus(tmp_path, scraping.hurried(tmp_path, ports)) as prometheus,
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+        told = (
+            await asyncio.to_thread(project.compose, *["--profile", "demo", "run", "--rm", "--no-TTY", "demo"])
+        ).stdout
+        assert "FAILED" not in told
+        token = await asyncio.to_thread(project.compose, *TOKEN)
+        headers = {"authorization": f"Bearer {token.stdout.strip()}"}
+
+        async def call() -> None:
+            answer = await client.get(f"http://127.0.0.1:{ports['intake']}/v1/applications", headers=headers)
+            assert answer.json()["items"], "the season's applications are another client's"
+
+        assert await scraping.unanswered(prometheus, call) == set()
 
 
 def test_each_container_is_killed_and_the_broker_stands_still_and_the_books_balance(project: Project) -> None:

@@ -59,7 +59,7 @@ class Crowd:
         while True:
             task = asyncio.ensure_future(call())
             self._left.add(task)
-            done, _ = await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
+            done = await _patiently(task)
             self.most_waiting = max(self.most_waiting, waiting())
             if not done:
                 self.hung_up += 1
@@ -72,6 +72,18 @@ class Crowd:
 
     async def settle(self) -> None:
         await asyncio.gather(*self._left, return_exceptions=True)
+
+
+async def _patiently(task: asyncio.Future[Any]) -> bool:
+    """Wait as long as a caller does; return whether there is an answer.
+
+    Callers and server share a process here: while the machine gives it no time, neither do the callers' clocks run.
+    """
+    began = time.monotonic()
+    done, _ = await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
+    if not done and (overslept := time.monotonic() - began - PATIENCE_SECONDS) > 0:
+        done, _ = await asyncio.wait({task}, timeout=overslept)
+    return bool(done)
 
 
 @asynccontextmanager
