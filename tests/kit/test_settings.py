@@ -47,7 +47,8 @@ def test_lists_and_mappings_are_json_in_files_too(environment: pytest.MonkeyPatc
     environment.setenv("LIBRARY_ROLES_FILE", str(tmp_path / "roles"))
     environment.setenv("LIBRARY_LOANS_A_DAY_FILE", str(tmp_path / "loans"))
     settings = load_settings(Settings)
-    assert (settings.roles, settings.loans_a_day) == ({"worker"}, {"atlas": 2})
+    assert settings.roles == {"worker"}
+    assert settings.loans_a_day == {"atlas": 2}
 
 
 def test_a_file_that_is_no_json_where_it_has_to_be_is_one_line(
