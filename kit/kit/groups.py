@@ -29,6 +29,7 @@ from kit.following import log_said
 from kit.idempotency import Answer, Key
 from kit.logging import get_logger
 from kit.outbox import Announcements
+from kit.pace import Pace
 
 log = get_logger(__name__)
 
@@ -78,6 +79,7 @@ class GroupedWriter(Generic[C]):
         groups_at_once: int = 1,
         max_age_seconds: float = 2.5,
         answer_seconds: float = 4.0,
+        pace_seconds: float = 0.0,
         committed: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
@@ -88,6 +90,7 @@ class GroupedWriter(Generic[C]):
         self._worth_a_second = max_group_size // 4
         self._max_age_seconds = max_age_seconds
         self._answer_seconds = answer_seconds
+        self._pace = Pace(pace_seconds)
         self._committed = committed
         self._waiting: list[_Place[C]] = []
         self._by_key: dict[Key, _Place[C]] = {}
@@ -147,6 +150,8 @@ class GroupedWriter(Generic[C]):
         try:
             while writing or self._waiting or not stop.is_set():
                 self._news.clear()
+                if self._waiting and not writing:
+                    await self._pace.keep()
                 self._begin_groups(writing)
                 await self._news.wait()
                 for task in [task for task in writing if task.done()]:

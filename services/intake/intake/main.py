@@ -61,6 +61,7 @@ async def run(settings: Settings) -> None:
         groups_at_once=settings.write_groups_at_once,
         max_age_seconds=settings.write_age_seconds,
         answer_seconds=settings.write_answer_seconds,
+        pace_seconds=settings.write_pace_seconds,
         committed=worker.wake_relay,
     )
     service.add_loop("writer", writer.run)

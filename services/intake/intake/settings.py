@@ -14,7 +14,7 @@ class Settings(KeyringSettings):
 
     http_port: int = Field(default=8001, ge=0, le=65535, description="port that the HTTP server listens on")
     consumer_pace_seconds: float = Field(
-        default=0.05,
+        default=0.1,
         ge=0,
         le=5,
         description="batches begin no closer together: the portal's view follows by so much, no decision waits for it",
@@ -26,6 +26,12 @@ class Settings(KeyringSettings):
         default=5000.0,
         gt=0,
         description="writes a second that one client may make: more than a process accepts, for a city has one portal",
+    )
+    write_pace_seconds: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="groups of requests are written no closer together: what comes meanwhile shares the next commit",
     )
     write_queue_size: int = Field(
         default=4000, ge=1, description="requests that may wait to be written; beyond it callers get 503 at once"

@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
 
     http_port: int = Field(default=8004, ge=0, le=65535, description="port that the HTTP server listens on")
     consumer_pace_seconds: float = Field(
-        default=0.05,
+        default=0.3,
         ge=0,
         le=5,
         description="batches begin no closer together: the figures may follow by so much, and nobody waits for them",
