@@ -18,6 +18,7 @@ from benchmarks.ledger import report as ledger
 from benchmarks.lifecycle import report as lifecycle
 from benchmarks.opening import report as opening
 from benchmarks.replay import report as replay
+from benchmarks.scale import report as scale
 from benchmarks.start import report as start
 
 BENCHMARKS: Final[dict[str, ModuleType]] = {
@@ -30,6 +31,7 @@ BENCHMARKS: Final[dict[str, ModuleType]] = {
     "lifecycle": lifecycle,
     "opening": opening,
     "replay": replay,
+    "scale": scale,
     "stack": start,
 }
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from typing import Any, Final
@@ -13,11 +13,13 @@ import httpx
 from benchmarks.harness.cpu import Watch
 from benchmarks.harness.remote import Remote
 from benchmarks.harness.rounds import Run
+from benchmarks.intake.wire import Address
 from benchmarks.lifecycle.bank import Bank
 from benchmarks.lifecycle.portal import Portal
 from benchmarks.lifecycle.programme import POOL
 from stack.demo import tokens_of
 from stack.ports import LOOPBACK
+from stack.processes import Identity
 from stack.supervisor import Stack
 
 CONNECTIONS: Final = 64
@@ -56,9 +58,12 @@ class Ours:
             opened.push_async_callback(metrics.close)
             yield cls(stack, portal, bank, metrics)
 
-    async def play(self, first: int, count: int, today: date) -> Run:
-        """Play so many lives to the maximum, until all is at rest; raise WrongError unless the books show them."""
-        await self.connect()
+    async def play(self, first: int, count: int, today: date, more: Sequence[Address] = ()) -> Run:
+        """Play so many lives to the maximum, until all is at rest; raise WrongError unless the books show them.
+
+        ``more`` are addresses of further processes of intake.
+        """
+        await self.connect(more)
         awarded, paid = await self.portal.call("prepare", first, count, today)
         before = await self._pool("disbursement")
         settled = await self._settled()
@@ -71,15 +76,15 @@ class Ours:
         await self._check(before, awarded, paid)
         return run
 
-    async def connect(self) -> None:
+    async def connect(self, more: Sequence[Address] = ()) -> None:
         """Connect the portal anew: intake may be another process than before."""
-        await self.portal.call("connect", [(LOOPBACK, self._stack.config.ports.intake)], CONNECTIONS)
+        await self.portal.call("connect", [(LOOPBACK, self._stack.config.ports.intake), *more], CONNECTIONS)
 
     def watch(self) -> Watch:
         """Return what counts the CPU seconds of all that takes part."""
-        running = {name: component.child.identity for name, component in self._stack.components.items()}
-        pids = {name: identity.pid for name, identity in running.items() if identity is not None}
-        return Watch(pids | {"portal": self.portal.pid, "bank": self._bank.pid})
+        known = {name: component.child.identity for name, component in self._stack.components.items()}
+        running = {name: one.pid for name, one in known.items() if one is not None and Identity.of(one.pid) == one}
+        return Watch(running | {"portal": self.portal.pid, "bank": self._bank.pid})
 
     async def _settled(self) -> int:
         return int(await self._metrics.fetchval(_COUNTED))

@@ -18,12 +18,16 @@ from stack.supervisor import Stack
 
 
 @asynccontextmanager
-async def running(environment: Mapping[str, str] | None = None) -> AsyncIterator[Stack]:
-    """Give a running stack, which is stopped and removed at the end; ``environment`` has settings of its services."""
+async def running(environment: Mapping[str, str] | None = None, copies: int = 1) -> AsyncIterator[Stack]:
+    """Give a running stack with so many processes of each service, which is stopped and removed at the end.
+
+    ``environment`` has settings of its services.
+    """
     path = Path(tempfile.mkdtemp(prefix="drawdown-bench-"))
     config = Config(
         home=open_home(path),
         ports=Ports.free(),
+        copies=copies,
         outsiders=("registers",),
         policies=programme.write(path / "policies"),
         environment={**os.environ, **(environment or {})},

@@ -12,16 +12,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.topics import TOPICS as TOPIC
 from contracts.topics import topics_with
+from kit import collector
 from kit.brokers import Brokers
 from kit.consumer import Consumer
 from kit.database import Database
 from kit.messages import Message, parse
-from kit.settings import ServiceSettings
 from metrics.handlers import SUBSCRIPTIONS, Handlers
 from metrics.settings import Settings
 
 TOPICS: Final = topics_with(SUBSCRIPTIONS)
-BATCH: Final = int(ServiceSettings.model_fields["consumer_max_batch_events"].default)
+_OURS_AT_ONCE: Final = int(Settings.model_fields["consumer_max_batch_events"].default)
+_READ_AT_ONCE: Final = 1_000  # fewer and more are slower for it
 _PATIENCE_SECONDS: Final = 300.0
 _LOOK_EVERY_SECONDS: Final = 0.005
 _READ_TIMEOUT_MS: Final = 1_000
@@ -60,6 +61,7 @@ class Rebuilder:
 
     @classmethod
     async def open(cls, dsn: str, bootstrap: str) -> Self:
+        collector.calm()  # as every service does
         settings = Settings(database_url=dsn, kafka_bootstrap=bootstrap)
         database = Database(dsn, pool_size=settings.database_pool_size, name="metrics")
         return cls(database, settings.brokers)
@@ -90,7 +92,14 @@ class Counting(Consumer):
 
     def __init__(self, database: Database, brokers: Brokers, group: str, progress: Progress) -> None:
         handlers = Handlers(_calendar())
-        super().__init__(database, brokers, group=group, events=SUBSCRIPTIONS, handle=handlers.handle)
+        super().__init__(
+            database,
+            brokers,
+            group=group,
+            events=SUBSCRIPTIONS,
+            handle=handlers.handle,
+            max_batch_events=_OURS_AT_ONCE,
+        )
         self._progress = progress
 
     def _passed(self, batch: Any) -> None:
@@ -110,6 +119,7 @@ class Reader:
 
     @classmethod
     async def open(cls, bootstrap: str) -> Self:
+        collector.calm()
         return cls(bootstrap)
 
     async def run(self, _group: str, records: int) -> tuple[int, float]:
@@ -124,7 +134,7 @@ class Reader:
             await consumer.seek_to_beginning(*places)
             progress = Progress()
             while progress.done < records:
-                arrived = await consumer.getmany(timeout_ms=_READ_TIMEOUT_MS, max_records=BATCH)
+                arrived = await consumer.getmany(timeout_ms=_READ_TIMEOUT_MS, max_records=_READ_AT_ONCE)
                 decoded = _decoded(arrived)
                 if decoded:
                     progress.passed(len(decoded))

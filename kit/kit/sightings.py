@@ -1,5 +1,6 @@
 """What is seen of a consumer from outside: its log lines about parked events, its counters, its lag."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -35,11 +36,16 @@ def count(handled: Handled) -> None:
     """Count a committed batch, and how long after its event's time each message was handled."""
     if handled.skipped:
         meters.EVENTS.labels("", "skipped").inc(handled.skipped)
+    types = Counter(message.type for message in handled.messages)
+    for kind, number in types.items():
+        meters.EVENTS.labels(kind, "handled").inc(number)
+    latest: dict[tuple[str, int], float] = {}
     for message in handled.messages:
-        meters.EVENTS.labels(message.type, "handled").inc()
         delay_seconds = max(0.0, (handled.now - message.time).total_seconds())
         meters.EVENT_DELAY.observe(delay_seconds)
-        meters.CONSUMER_LAG_SECONDS.labels(message.topic, message.partition).set(delay_seconds)
+        latest[message.topic, message.partition] = delay_seconds
+    for place, delay_seconds in latest.items():
+        meters.CONSUMER_LAG_SECONDS.labels(*place).set(delay_seconds)
 
 
 def measure_lag(kafka: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]) -> int:

@@ -58,6 +58,15 @@ async def test_a_quick_replay_has_events_on_both_sides(tmp_path: Path) -> None:
     assert found.figures["events/consume"]["median"] > 0
 
 
+async def test_a_quick_scale_plays_with_one_and_two_of_each_and_lets_the_second_ones_join(tmp_path: Path) -> None:
+    found = await quick("scale", tmp_path)
+    assert found.ratios["two_vs_one"].value > 0
+    assert found.ratios["join_seconds"].value > 0
+    cpu = found.figures["lives/two of each"]["cpu_seconds_per_1000"]
+    assert cpu["disbursement-2"] > 0
+    assert "disbursement-2" not in found.figures["lives/one of each"]["cpu_seconds_per_1000"]
+
+
 async def test_a_quick_start_starts_twice(tmp_path: Path) -> None:
     found = await quick("stack", tmp_path)
     assert found.figures["first"]["value"] > 0

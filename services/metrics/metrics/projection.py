@@ -5,6 +5,7 @@ database adds them. Without a database it is a whole projection in memory, which
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID, uuid5
@@ -65,7 +66,7 @@ class Projection:
         self.flows: Counter[Flow] = Counter()
         self.parties: set[Party] = set()
         self.last_event_at: dict[str, datetime] = {}
-        self._tallies_before: Counter[Tally] = Counter()
+        self._tallies_before: dict[Tally, int] = {}
 
     def take(self, row: Pool | Application | Claim) -> None:
         """Take in a row that was loaded."""
@@ -74,10 +75,10 @@ class Projection:
                 self.pools[row.pool] = row
             case Application():
                 self.applications[row.application_id] = row
-                self._tallies_before.update(tallies.of(row))
+                tallies.add(self._tallies_before, row)
             case Claim():
                 self.claims[row.claim_id] = row
-                self._tallies_before.update(tallies.of(row))
+                tallies.add(self._tallies_before, row)
 
     def pool(self, pool: str) -> Pool:
         return self.pools.setdefault(pool, Pool(pool=pool))
@@ -94,15 +95,14 @@ class Projection:
         row.scheme = scheme
         return row
 
-    def tallies(self) -> Counter[Tally]:
+    def tallies(self) -> Mapping[Tally, int]:
         """Return what this batch adds to each tally (or takes from it)."""
-        changes: Counter[Tally] = Counter()
+        changes = {tally: -before for tally, before in self._tallies_before.items()}
         for application in self.applications.values():
-            changes.update(tallies.of(application))
+            tallies.add(changes, application)
         for claim in self.claims.values():
-            changes.update(tallies.of(claim))
-        changes.subtract(self._tallies_before)
-        return Counter({tally: change for tally, change in changes.items() if change})
+            tallies.add(changes, claim)
+        return {tally: change for tally, change in changes.items() if change}
 
     def count(self, transfer: TransferPosted) -> None:
         """Add a transfer to what moved per scheme and fiscal year, and per district and day."""

@@ -15,6 +15,9 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="METRICS_", extra="ignore")
 
     http_port: int = Field(default=8004, ge=0, le=65535, description="port that the HTTP server listens on")
+    consumer_max_batch_events: int = Field(
+        default=4000, ge=1, le=5000, description="most events that one transaction handles: many when it is rebuilt"
+    )
     consumer_pace_seconds: float = Field(
         default=0.3,
         ge=0,

@@ -6,14 +6,17 @@ different partitions never wait for each other in a ring.
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import ARRAY, Table, bindparam, column, func, select
-from sqlalchemy.dialects.postgresql import Insert, insert
+import msgspec
+from sqlalchemy import ARRAY, Executable, Table, bindparam, column, func, select
+from sqlalchemy.dialects.postgresql import Insert, asyncpg, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.events import ApplicationEvent, ClaimPaid, ClaimSubmitted, Event, PaymentInstructed, TransferPosted
-from metrics.projection import Projection
+from kit.rows import fetch
+from metrics.projection import Envelope, Projection
 from metrics.rules.books import Pool
 from metrics.rules.lifecycle import Application, Claim
 from metrics.tables import (
@@ -73,16 +76,51 @@ def _locking(table: Table) -> ReturningInsert[Any]:
     ).returning(table)
 
 
-_LOCKING: Final = {table: _locking(table) for table in (applications, claims, pools)}
-_STORING: Final = {
-    table: _storing(table) for table in (applications, claims, pools, award_years, envelopes, envelope_years)
+def _joining(table: Table) -> Insert:
+    """Return the statement that adds what was not there yet."""
+    return _insert(table).on_conflict_do_nothing()
+
+
+def _advancing(table: Table) -> Insert:
+    """Return the statement that keeps the later moment."""
+    statement = _insert(table)
+    latest = func.greatest(table.c.last_event_at, statement.excluded.last_event_at)
+    return statement.on_conflict_do_update(index_elements=[table.c.topic], set_={"last_event_at": latest})
+
+
+class _Prepared(msgspec.Struct, frozen=True):
+    """A statement as the driver takes it, with the names of its parameters in their order."""
+
+    text: str
+    names: tuple[str, ...]
+
+
+def _prepared(statement: Executable) -> _Prepared:
+    """Write a statement out once: to do so for each batch costs as much as running it."""
+    compiled = statement.compile(dialect=asyncpg.dialect())  # type: ignore[attr-defined, no-untyped-call]
+    return _Prepared(str(compiled), tuple(compiled.positiontup))
+
+
+_KINDS: Final[dict[Table, type[msgspec.Struct]]] = {
+    applications: Application,
+    claims: Claim,
+    pools: Pool,
+    envelopes: Envelope,
 }
-_ADDING: Final = {table: _adding(table) for table in (tallies, scheme_balances, flows)}
-_PROGRESS: Final = _insert(progress)
-_JOINING: Final = _insert(parties).on_conflict_do_nothing()
-_ADVANCING: Final = _PROGRESS.on_conflict_do_update(
-    index_elements=[progress.c.topic],
-    set_={"last_event_at": func.greatest(progress.c.last_event_at, _PROGRESS.excluded.last_event_at)},
+for _table, _kind in _KINDS.items():
+    assert tuple(_table.c.keys()) == _kind.__struct_fields__, "a record is its row, in order"
+
+_LOCKING: Final = {table: _prepared(_locking(table)) for table in (applications, claims, pools)}
+_STORING: Final = {
+    **{table: _prepared(_storing(table)) for table in (*_KINDS, award_years, envelope_years)},
+    **{table: _prepared(_adding(table)) for table in (tallies, scheme_balances, flows)},
+    parties: _prepared(_joining(parties)),
+    progress: _prepared(_advancing(progress)),
+}
+_YEARS: Final = _prepared(
+    select(award_years.c.award_id, award_years.c.fiscal_year).where(
+        award_years.c.award_id == func.any(bindparam("keys", type_=ARRAY(award_years.c.award_id.type)))
+    )
 )
 
 
@@ -98,55 +136,55 @@ async def load(connection: AsyncConnection, projection: Projection, events: Sequ
         for event in events
         if isinstance(event, ApplicationEvent) and not isinstance(event, PaymentInstructed)
     }
-    for row in await _lock(connection, applications, applied):
-        projection.take(Application(**row))
-    for row in await _lock(connection, claims, claimed):
-        projection.take(Claim(**row))
-    for row in await _lock(connection, pools, {transfer.pool for transfer in transfers}):
-        projection.take(Pool(**row))
+    await _lock(connection, projection, applications, applied)
+    await _lock(connection, projection, claims, claimed)
+    await _lock(connection, projection, pools, {transfer.pool for transfer in transfers})
     awards = {transfer.award_id for transfer in transfers if transfer.award_id is not None}
     if awards:
-        known = await connection.execute(select(award_years).where(award_years.c.award_id.in_(awards)))
-        projection.award_years |= {row.award_id: row.fiscal_year for row in known}
+        known = await fetch(connection, _YEARS.text, list(awards))
+        projection.award_years |= {row["award_id"]: row["fiscal_year"] for row in known}
 
 
-async def _lock(connection: AsyncConnection, table: Table, keys: Iterable[Any]) -> list[dict[str, Any]]:
-    wanted = sorted(keys)
-    if not wanted:
-        return []
-    rows = await connection.execute(_LOCKING[table], {"keys": wanted})
-    return [dict(row) for row in rows.mappings()]
+async def _lock(connection: AsyncConnection, projection: Projection, table: Table, keys: set[Any]) -> None:
+    if keys:
+        kind: Any = _KINDS[table]
+        for row in await fetch(connection, _LOCKING[table].text, sorted(keys, key=_comparable)):
+            projection.take(kind(*row))
 
 
 async def store(connection: AsyncConnection, projection: Projection) -> None:
     """Store the rows and add the differences."""
-    await _store(connection, _STORING[applications], applications, projection.applications.values())
-    await _store(connection, _STORING[claims], claims, projection.claims.values())
-    await _store(connection, _STORING[pools], pools, projection.pools.values())
-    await _put(connection, _STORING[award_years], award_years, projection.award_years.items())
-    await _store(connection, _STORING[envelopes], envelopes, projection.envelopes.values())
+    records: tuple[tuple[Table, Iterable[msgspec.Struct]], ...] = (
+        (applications, projection.applications.values()),
+        (claims, projection.claims.values()),
+        (pools, projection.pools.values()),
+    )
+    for table, changed in records:
+        await _put(connection, table, map(msgspec.structs.astuple, changed))
+    await _put(connection, award_years, projection.award_years.items())
+    await _put(connection, envelopes, map(msgspec.structs.astuple, projection.envelopes.values()))
     years = [(*key, amount) for key, amount in projection.envelope_years.items()]
-    await _put(connection, _STORING[envelope_years], envelope_years, years)
+    await _put(connection, envelope_years, years)
     for table, changes in (
         (tallies, projection.tallies()),
         (scheme_balances, projection.scheme_balances),
         (flows, projection.flows),
     ):
-        rows = [(*labels, change) for labels, change in changes.items() if change]
-        await _put(connection, _ADDING[table], table, rows)
-    await _put(connection, _JOINING, parties, [(*party,) for party in projection.parties])
-    await _put(connection, _ADVANCING, progress, projection.last_event_at.items())
+        await _put(connection, table, [(*labels, change) for labels, change in changes.items() if change])
+    await _put(connection, parties, projection.parties)
+    await _put(connection, progress, projection.last_event_at.items())
 
 
-async def _store(connection: AsyncConnection, statement: Insert, table: Table, records: Iterable[Any]) -> None:
-    names = [each.name for each in table.c]
-    await _put(connection, statement, table, [tuple(getattr(record, name) for name in names) for record in records])
-
-
-async def _put(connection: AsyncConnection, statement: Insert, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+async def _put(connection: AsyncConnection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
     """Send rows as one array per column, sorted by key: the primary key's columns come first in every table."""
     keys = len(table.primary_key.columns)
-    ordered = sorted(rows, key=lambda row: row[:keys])
+    ordered = sorted(rows, key=lambda row: [_comparable(value) for value in row[:keys]])
     if ordered:
-        arrays = zip(*ordered, strict=True)
-        await connection.execute(statement, dict(zip((each.name for each in table.c), map(list, arrays), strict=True)))
+        columns = dict(zip(table.c.keys(), zip(*ordered, strict=True), strict=True))
+        prepared = _STORING[table]
+        await fetch(connection, prepared.text, *(columns[name] for name in prepared.names))
+
+
+def _comparable(value: Any) -> Any:
+    """Return what sorts as the value does: UUIDs compare in Python, their numbers faster."""
+    return value.int if isinstance(value, UUID) else value

@@ -14,7 +14,7 @@ STATES: Final[tuple[str, ...]] = get_args(BalanceState)
 APPROPRIATED: Final = "appropriated"
 
 
-class Pool(msgspec.Struct, kw_only=True):
+class Pool(msgspec.Struct):
     """A pool as replayed from its transfers, beside the balances that the last transfer carried. Amounts in fen.
 
     ``breaks`` counts the places where the chain of transfers was broken; only a rebuild sets it back.

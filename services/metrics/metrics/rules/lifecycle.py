@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 
-class Application(msgspec.Struct, kw_only=True):
+class Application(msgspec.Struct):
     """The facts about one application. ``intake``, ``eligibility``, ``disbursement``: that service's last word.
 
     ``clarifications`` and ``appeals`` are asked minus answered, lodged minus decided. Amounts in fen. ``company``
@@ -23,12 +23,12 @@ class Application(msgspec.Struct, kw_only=True):
 
     application_id: UUID
     scheme: str = ""
-    company: UUID | None = None
     intake: str = ""
     eligibility: str = ""
     disbursement: str = ""
     clarifications: int = 0
     appeals: int = 0
+    company: UUID | None = None
     submitted_at: datetime | None = None
     approved_at: datetime | None = None
     rejected_at: datetime | None = None
@@ -45,7 +45,7 @@ class Application(msgspec.Struct, kw_only=True):
     measures: str = "{}"
 
 
-class Claim(msgspec.Struct, kw_only=True):
+class Claim(msgspec.Struct):
     """The stamps of one claim and its payment."""
 
     claim_id: UUID

@@ -4,7 +4,7 @@ A tally is (name, scheme, label): the status or outcome, the step of the funnel,
 bucket, a measure.
 """
 
-from collections import Counter
+from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -30,14 +30,23 @@ BOUNDS: Final = (
 )
 BEYOND: Final = "+Inf"
 SUM: Final = "sum_microseconds"  # a whole number, so that any order of adding gives the same sum
+_EDGES: Final = [timedelta(seconds=bound) for bound in BOUNDS]
+_LABELS: Final = [*map(str, BOUNDS), BEYOND]
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def of(row: Application | Claim) -> Counter[Tally]:
+def of(row: Application | Claim) -> dict[Tally, int]:
     """Return what a row adds to the tallies; nothing while only its identifier is known."""
-    if not row.scheme:
-        return Counter()
-    found = _of_application(row) if isinstance(row, Application) else _of_claim(row)
-    return Counter(dict(found))
+    found: dict[Tally, int] = {}
+    add(found, row)
+    return found
+
+
+def add(totals: dict[Tally, int], row: Application | Claim) -> None:
+    """Add to totals what a row adds to the tallies."""
+    if row.scheme:
+        for tally, value in _of_application(row) if isinstance(row, Application) else _of_claim(row):
+            totals[tally] = totals.get(tally, 0) + value
 
 
 def _of_application(row: Application) -> Iterator[tuple[Tally, int]]:
@@ -64,12 +73,10 @@ def stage(name: str, scheme: str, start: datetime | None, end: datetime | None) 
     if start is None or end is None:
         return
     taken = max(timedelta(0), end - start)
-    bound = next((str(bound) for bound in BOUNDS if taken <= timedelta(seconds=bound)), BEYOND)
-    yield (name, scheme, bound), 1
-    yield (name, scheme, SUM), taken // timedelta(microseconds=1)
+    yield (name, scheme, _LABELS[bisect_left(_EDGES, taken)]), 1
+    yield (name, scheme, SUM), taken // _MICROSECOND
 
 
 def buckets(counts: dict[str, int]) -> list[tuple[str, float]]:
     """Return a stage's counts as Prometheus wants them: cumulative, up to and with +Inf."""
-    labels = [*(str(bound) for bound in BOUNDS), BEYOND]
-    return list(zip(labels, map(float, accumulate(counts.get(label, 0) for label in labels)), strict=True))
+    return list(zip(_LABELS, map(float, accumulate(counts.get(label, 0) for label in _LABELS)), strict=True))
