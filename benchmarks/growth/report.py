@@ -1,5 +1,6 @@
 """The benchmark: turns on a short past, which the services have played themselves; the past grows; turns again."""
 
+import asyncio
 from functools import partial
 from typing import Any, Final
 
@@ -19,6 +20,11 @@ from stack.grants import SERVICES
 from stack.supervisor import Stack
 
 TITLE: Final = "Whole lives a second, with a short and a long past"
+_LOOK_EVERY_SECONDS: Final = 5.0
+_UNREAD: Final = """
+SELECT sum(pool.version - coalesce(reached.version, 0)) FROM pools AS pool
+LEFT JOIN ledger_checkpoints AS reached ON reached.pool = pool.pool AND reached.reader = 'new'
+"""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -39,7 +45,8 @@ async def measure(*, quick: bool, long_past: int | None) -> Result:
     plan = QUICK if quick else Plan()
     if long_past is not None:
         plan = msgspec.structs.replace(plan, long=long_past)
-    async with system.running() as stack:
+    hurried = {"DISBURSEMENT_RECONCILE_EVERY_SECONDS": "1"} if quick else None
+    async with system.running(hurried) as stack:
         facts = machine.facts() | {"before": machine.moment(stack.config.home.path)} | await settings(stack)
         numbers = Numbers()
         async with Ours.open(stack) as side:
@@ -50,6 +57,7 @@ async def measure(*, quick: bool, long_past: int | None) -> Result:
             await system.without_services(stack, partial(_prepare, stack, plan, name))
             counts[name] = await _count(stack)
             say(f"a {name} past of {counts[name]:,} applications")
+            await _until_reconciled(stack)
             async with Ours.open(stack) as side:
                 runs[name] = [await _turn(side, numbers, plan) for _ in range(plan.turns)]
         if found := await audit.differences(stack.postgres.superuser_dsn("disbursement")):
@@ -63,6 +71,17 @@ async def _prepare(stack: Stack, plan: Plan, name: str) -> None:
     if name == "long":
         await past.multiply(stack.postgres, max(1, round(plan.long / await _count(stack)) - 1))
     await system.settle(stack.postgres, SERVICES)
+
+
+async def _until_reconciled(stack: Stack) -> None:
+    """Wait until reconciliation has followed the chain of what is new to it: a past that grew by itself it knows."""
+    connection = await asyncpg.connect(stack.postgres.superuser_dsn("disbursement"))
+    try:
+        while unread := await connection.fetchval(_UNREAD):
+            say(f"reconciliation has {unread:,} transfers to follow")
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+    finally:
+        await connection.close()
 
 
 async def _count(stack: Stack) -> int:

@@ -5,7 +5,7 @@ was sent again stands there twice, which is as it should be: readers drop the se
 is passed over: whoever reads the topic parks it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -96,15 +96,20 @@ class Judged(msgspec.Struct):
 
 
 async def compare(
-    database: Database, bootstrap: str, topics: Sequence[str], positions: Mapping[Place, Position]
+    database: Database,
+    bootstrap: str,
+    topics: Sequence[str],
+    positions: Mapping[Place, Position],
+    go_on: Callable[[], None] = lambda: None,
 ) -> Compared:
     """Read on from the given positions (unknown ones are the beginning), slice by slice, to the relay's cursor.
 
-    Raises TransientError while the brokers do not answer.
+    ``go_on`` is called before each slice, and may raise. Raises TransientError while the brokers do not answer.
     """
     places = [(topic, number) for topic in topics for number in range(TOPICS[topic].partitions)]
     compared = Compared({place: positions.get(place, Position()) for place in places})
     for _ in range(_MOST_SLICES):
+        go_on()
         if not await _compare_slice(database, bootstrap, topics, compared) or compared.findings:
             break
     return compared
@@ -115,7 +120,8 @@ async def _compare_slice(database: Database, bootstrap: str, topics: Sequence[st
     positions = compared.positions
     async with database.reading() as connection:
         outbox = await _read_outbox(connection, topics, positions.values())
-    stretches = await read_on(bootstrap, {place: each.next_offset for place, each in positions.items()}, _SLICE)
+    starts = {place: each.next_offset for place, each in positions.items()}
+    stretches = await read_on(bootstrap, starts, _SLICE + len(starts), outbox.reach)
     rows = _by_place(outbox.rows)
     judged = {
         place: judge(place, positions[place], rows.get(place, []), stretch, outbox.reach)
@@ -133,7 +139,7 @@ async def _compare_slice(database: Database, bootstrap: str, topics: Sequence[st
             compared.findings += each.findings
         else:
             positions[place] = each.position
-    return not outbox.whole or not all(stretch.at_end and not stretch.lost for stretch in stretches.values())
+    return not outbox.whole or not all(stretch.is_read and not stretch.lost for stretch in stretches.values())
 
 
 async def _read_outbox(connection: AsyncConnection, topics: Sequence[str], positions: Any) -> Outbox:

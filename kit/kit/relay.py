@@ -14,7 +14,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit import fence, meters, outbox, tracing
+from kit import fence, meters, outbox, plans, tracing
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe
 from kit.errors import FencedError, TransientError
@@ -163,6 +163,7 @@ class Relay:
 
     async def _publish(self, connection: AsyncConnection, producer: Producer, lease: Lease, limit: int) -> None:
         """Send one page and move the cursor past it."""
+        await plans.renew(connection)  # it is held for as long as the lease
         rows = (await connection.execute(_READ, {"cursor": lease.cursor, "limit": limit, "page": _PAGE})).all()
         if rows:
             await self._measure_at_times(connection, lease)

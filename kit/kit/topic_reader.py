@@ -1,5 +1,6 @@
 """Reads on in topics, from given offsets to their present end, without a group: for whoever checks what is there."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -45,18 +46,37 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Stretch(msgspec.Struct):
-    """What was read of a partition. ``lost``: it ends before the offset that was asked for, and nothing was read."""
+    """What was read of a partition. ``lost``: it ends before the offset that was asked for, and nothing was read.
+
+    ``passed``: its last record is an event that lies beyond what was asked for, so that nothing before it is left.
+    """
 
     records: list[Seen]
     next_offset: int
     at_end: bool = True
     lost: bool = False
+    passed: bool = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all was read that was asked for."""
+        return self.at_end or self.passed
+
+    def take(self, seen: Seen, reach: int) -> None:
+        """Add the next record, unless the stretch has passed the number that was asked for."""
+        if not self.passed:
+            self.records.append(seen)
+            self.passed = (seen.sequence or 0) > reach and seen.is_event()
 
 
-async def read_on(bootstrap: str, starts: Mapping[Place, int], most: int) -> dict[Place, Stretch]:
+async def read_on(
+    bootstrap: str, starts: Mapping[Place, int], most: int, reach: int = sys.maxsize
+) -> dict[Place, Stretch]:
     """Return what follows the given offsets: all up to the present ends, or about ``most`` records.
 
-    An offset of -1 is the present end. Raises TransientError while the brokers do not answer.
+    Of each partition no more than the first event whose sequence is above ``reach``: what is far ahead must not keep
+    what is behind from being read. An offset of -1 is the present end. Raises TransientError while the brokers do not
+    answer.
     """
     kafka = AIOKafkaConsumer(
         **connection(bootstrap),
@@ -66,15 +86,15 @@ async def read_on(bootstrap: str, starts: Mapping[Place, int], most: int) -> dic
         max_partition_fetch_bytes=_FETCHED_BYTES // 16,
     )
     try:
-        return await within(_READ_SECONDS, _read(kafka, starts, most), "reading on in the topics")
+        return await within(_READ_SECONDS, _read(kafka, starts, most, reach), "reading on in the topics")
     except (KafkaError, OSError, TimeoutError) as error:
         raise TransientError(f"Kafka does not answer: {describe(error)}") from error
     finally:
         await _close(kafka)
 
 
-async def _read(kafka: Any, starts: Mapping[Place, int], most: int) -> dict[Place, Stretch]:  # aiokafka has no types
-    await kafka.start()
+async def _read(kafka: Any, starts: Mapping[Place, int], most: int, reach: int) -> dict[Place, Stretch]:
+    await kafka.start()  # aiokafka has no types
     places = {TopicPartition(*place): start for place, start in starts.items()}
     kafka.assign(list(places))
     begins = await kafka.beginning_offsets(list(places))
@@ -84,23 +104,25 @@ async def _read(kafka: Any, starts: Mapping[Place, int], most: int) -> dict[Plac
         first = ends[place] if start < 0 else max(start, begins[place])
         stretches[place] = Stretch([], first, at_end=first >= ends[place], lost=first > ends[place])
         kafka.seek(place, min(first, ends[place]))
-    await _fill(kafka, stretches, ends, most)
+    await _fill(kafka, stretches, ends, most, reach)
     return {(place.topic, place.partition): stretch for place, stretch in stretches.items()}
 
 
-async def _fill(kafka: Any, stretches: Mapping[Any, Stretch], ends: Mapping[Any, int], most: int) -> None:
+async def _fill(kafka: Any, stretches: Mapping[Any, Stretch], ends: Mapping[Any, int], most: int, reach: int) -> None:
     kafka.pause(*[place for place, stretch in stretches.items() if stretch.at_end])
-    count = 0
-    while count < most and (left := [place for place, stretch in stretches.items() if not stretch.at_end]):
-        for place, records in (await kafka.getmany(*left, timeout_ms=_POLL_MS, max_records=most - count)).items():
-            stretches[place].records += [_seen(record) for record in records if record.offset < ends[place]]
-            count += len(records)
+    left = [place for place, stretch in stretches.items() if not stretch.at_end]
+    while left and (free := most - sum(len(stretch.records) for stretch in stretches.values())) > 0:
+        for place, records in (await kafka.getmany(*left, timeout_ms=_POLL_MS, max_records=free)).items():
+            for record in records:
+                if record.offset < ends[place]:
+                    stretches[place].take(_seen(record), reach)
         for place in left:
             stretch = stretches[place]
             stretch.next_offset = min(await kafka.position(place), ends[place])
-            stretch.at_end = stretch.next_offset >= ends[place]
-            if stretch.at_end:
+            stretch.at_end = stretch.next_offset >= ends[place] and not stretch.passed
+            if stretch.is_read:
                 kafka.pause(place)
+        left = [place for place in left if not stretches[place].is_read]
 
 
 def _seen(record: Any) -> Seen:

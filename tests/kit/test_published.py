@@ -162,6 +162,34 @@ async def test_what_a_relay_published_is_there_and_is_read_once(
     assert await compare(database, kafka, compared.positions) == compared
 
 
+async def test_what_is_far_ahead_keeps_nothing_behind_from_being_read(
+    database: Database, kafka: Kafka, here: dict[Place, Position], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slices follow the outbox, whose events of one time lie in one partition; the others hold what comes later."""
+    relay = Running(relay_of(database, kafka.bootstrap))
+    for _ in range(6):
+        await say(database, company(), 40)
+    await eventually(lambda: _is_published(database))
+    await relay.stop()
+    monkeypatch.setattr(published, "_SLICE", 20)
+    slices = 0
+
+    def go_on() -> None:
+        nonlocal slices
+        slices += 1
+        assert slices <= 240 / 20 + 2, "a slice brought nothing on"
+
+    compared = await published.compare(database, kafka.bootstrap, [TOPIC], here, go_on)
+
+    assert compared.findings == []
+    assert {position.checked_id for position in compared.positions.values()} == {await last_id(database)}
+
+
+async def last_id(database: Database) -> int:
+    async with database.reading() as connection:
+        return int((await connection.execute(text("SELECT max(id) FROM outbox"))).scalar_one())
+
+
 async def test_what_is_not_published_yet_is_left_for_later(
     database: Database, kafka: Kafka, here: dict[Place, Position]
 ) -> None:

@@ -5,7 +5,7 @@ read again in the course of time.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -32,34 +32,47 @@ class Read(msgspec.Struct):
     checkpoints: Checkpoints = {}
 
 
-async def read_on(connection: AsyncConnection, pools: list[Pool], *, from_the_start: bool) -> Read:
-    """Read each pool's ledger from its checkpoints on, or, to rely on nothing, all of it."""
+async def read_on(
+    connection: AsyncConnection, pools: list[Pool], go_on: Callable[[], None], *, from_the_start: bool
+) -> Read:
+    """Read each pool's ledger from its checkpoints on, or, to rely on nothing, all of it.
+
+    ``go_on`` is called before each page, and may raise.
+    """
     read = Read()
     known = {} if from_the_start else await queries.checkpoints(connection)
     for pool in pools:
-        await _read_new(connection, pool, known, read)
+        await _read_new(connection, pool, known, read, go_on)
         if not from_the_start:
-            await _read_again(connection, pool, known, read)
+            await _read_again(connection, pool, known, read, go_on)
     return read
 
 
 async def _read_new(
-    connection: AsyncConnection, pool: Pool, known: Mapping[tuple[str, str], Reached], read: Read
+    connection: AsyncConnection,
+    pool: Pool,
+    known: Mapping[tuple[str, str], Reached],
+    read: Read,
+    go_on: Callable[[], None],
 ) -> None:
     chain = await _chain(connection, pool, known, NEW)
-    await _follow(connection, chain, _EVERYTHING)
+    await _follow(connection, chain, _EVERYTHING, go_on)
     chain.end(pool)
     read.differences += [*rules.of_pool(pool, chain.reached), *chain.flaws]
     read.checkpoints[pool.pool, NEW] = chain.clean
 
 
 async def _read_again(
-    connection: AsyncConnection, pool: Pool, known: Mapping[tuple[str, str], Reached], read: Read
+    connection: AsyncConnection,
+    pool: Pool,
+    known: Mapping[tuple[str, str], Reached],
+    read: Read,
+    go_on: Callable[[], None],
 ) -> None:
     """Read the next stretch; at the end of the ledger, compare with the pool's row and begin at its first transfer."""
     chain = await _chain(connection, pool, known, AGAIN)
     found = chain.flaws
-    if at_end := await _follow(connection, chain, STRETCH):
+    if at_end := await _follow(connection, chain, STRETCH, go_on):
         found = found + rules.of_pool(pool, chain.reached)
     told = {each.words for each in read.differences}  # what the other reader found as well
     read.differences += [each for each in found if each.words not in told]
@@ -73,10 +86,11 @@ async def _chain(
     return Chain(begin, await queries.known_flaws(connection, pool.pool))
 
 
-async def _follow(connection: AsyncConnection, chain: Chain, most: int) -> bool:
+async def _follow(connection: AsyncConnection, chain: Chain, most: int, go_on: Callable[[], None]) -> bool:
     """Follow at most so many transfers, page by page; return whether the last one was reached."""
     version = max(1, chain.reached.version)
     for _ in range(most // PAGE):
+        go_on()
         links = await queries.links(connection, chain.reached.pool, version, PAGE)
         chain.follow(links)
         if len(links) < PAGE:

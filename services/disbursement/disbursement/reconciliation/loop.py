@@ -15,6 +15,7 @@ from disbursement.reconciliation.rules import CHECKS, SUMS, Result
 from kit import outbox as announcing
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe, is_transient
+from kit.deadlines import StoppingError
 from kit.errors import TransientError
 from kit.logging import get_logger
 from kit.published import Position
@@ -59,13 +60,17 @@ class Reconciler:
         self._every_seconds = every_seconds
         self._sums_every_seconds = sums_every_seconds
         self._committed = committed
+        self._stop: asyncio.Event | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Reconcile until ``stop``. A bug here must not stop payments: it is logged, and the results grow old."""
         backoff = Backoff()
+        self._stop = stop
         while not stop.is_set():
             try:
                 await self._take_turn()
+            except StoppingError:
+                return
             except Exception as error:
                 if is_transient(error):
                     log.warning("reconciliation_waits", reason=describe(error), error_class=type(error).__name__)
@@ -104,6 +109,11 @@ class Reconciler:
         await self._keep(look)
         return look.differing()
 
+    def _go_on(self) -> None:
+        """Give a look up when the process stops: a long one would be left in the middle, its turn not given back."""
+        if self._stop is not None and self._stop.is_set():
+            raise StoppingError
+
     async def _keep(self, look: Look) -> None:
         async with self._database.transaction() as connection:
             said, new, gone = await results.keep(connection, look.results, look.checkpoints, look.positions, look.at)
@@ -131,12 +141,12 @@ class Reconciler:
                 differences += rules.identity(pool)
             for envelope in await queries.envelopes(connection):
                 differences += rules.identity(envelope)
-            read = await ledger.read_on(connection, pools, from_the_start=from_the_start)
+            read = await ledger.read_on(connection, pools, self._go_on, from_the_start=from_the_start)
             differences += read.differences
             for check in SUMS if sums else ():
                 differences += [rules.of_figures(check, pair) for pair in await queries.unequal(connection, check)]
         try:
-            published = await outbox.read_on(self._database, self._bootstrap)
+            published = await outbox.read_on(self._database, self._bootstrap, self._go_on)
         except TransientError as error:
             log.warning("reconciliation_waits", check="outbox", reason=describe(error))
             checks.remove("outbox")

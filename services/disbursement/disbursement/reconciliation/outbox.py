@@ -1,6 +1,6 @@
 """What was published against what is on the topics that disbursement writes, and whose money an event speaks of."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,12 +26,12 @@ class Read(msgspec.Struct):
     positions: dict[Place, Position]
 
 
-async def read_on(database: Database, bootstrap: str) -> Read:
+async def read_on(database: Database, bootstrap: str, go_on: Callable[[], None]) -> Read:
     """Compare what was published since the last time. Raises TransientError while the brokers do not answer."""
     async with database.reading() as connection:
         rows = await connection.execute(select(tables.topic_positions))
         positions = {(row.topic, row.partition): Position(row.next_offset, row.checked_id) for row in rows}
-    compared = await published.compare(database, bootstrap, OWN_TOPICS, positions)
+    compared = await published.compare(database, bootstrap, OWN_TOPICS, positions, go_on)
     async with database.reading() as connection:
         differences = await _differences(connection, compared.findings)
     return Read(differences, compared.positions)
