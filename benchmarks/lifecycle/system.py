@@ -42,7 +42,7 @@ async def running(environment: Mapping[str, str] | None = None, copies: int = 1)
 async def without_services(
     stack: Stack, meanwhile: Callable[[], Awaitable[None]], names: Sequence[str] = SERVICES
 ) -> None:
-    """Do something while our services are stopped: idle, they would still look for work fifty times a second."""
+    """Do something while our services are stopped: idle, they would still look for work many times a second."""
     if names:
         await stack.restart(names[0], lambda: without_services(stack, meanwhile, names[1:]))
     else:
