@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from disbursement import api, tables
 from disbursement.problems import PROBLEMS
-from disbursement.reconciliation import meters, turns
+from disbursement.reconciliation import meters, queries, turns
 from disbursement.reconciliation.loop import Reconciler
 from disbursement.reconciliation.rules import CHECKS
 from kit.database import Database
@@ -96,6 +98,24 @@ async def test_without_kafka_the_books_are_reconciled_and_the_topics_grow_old(bo
 
     after = {row.check_name: row.checked_at for row in await books.rows(tables.reconciliations)}
     assert [check for check in CHECKS if after[check] == before[check]] == ["outbox"]
+
+
+async def test_a_look_is_given_up_when_the_process_stops_and_the_next_one_need_not_wait_for_it(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, ask = asyncio.Event(), queries.pools
+
+    async def ask_and_stop(connection: AsyncConnection) -> Any:
+        stop.set()
+        return await ask(connection)
+
+    monkeypatch.setattr(queries, "pools", ask_and_stop)
+    await asyncio.wait_for(books.reconciler.run(stop), 10)
+
+    assert await books.rows(tables.reconciliations) == []
+    async with books.database.reading() as connection:
+        left = text("SELECT count(*) FROM reconciliation_turns WHERE done_at IS NULL")
+        assert (await connection.execute(left)).scalar_one() == 0
 
 
 async def test_the_loop_finds_what_is_spoilt_and_sees_soon_that_it_was_mended(books: Books) -> None:
