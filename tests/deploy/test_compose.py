@@ -115,10 +115,8 @@ async def test_a_season_goes_through_it_and_every_query_of_the_boards_is_answere
         servers.prometheus(tmp_path, scraping.hurried(tmp_path, ports)) as prometheus,
         httpx.AsyncClient(trust_env=False) as client,
     ):
-        told = (
-            await asyncio.to_thread(project.compose, *["--profile", "demo", "run", "--rm", "--no-TTY", "demo"])
-        ).stdout
-        assert "FAILED" not in told
+        told = await asyncio.to_thread(project.compose, "--profile", "demo", "run", "--rm", "--no-TTY", "demo")
+        assert "FAILED" not in told.stdout
         token = await asyncio.to_thread(project.compose, *TOKEN)
         headers = {"authorization": f"Bearer {token.stdout.strip()}"}
 

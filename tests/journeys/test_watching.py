@@ -150,7 +150,13 @@ async def test_a_service_that_is_killed_is_told_of_and_nothing_else(system: Stac
 
 
 async def test_brokers_that_are_killed_are_told_of_and_nothing_else(system: Stack, watch: Watch) -> None:
-    await system.crash(["kafka"], meanwhile=lambda: watch.until_told("BrokersDown"))
+    calls: list[Call] = []
+
+    async def until_called() -> None:
+        calls.append(await watch.until_told("BrokersDown"))
+
+    await system.crash(["kafka"], meanwhile=until_called)
+    assert calls[0].receiver == "page"
     await watch.until_over("BrokersDown")
 
 
