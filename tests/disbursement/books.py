@@ -68,8 +68,9 @@ class Books:
         return said
 
     async def rows(self, table: Any) -> list[Any]:
+        """Return a table's rows by primary key: as they lie on disk is not as they were inserted."""
         async with self.database.reading() as connection:
-            return list((await connection.execute(select(table))).all())
+            return list((await connection.execute(select(table).order_by(*table.primary_key))).all())
 
     async def look(self, *, sums: bool = True) -> set[Key]:
         return await self.reconciler.look(sums=sums)

@@ -218,7 +218,8 @@ class Scene:
         return (await self.connection.execute(select(tables.envelopes))).first()
 
     async def rows(self, table: Any) -> list[Any]:
-        return list((await self.connection.execute(select(table))).all())
+        """Return a table's rows by primary key: as they lie on disk is not as they were inserted."""
+        return list((await self.connection.execute(select(table).order_by(*table.primary_key))).all())
 
 
 def only(events: list[Event], kind: type[E]) -> E:
