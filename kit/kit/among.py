@@ -21,6 +21,18 @@ def pairs_among(columns: Sequence[ColumnElement[Any]], keys: Iterable[tuple[Any,
     return tuple_(*columns).in_(select(*[given.c[name] for name in names]))
 
 
+def among_given(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Return the condition that a column has one of the values that a prepared statement is given by this name."""
+    return column == any_(bindparam(name, type_=ARRAY(column.type)))
+
+
+def pairs_among_given(columns: Sequence[ColumnElement[Any]], names: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that columns together have one of the keys that are given as one array for each column."""
+    arrays = [bindparam(name, type_=ARRAY(column.type)) for column, name in zip(columns, names, strict=True)]
+    given = func.unnest(*arrays).table_valued(*(f"{name}_key" for name in names)).render_derived()
+    return tuple_(*columns).in_(select(*given.c))
+
+
 def _array(column: ColumnElement[Any], values: list[Any]) -> Any:
     return bindparam(None, values, type_=ARRAY(column.type), unique=True)
 

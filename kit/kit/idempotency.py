@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
 from kit.database import to_json
-from kit.rows import copy_columns, fetch
+from kit.driver import copy_columns, fetch
 from kit.sealing import Keyring, is_sealed, keyring_if_any
 
 _FIND: Final = """

@@ -16,11 +16,11 @@ from contracts.codec import encode, to_builtins
 from contracts.events import Event
 from contracts.topics import TOPIC_OF, event_type
 from kit import meters, parking
+from kit.driver import copy_columns, fetch
 from kit.errors import PermanentError
 from kit.identifiers import uuid7
 from kit.messages import event_type_of
 from kit.parking import Parked
-from kit.rows import copy_columns, fetch
 from kit.sealing import Keyring, is_sealed, keyring_if_any
 from kit.tracing import TRACEPARENT
 

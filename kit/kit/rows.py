@@ -7,22 +7,20 @@ What was measured, beside other ways: docs/decisions/0010.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-import asyncpg
 import msgspec
-from sqlalchemy import ARRAY, Column, Dialect, Table, insert
+from sqlalchemy import ARRAY, Column, Dialect, Table
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.database import to_json
+from kit.driver import copy_columns, execute
 
 Row = dict[str, Any]
 Processor = Callable[[Any], Any]
 
 _FEWEST_COPIED: Final = 2  # one row alone costs a tenth more by COPY, two already cost less
-_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 def rows_of(records: Iterable[msgspec.Struct]) -> list[Row]:
@@ -35,49 +33,29 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
 
     All rows have the same columns. Those that they leave out get the default that the server has for them.
     """
-    if len(rows) < _FEWEST_COPIED:
-        if rows:
-            await connection.execute(insert(table), rows)
-        return
-    names = tuple(rows[0])
-    columns = _columns(table, rows, _processors(connection.dialect, table, names))
-    await copy_columns(connection, table.name, names, columns)
+    if rows:
+        names = tuple(rows[0])
+        columns = _columns(table, rows, _processors(connection.dialect, table, names))
+        await _insert_columns(connection, table, names, columns)
 
 
 async def insert_records(connection: AsyncConnection, table: Table, records: Sequence[msgspec.Struct]) -> None:
     """Insert records of one kind, as ``insert_rows`` does, without making a row of each first."""
-    if len(records) < _FEWEST_COPIED:
-        if records:
-            await insert_rows(connection, table, rows_of(records))
-        return
-    names = records[0].__struct_fields__
-    columns = _processed(
-        zip(*map(msgspec.structs.astuple, records), strict=True), _processors(connection.dialect, table, names)
-    )
-    await copy_columns(connection, table.name, names, columns)
+    if records:
+        names = records[0].__struct_fields__
+        columns = _processed(
+            zip(*map(msgspec.structs.astuple, records), strict=True), _processors(connection.dialect, table, names)
+        )
+        await _insert_columns(connection, table, names, columns)
 
 
-async def fetch(connection: AsyncConnection, statement: str, *values: Any) -> list[asyncpg.Record]:
-    """Run one statement in the transaction, with ``$1`` for the first value; return its rows.
-
-    It stays prepared, and costs a third of what SQLAlchemy's execute does: for statements that each group runs.
-    """
-    driver = await _driver(connection)
-    try:
-        return await driver.fetch(statement, *values)
-    except _DRIVER_ERRORS as error:
-        await _raise_as_sqlalchemy_would(connection, driver, error, statement)
-
-
-async def copy_columns(
-    connection: AsyncConnection, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]]
+async def _insert_columns(
+    connection: AsyncConnection, table: Table, names: tuple[str, ...], columns: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert rows that are given column by column, each value as the driver takes it; all or none."""
-    driver = await _driver(connection)
-    try:
-        await driver.copy_records_to_table(table, columns=names, records=zip(*columns, strict=True))
-    except _DRIVER_ERRORS as error:
-        await _raise_as_sqlalchemy_would(connection, driver, error, f"COPY {table} ({', '.join(names)})")
+    if len(columns[0]) < _FEWEST_COPIED:
+        await execute(connection, _insert(connection.dialect, table, names), *(column[0] for column in columns))
+    else:
+        await copy_columns(connection, table.name, names, columns)
 
 
 async def update_rows(
@@ -103,7 +81,7 @@ async def update_rows(
         rows = [{**row, name: None} if unchanged else row for row, unchanged in zip(rows, same, strict=True)]
     columns = _columns(table, rows, _processors(connection.dialect, table, names, lists=to_json))
     statement = _update(connection.dialect, table, names, documents)
-    updated = (await connection.exec_driver_sql(statement, (*columns, *kept, len(rows)))).rowcount
+    updated = await execute(connection, statement, *columns, *kept, len(rows))
     if updated != len(rows):
         raise LookupError(f"of {len(rows)} rows of {table.name} that were to be updated, {updated} were found")
 
@@ -137,7 +115,15 @@ def _processors(
     )
 
 
-# --- the update's text ---------------------------------------------------------------------------------------
+# --- the statements' texts -----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=256)
+def _insert(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
+    """Return the statement that inserts one row."""
+    quote = dialect.identifier_preparer.quote
+    values = ", ".join(f"CAST(${i} AS {table.c[name].type.compile(dialect)})" for i, name in enumerate(names, 1))
+    return f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))}) VALUES ({values})"  # noqa: S608
 
 
 @lru_cache(maxsize=256)
@@ -175,34 +161,3 @@ def _received(column: Column[Any], dialect: Dialect) -> str:
         return value
     kind = column.type.compile(dialect)
     return f"CASE WHEN {value} <> 'null' THEN CAST(ARRAY(SELECT jsonb_array_elements_text({value})) AS {kind}) END"
-
-
-# --- the driver's own connection, and its errors as SQLAlchemy's ---------------------------------------------
-
-
-async def _driver(connection: AsyncConnection) -> asyncpg.Connection:
-    """Return the asyncpg connection, in the transaction: SQLAlchemy sends BEGIN with the first statement it sees."""
-    driver = (await connection.get_raw_connection()).driver_connection
-    assert isinstance(driver, asyncpg.Connection)
-    if not driver.is_in_transaction():
-        await connection.exec_driver_sql("SELECT 1")
-    return driver
-
-
-async def _raise_as_sqlalchemy_would(
-    connection: AsyncConnection, driver: asyncpg.Connection, error: Exception, statement: str
-) -> NoReturn:
-    """Raise what ``connection.execute`` would: callers tell errors apart by SQLAlchemy's classes and the SQLSTATE."""
-    dbapi: Any = connection.dialect.loaded_dbapi
-    lost = driver.is_closed()
-    if lost:
-        await connection.invalidate(error)
-    kind = {
-        asyncpg.IntegrityConstraintViolationError: dbapi.IntegrityError,
-        asyncpg.SyntaxOrAccessError: dbapi.ProgrammingError,
-        asyncpg.InterfaceError: dbapi.InterfaceError,
-    }
-    adapted = next((kind[base] for base in type(error).__mro__ if base in kind), dbapi.Error)(error.args[0], error)
-    raise DBAPIError.instance(
-        statement, None, adapted, dbapi.Error, connection_invalidated=lost, dialect=connection.dialect
-    ) from error

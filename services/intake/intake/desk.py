@@ -17,8 +17,9 @@ from intake.push import telling
 from intake.push.records import NewPush
 from intake.push.tables import pushes
 from intake.records import Application, Claim, Document, Happening
+from kit.driver import fetch
 from kit.outbox import Announcements
-from kit.rows import fetch, insert_records, insert_rows, rows_of, update_rows
+from kit.rows import insert_records, insert_rows, rows_of, update_rows
 from kit.sealing import Keyring
 
 InvoiceKey = tuple[str, str]

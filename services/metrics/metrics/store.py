@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.events import ApplicationEvent, ClaimPaid, ClaimSubmitted, Event, PaymentInstructed, TransferPosted
-from kit.rows import fetch
+from kit.driver import fetch
 from metrics.projection import Envelope, Projection
 from metrics.rules.books import Pool
 from metrics.rules.lifecycle import Application, Claim
