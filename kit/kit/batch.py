@@ -1,4 +1,4 @@
-"""One batch, one transaction: fence, parked keys, inbox, handler, outbox, offset commit together or not at all.
+"""One batch, one transaction: offsets, parked keys, inbox, handler and outbox commit together or not at all.
 
 A record that breaks the contract, or whose key is held, is parked on the way. A handler's error rolls all of it back;
 ``kit.consumer`` then tries smaller parts, down to the event that fails.
@@ -20,6 +20,7 @@ from kit.database import Database
 from kit.errors import FencedError, PermanentError
 from kit.inbox import unseen
 from kit.messages import Message, WrongKeyError, event_type_of
+from kit.offsets import Stretch
 from kit.outbox import Announcements
 from kit.parking import Parked, Place
 from kit.reading import Reading
@@ -37,6 +38,14 @@ class Handled(msgspec.Struct, frozen=True):
     said: Announcements = msgspec.field(default_factory=Announcements)
 
 
+def _stretches(batch: Batch, epochs: Mapping[TopicPartition, int], begins: Positions) -> dict[TopicPartition, Stretch]:
+    """Return what is taken of each partition, as it stands now: a rebalance forgets epochs and positions meanwhile."""
+    if any(place not in epochs or place not in begins for place in batch):
+        raise FencedError("the partitions were given away while their batch waited")
+    ends = reached(batch)
+    return {place: Stretch(epochs[place], begins[place], ends[place]) for place in batch}
+
+
 class Batches:
     """Handles batches for one consumer group. ``dead_letters`` is the topic for copies of what can't be handled."""
 
@@ -49,6 +58,8 @@ class Batches:
         self._types = types
         self._handle = handle
         self._reading = Reading(self._wanted)
+        self._free: dict[TopicPartition, int] = {}
+        """The partitions in which nothing was parked, under the epochs of then. Only their owner parks anything."""
 
     def reading(self, following: Batch) -> AbstractAsyncContextManager[None]:
         """Read the batch that follows while the block handles the one before it."""
@@ -60,52 +71,50 @@ class Batches:
         Raises FencedError when a partition is not ours any more, or the database says that another offset is next, and
         whatever the handler or the database raises; nothing has happened then.
         """
-        begins = {place: begins[place] for place in batch if place in begins}  # a rebalance forgets them meanwhile
+        stretches = _stretches(batch, epochs, begins)
         said = Announcements()
         with meters.BATCH_SECONDS.time(), tracing.work("process", self._group) as work:
             async with self._database.transaction() as connection:
-                now = await self._fence(connection, batch, epochs, begins)
-                messages, parked = await self._sort(connection, batch, begins)
+                now = await offsets.take(connection, self._group, stretches)
+                held = await self._held(connection, stretches)
+                messages, parked = self._sort(batch, stretches, held)
                 await self._park(connection, parked)
                 fresh = await unseen(connection, messages)
                 if fresh:
                     fresh = work.of(fresh)
                     said = await self._handle(connection, fresh, now)
                     await outbox.add(connection, said)
-                await offsets.advance(connection, self._group, reached(batch))
+        if not held and not parked:
+            self._free |= {place: stretch.epoch for place, stretch in stretches.items()}
         total = sum(len(records) for records in batch.values())
         return Handled(fresh, parked, total - len(fresh) - len(parked), now, said)
 
     async def park(self, place: TopicPartition, event: Parked, epoch: int, begin: int) -> None:
         """Park the one record that can't be handled, and go past it."""
-        batch = {place: [event.record]}
+        stretches = _stretches({place: [event.record]}, {place: epoch}, {place: begin})
         async with self._database.transaction() as connection:
-            await self._fence(connection, batch, {place: epoch}, {place: begin})
+            await offsets.take(connection, self._group, stretches)
             await self._park(connection, [event])
-            await offsets.advance(connection, self._group, reached(batch))
 
-    async def _fence(
-        self, connection: AsyncConnection, batch: Batch, epochs: Mapping[TopicPartition, int], begins: Positions
-    ) -> datetime:
-        ours = {place: epochs[place] for place in batch if place in epochs}
-        if len(ours) != len(batch):
-            raise FencedError("the partitions were given away while their batch waited")
-        now, starts = await offsets.fence(connection, self._group, ours)
-        for place, start in starts.items():
-            if begins.get(place) != start:  # so that nothing is ever passed over, whatever was fetched
-                raise FencedError(f"{place.topic}/{place.partition} goes on at {start}, not at {begins.get(place)}")
-        return now
+    def forget(self) -> None:
+        """Ask again what is parked: the partitions were given away, or the database was set back."""
+        self._free.clear()
 
-    async def _sort(
-        self, connection: AsyncConnection, batch: Batch, begins: Positions
+    async def _held(self, connection: AsyncConnection, stretches: Mapping[TopicPartition, Stretch]) -> set[Place]:
+        """Return the keys that have a parked event, without asking where it is known that there is none."""
+        if all(self._free.get(place) == stretch.epoch for place, stretch in stretches.items()):
+            return set()
+        return await parking.held(connection, {place.topic for place in stretches})
+
+    def _sort(
+        self, batch: Batch, stretches: Mapping[TopicPartition, Stretch], held: set[Place]
     ) -> tuple[list[Message], list[Parked]]:
         """Tell what can be handled from what has to wait: what is broken, or behind a parked event of its key."""
-        held = await parking.held(connection, {place.topic for place in batch})
         messages: list[Message] = []
         parked: list[Parked] = []
         for place, records in batch.items():
             for record in records:
-                if record.offset < begins[place] or not self._wanted(record):
+                if record.offset < stretches[place].begin or not self._wanted(record):
                     continue
                 found = self._message_or_parked(record, held)
                 if isinstance(found, Message):
@@ -132,6 +141,8 @@ class Batches:
     async def _park(self, connection: AsyncConnection, events: Sequence[Parked]) -> None:
         if not events:
             return
+        for event in events:
+            self._free.pop(TopicPartition(event.record.topic, event.record.partition), None)
         await parking.park(connection, events)
         letters = [event for event in events if event.family not in ("behind", "not_yet")]
         await outbox.add_dead_letters(connection, self._dead_letters, self._group, letters)

@@ -166,6 +166,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
     def _forget(self) -> None:
         forget_lag(self._positions)
         self._epochs.clear()
+        self._batches.forget()
         self._ahead.drop(self._positions)
         self._positions.clear()
         self._blocked.forget()

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kit.driver import fetch
 from kit.messages import Message
 
 # One order for all, so that two batches with the same ids can't wait for each other. (UUIDs compare as fast as Python
@@ -14,14 +14,12 @@ from kit.messages import Message
 _NUMBER: Final = attrgetter("int")
 
 # One row comes back, not one for each event: their ids only where some of them were there already.
-_ADD: Final = text(
-    """
-    WITH added AS (
-      INSERT INTO inbox (event_id) SELECT unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING RETURNING event_id
-    )
-    SELECT array_agg(event_id) FROM added HAVING count(*) < cardinality(CAST(:ids AS uuid[]))
-    """
+_ADD: Final = """
+WITH added AS (
+  INSERT INTO inbox (event_id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING RETURNING event_id
 )
+SELECT array_agg(event_id) FROM added HAVING count(*) < cardinality($1::uuid[])
+"""
 
 
 async def unseen(connection: AsyncConnection, messages: Sequence[Message]) -> list[Message]:
@@ -29,8 +27,8 @@ async def unseen(connection: AsyncConnection, messages: Sequence[Message]) -> li
     if not messages:
         return []
     first_of = {message.id: message for message in reversed(messages)}
-    some = (await connection.execute(_ADD, {"ids": sorted(first_of, key=_NUMBER)})).one_or_none()
-    if some is None and len(first_of) == len(messages):
+    some = await fetch(connection, _ADD, sorted(first_of, key=_NUMBER))
+    if not some and len(first_of) == len(messages):
         return list(messages)
-    fresh = first_of.keys() if some is None else set(some[0] or ())
+    fresh = set(some[0][0] or ()) if some else first_of.keys()
     return [message for message in messages if message.id in fresh and first_of[message.id] is message]

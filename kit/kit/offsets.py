@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from aiokafka import TopicPartition
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kit.driver import fetch
 from kit.errors import FencedError
 
 _CLAIM: Final = text(
@@ -30,13 +32,20 @@ _FENCE: Final = text(
     ORDER BY topic, partition FOR UPDATE
     """
 )
-_ADVANCE: Final = text(
-    """
-    UPDATE consumer_offset AS o SET next_offset = greatest(o.next_offset, u.next)
-    FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS int[]), CAST(:next AS bigint[])) AS u(t, p, next)
-    WHERE o.consumer_group = :group AND o.topic = u.t AND o.partition = u.p
-    """
+_TAKE: Final = """
+WITH given AS (
+  SELECT * FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[])
+    AS given(topic, partition, epoch, begin, next)
+), locked AS MATERIALIZED (
+  SELECT o.topic, o.partition FROM consumer_offset AS o JOIN given USING (topic, partition)
+  WHERE o.consumer_group = $1 ORDER BY o.topic, o.partition FOR UPDATE OF o
 )
+UPDATE consumer_offset AS o SET next_offset = greatest(o.next_offset, given.next)
+FROM given JOIN locked USING (topic, partition)
+WHERE o.consumer_group = $1 AND o.topic = given.topic AND o.partition = given.partition
+  AND o.epoch = given.epoch AND o.next_offset = given.begin
+RETURNING now()
+"""
 _READ: Final = text(
     """
     SELECT topic, partition, next_offset FROM consumer_offset
@@ -70,9 +79,39 @@ async def fence(
     return rows[0].now, {TopicPartition(row.topic, row.partition): row.next_offset for row in rows}
 
 
-async def advance(connection: AsyncConnection, group: str, next_offsets: Mapping[TopicPartition, int]) -> None:
-    """Move the offsets forward, as part of the batch's transaction."""
-    await connection.execute(_ADVANCE, _values(group, next_offsets) | {"next": list(next_offsets.values())})
+class Stretch(msgspec.Struct, frozen=True):
+    """What a batch has of a partition: under which epoch, from where, and the offset after it."""
+
+    epoch: int
+    begin: int
+    next: int
+
+
+async def take(connection: AsyncConnection, group: str, batch: Mapping[TopicPartition, Stretch]) -> datetime:
+    """Move the offsets past a batch, as the first part of its transaction, which holds them until its end.
+
+    Returns the transaction's time. Raises FencedError, and the transaction has to be rolled back, when a partition
+    belongs to another epoch, or goes on at another offset: so nothing is ever passed over, whatever was fetched.
+    """
+    places, stretches = list(batch), list(batch.values())
+    rows = await fetch(
+        connection,
+        _TAKE,
+        group,
+        [place.topic for place in places],
+        [place.partition for place in places],
+        [stretch.epoch for stretch in stretches],
+        [stretch.begin for stretch in stretches],
+        [stretch.next for stretch in stretches],
+    )
+    if len(rows) == len(places):
+        now: datetime = rows[0][0]
+        return now
+    _, starts = await fence(connection, group, {place: stretch.epoch for place, stretch in batch.items()})
+    for place, start in starts.items():
+        if batch[place].begin != start:
+            raise FencedError(f"{place.topic}/{place.partition} goes on at {start}, not at {batch[place].begin}")
+    raise FencedError("a partition was given away and taken back meanwhile")
 
 
 async def read(connection: AsyncConnection, group: str, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:

@@ -16,7 +16,7 @@ from contracts.codec import encode, to_builtins
 from contracts.events import Event
 from contracts.topics import TOPIC_OF, event_type
 from kit import meters, parking
-from kit.driver import copy_columns, fetch
+from kit.driver import copy_columns, execute, fetch
 from kit.errors import PermanentError
 from kit.identifiers import uuid7
 from kit.messages import event_type_of
@@ -28,20 +28,17 @@ from kit.tracing import TRACEPARENT
 # its transaction can still fail, because a record that the broker refuses stops the relay.
 LARGEST_EVENT_BYTES: Final = 900_000
 
-_INSERT: Final = text(
-    """
-    WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS xid),
-    ordered AS (
-      SELECT e.* FROM own, unnest(
-        CAST(:event_id AS uuid[]), CAST(:topic AS text[]), CAST(:key AS text[]), CAST(:type AS text[]),
-        CAST(:subject AS text[]), CAST(:time AS timestamptz[]), CAST(:traceparent AS text[]), CAST(:data AS bytea[])
-      ) WITH ORDINALITY AS e(event_id, topic, key, type, subject, time, traceparent, data, position)
-      ORDER BY position
-    )
-    INSERT INTO outbox (id, event_id, topic, key, type, subject, time, traceparent, data)
-    SELECT nextval('outbox_id_seq'), event_id, topic, key, type, subject, time, traceparent, data FROM ordered
-    """
+_INSERT: Final = """
+WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS xid),
+ordered AS (
+  SELECT e.* FROM own, unnest(
+    $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bytea[]
+  ) WITH ORDINALITY AS e(event_id, topic, key, type, subject, time, traceparent, data, position)
+  ORDER BY position
 )
+INSERT INTO outbox (id, event_id, topic, key, type, subject, time, traceparent, data)
+SELECT nextval('outbox_id_seq'), event_id, topic, key, type, subject, time, traceparent, data FROM ordered
+"""
 _DRAW: Final = """
 WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS xid)
 SELECT array_agg(nextval('outbox_id_seq')) FROM own, generate_series(1, $1)
@@ -116,7 +113,7 @@ async def add(connection: AsyncConnection, announcements: Sequence[Announcement]
         [_bytes(announcement, event_id, keyring) for announcement, event_id in zip(announcements, ids, strict=True)],
     ]
     if len(events) < _FEWEST_COPIED:
-        await connection.execute(_INSERT, dict(zip(_COLUMNS, columns, strict=True)))
+        await execute(connection, _INSERT, *columns)
         return
     [[numbers]] = await fetch(connection, _DRAW, len(events))
     await copy_columns(connection, "outbox", ("id", *_COLUMNS), [numbers, *columns])

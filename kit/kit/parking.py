@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit import meters
+from kit.driver import fetch
 from kit.messages import event_id_of, event_type_of
 
 # invalid: breaks the contract. refused: a handler says never. not_yet: it waits for something of another topic and
@@ -24,7 +25,7 @@ Place = tuple[str, str]
 MAX_COPIED_BYTES: Final = 512 * 1024  # of a value, in a dead letter: the broker refuses messages above 1 MiB
 _REASON_CHARACTERS: Final = 2_000
 
-_HELD: Final = text("SELECT DISTINCT topic, key FROM parked WHERE state = 'parked' AND topic = ANY(:topics)")
+_HELD: Final = "SELECT DISTINCT topic, key FROM parked WHERE state = 'parked' AND topic = ANY($1::text[])"
 _ADD: Final = text(
     """
     INSERT INTO parked (topic, partition, "offset", key, event_id, type, headers, value, family, reason, error_class,
@@ -87,8 +88,7 @@ def place_of(record: Any) -> Place:
 
 async def held(connection: AsyncConnection, topics: Iterable[str]) -> set[Place]:
     """Return the keys of these topics that have a parked event: whatever comes for them has to wait behind it."""
-    rows = await connection.execute(_HELD, {"topics": sorted(set(topics))})
-    return {(row.topic, row.key) for row in rows}
+    return {(topic, key) for topic, key in await fetch(connection, _HELD, sorted(set(topics)))}
 
 
 async def park(connection: AsyncConnection, events: Sequence[Parked]) -> None:

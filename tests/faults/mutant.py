@@ -16,7 +16,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 from sqlalchemy import text
 
-from kit import ahead, batch, groups, inbox, offsets, outbox
+from kit import batch, groups, inbox, offsets, outbox
 from kit.errors import NotYetError, PermanentError
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
@@ -37,12 +37,11 @@ def offset_before_transaction() -> None:
     """The offset is committed first; a transaction that then fails has lost its events."""
 
     async def transact(self: Any, records: Any, epochs: Any, begins: Any) -> Any:
-        begins = dict(begins)
+        stretches = batch._stretches(records, epochs, begins)
         async with self._database.transaction() as connection:
-            now = await self._fence(connection, records, epochs, begins)
-            await offsets.advance(connection, self._group, ahead.reached(records))
+            now = await offsets.take(connection, self._group, stretches)
         async with self._database.transaction() as connection:
-            messages, parked = await self._sort(connection, records, begins)
+            messages, parked = self._sort(records, stretches, await self._held(connection, stretches))
             await self._park(connection, parked)
             fresh = await inbox.unseen(connection, messages)
             if fresh:
@@ -103,13 +102,10 @@ def no_epoch_fence() -> None:
         rows = (await connection.execute(real, offsets._values(group, epochs))).all()
         return rows[0].now, {TopicPartition(row.topic, row.partition): row.next_offset for row in rows}
 
-    async def careless(self: Any, connection: Any, records: Any, epochs: Any, _begins: Any) -> Any:
-        ours = {place: epochs[place] for place in records if place in epochs}
-        now, _ = await fence(connection, self._group, ours)
-        return now
-
     _set(offsets, "fence", fence)
-    _set(batch.Batches, "_fence", careless)
+    compared = "AND o.epoch = given.epoch AND o.next_offset = given.begin"
+    assert compared in offsets._TAKE, "offsets are compared elsewhere now"
+    _set(offsets, "_TAKE", offsets._TAKE.replace(compared, ""))
 
 
 def payment_under_new_key() -> None:

@@ -222,7 +222,7 @@ async def test_a_topic_that_is_away_is_shown_as_lost(database: Database, kafka: 
     place = TopicPartition(away, 0)
     async with database.transaction() as connection:
         await offsets.claim(connection, "reader", [place])
-        await offsets.advance(connection, "reader", {place: 5})
+        await offsets.take(connection, "reader", {place: offsets.Stretch(epoch=1, begin=0, next=5)})
     async with admin_client(kafka.bootstrap) as admin:
         await admin.delete_topics([away])
 
