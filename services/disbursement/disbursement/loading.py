@@ -1,18 +1,16 @@
 """Loads the book of a batch under the pools' locks: a few statements, however many events."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Text, cast, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.policy import Policy
-from disbursement import accounts, limits, needs, orders, tables
+from disbursement import accounts, limits, needs, orders, statements
 from disbursement.book import Book
 from disbursement.lines import HEAD_LENGTH
 from disbursement.needs import Needs
@@ -34,10 +32,14 @@ from disbursement.records import (
     Stack,
 )
 from kit import sealing
-from kit.among import among, pairs_among
+from kit.driver import Prepared
 from kit.sealing import keyring_of
 
 R = TypeVar("R")
+
+_MOST_KNOWN: Final = 1_000
+# What policies say, by scheme, version and the transaction that wrote them. They never change, and are large.
+_known_policies: dict[tuple[str, str, int], Policy] = {}
 
 
 async def load(connection: AsyncConnection, wanted: Needs, now: datetime) -> Book:
@@ -61,29 +63,26 @@ async def load(connection: AsyncConnection, wanted: Needs, now: datetime) -> Boo
 
 
 async def _lock_orders(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
-    if not wanted.orders:
-        return
-    columns = tables.orders.c
-    query = select(tables.orders).where(among(columns.order_id, wanted.orders)).order_by(columns.order_id)
-    for order in await _take(connection, book, Order, query.with_for_update()):
-        needs.add_subject(wanted, orders.subject_of(order))
+    if wanted.orders:
+        for order in await _take(connection, book, Order, statements.LOCKED_ORDERS, orders=list(wanted.orders)):
+            needs.add_subject(wanted, orders.subject_of(order))
 
 
 async def _find_places(connection: AsyncConnection, wanted: Needs) -> None:
     """Find the scheme and pool of what is named by its id; they never change."""
-    for table, column, ids in (
-        (tables.payments, tables.payments.c.payment_id, wanted.payments),
-        (tables.recoveries, tables.recoveries.c.recovery_id, wanted.recoveries),
-        (tables.awards, tables.awards.c.award_id, wanted.awards),
+    for places, ids in (
+        (statements.PLACES_OF_PAYMENTS, wanted.payments),
+        (statements.PLACES_OF_RECOVERIES, wanted.recoveries),
+        (statements.PLACES_OF_AWARDS, wanted.awards),
     ):
         if ids:
-            query = select(table.c.scheme, table.c.pool).where(among(column, ids)).distinct()
-            for row in await connection.execute(query):
-                wanted.schemes.add(row.scheme)
-                wanted.pools.update({row.pool} - {None})
+            for scheme, pool in await places.rows(connection, ids=list(ids)):
+                wanted.schemes.add(scheme)
+                wanted.pools.update({pool} - {None})
     if wanted.lines:
-        query = select(tables.lines.c.pool).where(pairs_among(_pair(tables.lines.c), wanted.lines))
-        wanted.pools.update((await connection.execute(query)).scalars())
+        schemes, years = _columns(wanted.lines)
+        rows = await statements.POOLS_OF_LINES.rows(connection, schemes=schemes, years=years)
+        wanted.pools.update(pool for (pool,) in rows)
 
 
 async def _load_policies(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
@@ -91,30 +90,39 @@ async def _load_policies(connection: AsyncConnection, book: Book, wanted: Needs)
 
     Where money may be freed, those who wait for it may be of any scheme.
     """
-    query = select(cast(tables.policies.c.policy, Text))
-    if not (wanted.frees or wanted.every_pool):
-        query = query.where(among(tables.policies.c.scheme, wanted.schemes | wanted.draws))
-    for document in (await connection.execute(query)).scalars():
-        policy = _policy(document)
-        book.policies[policy.scheme, policy.version] = policy
+    if wanted.frees or wanted.every_pool:
+        rows = await statements.VERSIONS.rows(connection)
+    elif schemes := wanted.schemes | wanted.draws:
+        rows = await statements.VERSIONS_OF_SCHEMES.rows(connection, schemes=list(schemes))
+    else:
+        return
+    places = [(scheme, version, written_by) for scheme, version, written_by in rows]
+    await _learn_policies(connection, {place for place in places if place not in _known_policies})
+    for place in places:
+        policy = book.policies[place[:2]] = _known_policies[place]
         if policy.scheme in wanted.draws and policy.pool:
             wanted.pools.add(policy.pool)
 
 
-@lru_cache(maxsize=256)
-def _policy(document: str) -> Policy:
-    """Return the policy that a document holds; most batches speak of the same few."""
-    return msgspec.json.decode(document, type=Policy)
+async def _learn_policies(connection: AsyncConnection, unknown: set[tuple[str, str, int]]) -> None:
+    """Read the policies that this process has not met yet; most batches speak of the same few."""
+    if not unknown:
+        return
+    if len(_known_policies) >= _MOST_KNOWN:
+        _known_policies.clear()
+    schemes, versions, _ = _columns(unknown)
+    documents = await statements.POLICIES.rows(connection, schemes=schemes, versions=versions)
+    found = {(scheme, version): document for scheme, version, document in documents}
+    for place in unknown:
+        _known_policies[place] = msgspec.json.decode(found[place[:2]], type=Policy)
 
 
 async def _lock_pools(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
     """Lock the pools that are drawn on, in the order of their names, before anything else is read."""
-    query = select(tables.pools).order_by(tables.pools.c.pool).with_for_update()
-    if not wanted.every_pool:
-        if not wanted.pools:
-            return
-        query = query.where(among(tables.pools.c.pool, wanted.pools))
-    await _take(connection, book, Pool, query)
+    if wanted.every_pool:
+        await _take(connection, book, Pool, statements.ALL_POOLS_LOCKED)
+    elif wanted.pools:
+        await _take(connection, book, Pool, statements.LOCKED_POOLS, pools=list(wanted.pools))
 
 
 # --- under the locks --------------------------------------------------------------------------------------------
@@ -124,84 +132,50 @@ async def _load_lines(connection: AsyncConnection, book: Book, wanted: Needs) ->
     """Load the lines of the locked pools, and those who stand first in them where money may be freed."""
     if not book.pools or not (wanted.approvals or wanted.frees or wanted.lines):
         return
-    await _take(connection, book, Line, select(tables.lines).where(among(tables.lines.c.pool, book.pools)))
-    columns = tables.applications.c
+    await _take(connection, book, Line, statements.LINES, pools=list(book.pools))
     for (scheme, year), line in sorted(book.lines.items()):
-        if not line.waiting or not (wanted.frees or wanted.lines):
-            continue
-        query = (
-            select(tables.applications)
-            .where(columns.scheme == scheme, columns.fiscal_year == year, columns.state == "waitlisted")
-            .order_by(columns.submitted_at, columns.application_id)
-            .limit(HEAD_LENGTH)
-        )
-        book.heads[scheme, year] = await _take(connection, book, Application, query)
+        if line.waiting and (wanted.frees or wanted.lines):
+            place = {"scheme": scheme, "year": year, "at_most": HEAD_LENGTH}
+            head = await _take(connection, book, Application, statements.HEAD_OF_LINE, **place)
+            book.heads[scheme, year] = head
 
 
 async def _load_payments(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
     """Load the payments with what was reported on them, and those that wait for an account."""
-    columns = tables.payments.c
-    named: list[ColumnElement[bool]] = []
-    if wanted.payments:
-        named.append(among(columns.payment_id, wanted.payments))
-    if wanted.verifications:
-        named.append((columns.status == "held") & among(columns.verification_id, wanted.verifications))
-    if named:
-        for payment in await _take(connection, book, Payment, select(tables.payments).where(or_(*named))):
-            wanted.claims.add(payment.claim_id)
-            wanted.awards.add(payment.award_id)
-        netted = [payment.payment_id for payment in book.payments.values() if payment.netted]
-        if netted:
-            query = select(tables.nettings).where(among(tables.nettings.c.payment_id, netted))
-            for netting in await _take(connection, book, Netting, query):
-                wanted.recoveries.add(netting.recovery_id)
+    named = {"payments": wanted.payments, "verifications": wanted.verifications}
+    for payment in await _find(connection, book, Payment, named):
+        wanted.claims.add(payment.claim_id)
+        wanted.awards.add(payment.award_id)
+    netted = [payment.payment_id for payment in book.payments.values() if payment.netted]
+    if netted:
+        for netting in await _take(connection, book, Netting, statements.NETTINGS, payments=netted):
+            wanted.recoveries.add(netting.recovery_id)
     if wanted.reported:
-        told = tables.reports.c
-        about = or_(
-            among(told.payment_id, wanted.payments),
-            among(told.recovery_id, wanted.recoveries),
-        )
-        await _take(connection, book, Report, select(tables.reports).where(about, told.effect == "moved"))
+        await _find(connection, book, Report, {"payments": wanted.payments, "recoveries": wanted.recoveries})
 
 
 async def _load_awards(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
     """Load claims, applications and awards by the ids that are named."""
     if wanted.recoveries:
-        column = tables.recoveries.c
-        query = select(column.award_id).where(among(column.recovery_id, wanted.recoveries))
-        wanted.awards.update((await connection.execute(query)).scalars())
-    await _take_by(connection, book, Claim, tables.claims.c.claim_id, wanted.claims)
-    unknown = wanted.applications - book.applications.keys()
-    await _take_by(connection, book, Application, tables.applications.c.application_id, unknown)
-    columns = tables.awards.c
-    named = [among(columns.award_id, wanted.awards)] if wanted.awards else []
-    if wanted.by_application:
-        named.append(among(columns.application_id, wanted.by_application))
-    if named:
-        await _take(connection, book, Award, select(tables.awards).where(or_(*named)))
+        rows = await statements.AWARDS_OF_RECOVERIES.rows(connection, recoveries=list(wanted.recoveries))
+        wanted.awards.update(award_id for (award_id,) in rows)
+    await _find(connection, book, Claim, {"claims": wanted.claims})
+    await _find(connection, book, Application, {"applications": wanted.applications - book.applications.keys()})
+    await _find(connection, book, Award, {"awards": wanted.awards, "applications": wanted.by_application})
 
 
 async def _load_recoveries(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
     """Load the demands that are named, those on the named awards, and what claimants owe."""
-    columns = tables.recoveries.c
-    named: list[ColumnElement[bool]] = []
-    if wanted.recoveries:
-        named.append(among(columns.recovery_id, wanted.recoveries))
+    named: dict[str, Iterable[Any]] = {"recoveries": wanted.recoveries}
     if wanted.orders or wanted.frees:
-        named.append(among(columns.award_id, {*wanted.awards, *book.awards}))
-    elif exceeding := [award.award_id for award in book.awards.values() if award.excess]:
-        named.append(among(columns.award_id, exceeding))
-    nets = {scheme for (scheme, _), policy in book.policies.items() if policy.payments.net_recoveries}
-    if wanted.claimants and nets:
-        named.append(
-            (columns.status == "demanded")
-            & among(columns.applicant, wanted.claimants)
-            & among(columns.pool, book.pools)
-        )
-    if named:
-        owed = await _take(connection, book, Recovery, select(tables.recoveries).where(or_(*named)))
-        unknown = {recovery.award_id for recovery in owed} - book.awards.keys()
-        await _take_by(connection, book, Award, tables.awards.c.award_id, unknown)
+        named["awards"] = {*wanted.awards, *book.awards}
+    else:
+        named["awards"] = [award.award_id for award in book.awards.values() if award.excess]
+    if any(policy.payments.net_recoveries for policy in book.policies.values()):
+        named["claimants"] = wanted.claimants
+    owed = await _find(connection, book, Recovery, named, pools=list(book.pools))
+    unknown = {recovery.award_id for recovery in owed} - book.awards.keys()
+    await _find(connection, book, Award, {"awards": unknown})
 
 
 async def _load_limits(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
@@ -210,10 +184,10 @@ async def _load_limits(connection: AsyncConnection, book: Book, wanted: Needs) -
     keys |= {(each.scheme, each.fiscal_year) for each in book.applications.values()}
     keys |= {(event.scheme, _year(book, event.scheme, event.policy_version)) for event in wanted.approvals}
     if keys:
-        columns = tables.envelopes.c
-        await _take(connection, book, Envelope, select(tables.envelopes).where(pairs_among(_pair(columns), keys)))
+        schemes, years = _columns(keys)
+        await _take(connection, book, Envelope, statements.ENVELOPES, schemes=schemes, years=years)
     companies, contracts = _who_may_be_awarded(book, wanted)
-    await _take_by(connection, book, Company, tables.companies.c.uscc, companies)
+    await _find(connection, book, Company, {"companies": companies})
     await _load_caps(connection, book, wanted)
     contracts |= {
         (award.contract_provider, award.contract_number)
@@ -221,8 +195,8 @@ async def _load_limits(connection: AsyncConnection, book: Book, wanted: Needs) -
         if award.contract_provider is not None and award.contract_number is not None
     }
     if contracts:
-        place = [tables.stacks.c.provider, tables.stacks.c.number]
-        await _take(connection, book, Stack, select(tables.stacks).where(pairs_among(place, contracts)))
+        providers, numbers = _columns(contracts)
+        await _take(connection, book, Stack, statements.STACKS, providers=providers, numbers=numbers)
 
 
 def _who_may_be_awarded(book: Book, wanted: Needs) -> tuple[set[str], set[tuple[str, str]]]:
@@ -258,38 +232,29 @@ async def _load_caps(connection: AsyncConnection, book: Book, wanted: Needs) -> 
     for place, head in book.heads.items():
         for waiting in head:
             holders[place].update(limits.members(book, waiting.applicant))
-    columns = tables.caps.c
     for (scheme, year), members in holders.items():  # apart: one array for each costs less than three for all
-        query = select(tables.caps).where(columns.scheme == scheme, columns.fiscal_year == year)
-        await _take(connection, book, Cap, query.where(among(columns.holder, members)))
+        await _take(connection, book, Cap, statements.CAPS, scheme=scheme, year=year, holders=list(members))
 
 
 async def _load_accounts(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
     """Load the accounts of all companies that may be paid, where any policy wants them verified."""
-    columns = tables.accounts.c
-    named = [among(columns.verification_id, wanted.verifications)] if wanted.verifications else []
+    companies: set[str] = set()
     if any(policy.payments.verify_account for policy in book.policies.values()):
-        companies = {event.applicant for event in wanted.approvals} | wanted.claimants
+        companies |= {event.applicant for event in wanted.approvals} | wanted.claimants
         companies |= {payment.applicant for payment in book.payments.values()}
         companies |= {waiting.applicant for head in book.heads.values() for waiting in head}
-        if companies:
-            named.append(among(columns.applicant, companies))
-    if named:
-        rows = await connection.execute(select(tables.accounts).where(or_(*named)))
-        for account in (Account(**row) for row in rows.mappings()):
-            if account.sealed != sealing.ERASED:  # under today's key, whatever it was found by before
-                account.fingerprint = accounts.fingerprint(book, account)
-            book.take(account)
+    named: dict[str, Iterable[Any]] = {"verifications": wanted.verifications, "companies": companies}
+    for account in await _found(connection, Account, named):
+        if account.sealed != sealing.ERASED:  # under today's key, whatever it was found by before
+            account.fingerprint = accounts.fingerprint(book, account)
+        book.take(account)
 
 
 async def _load_differences(connection: AsyncConnection, book: Book, wanted: Needs) -> None:
     """Load which checks of the reconciliation differ on the pools that are to be resumed."""
-    if not wanted.resumed:
-        return
-    columns = tables.reconciliations.c
-    query = select(columns.pool, columns.check_name).where(columns.pool.in_(wanted.resumed), columns.difference > 0)
-    for row in await connection.execute(query.order_by(columns.check_name)):
-        book.differences.setdefault(row.pool, []).append(row.check_name)
+    if wanted.resumed:
+        for pool, check in await statements.DIFFERENCES.rows(connection, pools=list(wanted.resumed)):
+            book.differences.setdefault(pool, []).append(check)
 
 
 # --- how rows are taken -------------------------------------------------------------------------------------------
@@ -300,20 +265,33 @@ def _year(book: Book, scheme: str, version: str) -> int:
     return book.year(policy) if policy else 0
 
 
-def _pair(columns: Any) -> list[Any]:
-    return [columns.scheme, columns.fiscal_year]
+def _columns(keys: Iterable[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    """Return keys as the statements take them: in their order, a list for each part. There must be one at least."""
+    return tuple(map(list, zip(*sorted(keys), strict=True)))
 
 
-async def _take_by(
-    connection: AsyncConnection, book: Book, kind: type[R], column: Any, values: Iterable[UUID | str]
+async def _find(
+    connection: AsyncConnection, book: Book, kind: type[R], named: Mapping[str, Iterable[Any]], **more: Any
 ) -> list[R]:
-    wanted = set(values)
-    return await _take(connection, book, kind, select(column.table).where(among(column, wanted))) if wanted else []
+    """Return what is found by any of these names (``statements.finding``), as records that are in the book."""
+    return _taken(book, await _found(connection, kind, named, **more))
 
 
-async def _take(connection: AsyncConnection, book: Book, kind: type[R], query: Select[Any]) -> list[R]:
-    """Return the rows as records that are in the book."""
-    records = [kind(**row) for row in (await connection.execute(query)).mappings()]
+async def _found(
+    connection: AsyncConnection, kind: type[R], named: Mapping[str, Iterable[Any]], **more: Any
+) -> list[R]:
+    ways = {name: list(values) for name, values in named.items() if values}
+    if not ways:
+        return []
+    return [kind(**row) for row in await statements.finding(kind, tuple(ways)).rows(connection, **ways, **more)]
+
+
+async def _take(connection: AsyncConnection, book: Book, kind: type[R], statement: Prepared, **values: Any) -> list[R]:
+    """Return the statement's rows as records that are in the book."""
+    return _taken(book, [kind(**row) for row in await statement.rows(connection, **values)])
+
+
+def _taken(book: Book, records: list[R]) -> list[R]:
     for record in records:
         book.take(record)  # type: ignore[arg-type]  # every kind that is taken has a place
     return records

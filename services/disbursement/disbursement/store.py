@@ -3,7 +3,7 @@
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.codec import to_builtins
@@ -27,6 +27,7 @@ from disbursement.records import (
     Stack,
 )
 from kit.database import to_json
+from kit.driver import execute
 from kit.rows import insert_records, insert_rows, rows_of, update_rows
 
 _STORED: Final[tuple[tuple[type[Any], Table], ...]] = (
@@ -46,16 +47,13 @@ _STORED: Final[tuple[tuple[type[Any], Table], ...]] = (
     (Order, tables.orders),
 )
 
-_KEEP_NEWEST: Final = text(
-    """
-    INSERT INTO companies (uscc, members, as_of)
-    SELECT uscc, ARRAY(SELECT jsonb_array_elements_text(members)), as_of
-    FROM unnest(CAST(:usccs AS text[]), CAST(:members AS jsonb[]), CAST(:as_of AS timestamptz[]))
-      AS given(uscc, members, as_of)
-    ON CONFLICT (uscc) DO UPDATE SET members = excluded.members, as_of = excluded.as_of
-    WHERE companies.as_of < excluded.as_of
-    """
-)
+_KEEP_NEWEST: Final = """
+INSERT INTO companies (uscc, members, as_of)
+SELECT uscc, ARRAY(SELECT jsonb_array_elements_text(members)), as_of
+FROM unnest(CAST($1 AS text[]), CAST($2 AS jsonb[]), CAST($3 AS timestamptz[])) AS given(uscc, members, as_of)
+ON CONFLICT (uscc) DO UPDATE SET members = excluded.members, as_of = excluded.as_of
+WHERE companies.as_of < excluded.as_of
+"""
 
 
 async def store(connection: AsyncConnection, book: Book) -> None:
@@ -77,9 +75,10 @@ async def _store_companies(connection: AsyncConnection, companies: list[Company]
     if not companies:
         return
     companies.sort(key=attrgetter("uscc"))
-    values = {
-        "usccs": [company.uscc for company in companies],
-        "members": [to_json(company.members) for company in companies],
-        "as_of": [company.as_of for company in companies],
-    }
-    await connection.execute(_KEEP_NEWEST, values)
+    await execute(
+        connection,
+        _KEEP_NEWEST,
+        [company.uscc for company in companies],
+        [to_json(company.members) for company in companies],
+        [company.as_of for company in companies],
+    )

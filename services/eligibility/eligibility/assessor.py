@@ -82,7 +82,8 @@ class Assessor:
         return len(group)
 
     async def _lease(self, token: UUID) -> Group:
-        async with self._database.transaction() as connection:
+        """Take what is due: one statement that commits by itself, because mostly there is nothing."""
+        async with self._database.reading() as connection:
             group = await assessments.lease_due(
                 connection,
                 token=token,

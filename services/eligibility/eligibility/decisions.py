@@ -29,6 +29,7 @@ async def decide_group(
     First come, first served: a contract that two of them name goes to the one that was submitted first.
     """
     now, held = await assessments.lock_leased(connection, token=token, ids=found.keys())
+    looked_at = {key for key, one in held.items() if one.status != "pending"}  # the others have no tasks yet
     own = await _own_facts(connection, shelf, held.values())
     trials = [_try(shelf, one, {**found[key], **own[key]}, now) for key, one in held.items()]
     trials.sort(key=lambda trial: (trial.assessment.submitted.submitted_at, trial.assessment.application_id))
@@ -43,7 +44,8 @@ async def decide_group(
     await contracts.release(connection, [one.application_id for one in tried if _was_taken_back(one)])
     wanted = [task for trial in trials if (task := _task(trial, now))]
     await tasks.open_all(connection, wanted)
-    await tasks.close_others(connection, {one.application_id: _came_to(one) for one in tried}, wanted)
+    outcomes = {one.application_id: _came_to(one) for one in tried if one.application_id in looked_at}
+    await tasks.close_others(connection, outcomes, wanted)
     return tried, announcements
 
 

@@ -253,12 +253,16 @@ async def _load(shelf: Shelf, connection: AsyncConnection, events: Sequence[Any]
         if isinstance(event, ClaimSubmitted) and event.application_id in known
         if (named := _community_of(event, known[event.application_id], shelf)) is not None
     }
+    claimed = await claims.load(connection, [event.claim_id for event in claim_events])
+    wanted = _invoices_of(events)
+    holders = await claims.reserve_invoices(connection, wanted)
     return WorkingSet(
         now=now,
         shelf=shelf,
         assessments=known,
-        claims=await claims.load(connection, [event.claim_id for event in claim_events]),
-        holders=await claims.reserve_invoices(connection, _invoices_of(events)),
+        claims=claimed,
+        holders=holders,
+        reserved={key: holders[key] or claim for key, claim in wanted.items()},
         announcements=Announcements(),
         accredited=await assessments.accredited(connection, communities) if communities else set(),
     )
@@ -273,7 +277,7 @@ async def _store(connection: AsyncConnection, work: WorkingSet) -> None:
     await assessments.withdraw(connection, work.withdrawn - work.submitted)
     await contracts.release(connection, work.withdrawn)
     await claims.save(connection, [work.claims[one] for one in sorted(work.changed_claims)])
-    await claims.hold_invoices(connection, work.holders)
+    await claims.hold_invoices(connection, work.holders, work.reserved)
     await claims.free(connection, work.freed_claims)
     await hearings.say(connection, work.statements)
     await hearings.lodge(connection, work.appeals)

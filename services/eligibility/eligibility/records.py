@@ -95,7 +95,8 @@ class WorkingSet(msgspec.Struct, kw_only=True):
     """What one batch of events works on.
 
     ``holders`` has every invoice of the batch's claims: the claim that it counts in, or None while it is free. All
-    of them are locked, so that what is decided on them still holds when the batch commits.
+    of them are locked, so that what is decided on them still holds when the batch commits. ``reserved`` has the claim
+    that stands in the row of each until then.
     """
 
     now: datetime
@@ -103,6 +104,7 @@ class WorkingSet(msgspec.Struct, kw_only=True):
     assessments: dict[UUID, Assessment]
     claims: dict[UUID, Claim]
     holders: dict[InvoiceKey, UUID | None]
+    reserved: dict[InvoiceKey, UUID]
     announcements: Announcements
     submitted: set[UUID] = set()
     withdrawn: set[UUID] = set()

@@ -100,7 +100,7 @@ async def apply(
 
 async def _load(connection: AsyncConnection, commands: Sequence[Command], now: datetime) -> Desk:
     desk = Desk(now, keyring_of(connection))
-    await desk.load_policies(connection)
+    await desk.load_policies(connection, new_applications=sum(isinstance(each, CreateApplication) for each in commands))
     application_ids = [command.application_id for command in commands if isinstance(command, _ON_ONE)]
     claims = [command for command in commands if isinstance(command, CreateClaim)]
     await desk.load_applications(connection, application_ids, [command.award_id for command in claims])
@@ -110,7 +110,6 @@ async def _load(connection: AsyncConnection, commands: Sequence[Command], now: d
     named = [each for command in commands for each in _documents_of(desk, command)]
     confirmed = [command.document_id for command in commands if isinstance(command, ConfirmDocument)]
     await desk.load_documents(connection, named, to_change=confirmed)
-    await desk.draw_numbers(connection, sum(isinstance(command, CreateApplication) for command in commands))
     return desk
 
 

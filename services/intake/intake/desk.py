@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Table, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.codec import to_builtins
@@ -17,20 +17,52 @@ from intake.push import telling
 from intake.push.records import NewPush
 from intake.push.tables import pushes
 from intake.records import Application, Claim, Document, Happening
-from kit.driver import fetch
+from kit.among import among_given, pairs_among_given
+from kit.driver import Prepared, execute, fetch
 from kit.outbox import Announcements
 from kit.rows import insert_records, insert_rows, rows_of, update_rows
 from kit.sealing import Keyring
 
 InvoiceKey = tuple[str, str]
 
-_NUMBERS: Final = "SELECT nextval('application_number_seq') FROM generate_series(1, $1)"
-_POLICIES: Final = "SELECT scheme, version, xmin::text::bigint AS written_by FROM policies"
+# One round trip for both: each policy's place with the transaction that wrote it, and as many new numbers, without one.
+_POLICIES_AND_NUMBERS: Final = """
+SELECT scheme, version, xmin::text::bigint AS written_by_or_number FROM policies
+UNION ALL SELECT NULL, NULL, nextval('application_number_seq') FROM generate_series(1, $1)
+"""
 _POLICY: Final = "SELECT policy FROM policies WHERE scheme = $1 AND version = $2"
+_RELEASE: Final = "DELETE FROM invoices WHERE claim_id = ANY($1)"
 _MOST_KNOWN: Final = 1_000
 _KEYS: Final = {Application: "application_id", Claim: "claim_id"}
 # What policies say, by scheme, version and the transaction that wrote them. They never change, and are large.
 _known_policies: dict[tuple[str, str, int], Policy] = {}
+
+
+def _of(table: Table, kind: type[msgspec.Struct], condition: ColumnElement[bool]) -> Select[Any]:
+    """Return the query of a table's rows, with the fields of their record."""
+    return select(*[table.c[name] for name in kind.__struct_fields__]).where(condition)
+
+
+_application, _claim, _document = tables.applications.c, tables.claims.c, tables.documents.c
+_invoice = tables.invoices.c
+_BY_ID: Final = among_given(_application.application_id, "application_ids")
+_BY_AWARD: Final = among_given(_application.award_id, "award_ids")
+_APPLICATIONS, _APPLICATIONS_BY_EITHER = (
+    Prepared(_of(tables.applications, Application, named).order_by(_application.application_id).with_for_update())
+    for named in (_BY_ID, or_(_BY_ID, _BY_AWARD))
+)
+_CLAIMS: Final = Prepared(_of(tables.claims, Claim, among_given(_claim.claim_id, "claim_ids")))
+_CLAIMS_OF: Final = Prepared(
+    _of(tables.claims, Claim, among_given(_claim.application_id, "application_ids")).order_by(_claim.claim_id)
+)
+_INVOICES: Final = Prepared(
+    select(tables.invoices).where(pairs_among_given([_invoice.seller, _invoice.number], ["sellers", "numbers"]))
+)
+_DOCUMENTS_READ: Final = _of(tables.documents, Document, among_given(_document.document_id, "document_ids")).order_by(
+    _document.document_id
+)
+_DOCUMENTS: Final = Prepared(_DOCUMENTS_READ)
+_DOCUMENTS_TO_CHANGE: Final = Prepared(_DOCUMENTS_READ.with_for_update())
 
 
 class Desk:
@@ -145,10 +177,16 @@ class Desk:
 
     # --- loading and storing -----------------------------------------------------------------------------
 
-    async def load_policies(self, connection: AsyncConnection) -> None:
-        """Load all policies: they are few, and requests and events speak of any."""
-        for row in await fetch(connection, _POLICIES):
-            scheme, version, _ = place = tuple(row)
+    async def load_policies(self, connection: AsyncConnection, *, new_applications: int = 0) -> None:
+        """Load all policies: they are few, and requests and events speak of any. Draw the numbers that may be needed.
+
+        Numbers are drawn with them because that is no further round trip.
+        """
+        for scheme, version, number in await fetch(connection, _POLICIES_AND_NUMBERS, new_applications):
+            if scheme is None:
+                self.numbers.append(number)
+                continue
+            place = (scheme, version, number)
             policy = _known_policies.get(place)
             if policy is None:
                 [[document]] = await fetch(connection, _POLICY, scheme, version)
@@ -162,29 +200,29 @@ class Desk:
         self, connection: AsyncConnection, application_ids: Iterable[UUID], award_ids: Iterable[UUID] = ()
     ) -> None:
         """Lock and load applications by their own ids or their awards', in the order of their ids."""
-        columns = tables.applications.c
-        application_ids, award_ids = sorted(set(application_ids)), sorted(set(award_ids))
-        if not application_ids and not award_ids:
+        named = {"application_ids": list(set(application_ids))}
+        awards = list(set(award_ids))
+        if awards:
+            rows = await _APPLICATIONS_BY_EITHER.rows(connection, **named, award_ids=awards)
+        elif named["application_ids"]:
+            rows = await _APPLICATIONS.rows(connection, **named)
+        else:
             return
-        named = or_(columns.application_id.in_(application_ids), columns.award_id.in_(award_ids))
-        query = select(tables.applications).where(named).order_by(columns.application_id).with_for_update()
-        for row in (await connection.execute(query)).mappings():
+        for row in rows:
             self._take(row["application_id"], Application(**row))
 
     async def load_claims(self, connection: AsyncConnection, claim_ids: Iterable[UUID]) -> None:
         """Load claims; their applications' locks cover them."""
-        claim_ids = sorted(set(claim_ids))
-        if claim_ids:
-            query = select(tables.claims).where(tables.claims.c.claim_id.in_(claim_ids))
-            for row in (await connection.execute(query)).mappings():
+        named = list(set(claim_ids))
+        if named:
+            for row in await _CLAIMS.rows(connection, claim_ids=named):
                 self._take(row["claim_id"], Claim(**row))
 
     async def load_claims_of(self, connection: AsyncConnection, application_ids: Iterable[UUID]) -> None:
         """Load all claims of these applications."""
-        application_ids = sorted(set(application_ids))
-        if application_ids:
-            query = select(tables.claims).where(tables.claims.c.application_id.in_(application_ids))
-            for row in (await connection.execute(query.order_by(tables.claims.c.claim_id))).mappings():
+        named = list(set(application_ids))
+        if named:
+            for row in await _CLAIMS_OF.rows(connection, application_ids=named):
                 self._take(row["claim_id"], Claim(**row))
 
     def _take(self, key: UUID, record: Application | Claim) -> None:
@@ -196,33 +234,21 @@ class Desk:
 
     async def load_invoices(self, connection: AsyncConnection, keys: Iterable[InvoiceKey]) -> None:
         """Load which of these invoices count in a claim already."""
-        keys = sorted(set(keys))
-        if keys:
-            columns = tables.invoices.c
-            query = select(tables.invoices).where(tuple_(columns.seller, columns.number).in_(keys))
-            for row in await connection.execute(query):
-                self.invoices[(row.seller, row.number)] = row.claim_id
+        named = set(keys)
+        if named:
+            sellers, numbers = zip(*named, strict=True)
+            for seller, number, claim_id in await _INVOICES.rows(connection, sellers=sellers, numbers=numbers):
+                self.invoices[(seller, number)] = claim_id
 
     async def load_documents(
         self, connection: AsyncConnection, ids: Iterable[UUID], *, to_change: Iterable[UUID] = ()
     ) -> None:
         """Load what was uploaded under these ids, those ``to_change`` locked; one that is not there is left out."""
         changed = set(to_change)
-        await self._load_documents(connection, changed, lock=True)
-        await self._load_documents(connection, set(ids) - changed, lock=False)
-
-    async def _load_documents(self, connection: AsyncConnection, ids: Iterable[UUID], *, lock: bool) -> None:
-        ids = sorted(set(ids))
-        if ids:
-            columns = tables.documents.c
-            query = select(tables.documents).where(columns.document_id.in_(ids)).order_by(columns.document_id)
-            for row in (await connection.execute(query.with_for_update() if lock else query)).mappings():
-                self.documents[row["document_id"]] = Document(**row)
-
-    async def draw_numbers(self, connection: AsyncConnection, count: int) -> None:
-        """Draw as many application numbers as this group may need."""
-        if count:
-            self.numbers = [row[0] for row in await fetch(connection, _NUMBERS, count)]
+        for query, named in ((_DOCUMENTS_TO_CHANGE, changed), (_DOCUMENTS, set(ids) - changed)):
+            if named:
+                for row in await query.rows(connection, document_ids=list(named)):
+                    self.documents[row["document_id"]] = Document(**row)
 
     async def store(self, connection: AsyncConnection) -> None:
         """Write what was added and changed."""
@@ -231,9 +257,7 @@ class Desk:
             changed = rows_of(record for record in self._touched.values() if isinstance(record, kind))
             await update_rows(connection, table, changed, [self._loaded[row[_KEYS[kind]]] for row in changed])
         if self.released_claims:
-            await connection.execute(
-                delete(tables.invoices).where(tables.invoices.c.claim_id.in_(self.released_claims))
-            )
+            await execute(connection, _RELEASE, self.released_claims)
         invoices = sorted(self._new_invoices, key=lambda row: (row["seller"], row["number"]))  # one order: no deadlock
         await insert_rows(connection, tables.invoices, invoices)
         await insert_records(connection, tables.documents, self._new_documents)

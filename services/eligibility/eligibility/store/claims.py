@@ -1,11 +1,11 @@
 """The claims and the invoices that count in them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
+import asyncpg
 import msgspec
-from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.common import Reason
@@ -15,72 +15,49 @@ from eligibility.claim_rules import InvoiceKey
 from eligibility.records import Claim
 from eligibility.store.columns import json_or_null, typed
 from kit.database import to_json
+from kit.driver import execute, fetch
 from kit.errors import TransientError
 
 _RESERVE_TRIES: Final = 10  # each try more means that somebody released one of these invoices in between
 
-_LOAD: Final = text(
-    """
-    SELECT claim_id, submitted, status, eligible, reasons, decided_at FROM claims
-    WHERE claim_id = ANY(CAST(:ids AS uuid[])) ORDER BY claim_id FOR UPDATE
-    """
-)
-_SAVE: Final = text(
-    """
-    INSERT INTO claims (claim_id, application_id, submitted, status, eligible, reasons, decided_at)
-    SELECT id, application_id, CAST(submitted AS jsonb), status, CAST(eligible AS jsonb), CAST(reasons AS jsonb), at
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:applications AS uuid[]), CAST(:submitted AS text[]),
-      CAST(:statuses AS text[]), CAST(:eligible AS text[]), CAST(:reasons AS text[]),
-      CAST(:decided_at AS timestamptz[])) AS u(id, application_id, submitted, status, eligible, reasons, at)
-    ON CONFLICT (claim_id) DO UPDATE SET status = excluded.status
-    """
-)
-_RESERVE: Final = text(
-    """
-    INSERT INTO counted_invoices (seller, number, claim_id)
-    SELECT seller, number, claim_id FROM unnest(CAST(:sellers AS text[]), CAST(:numbers AS text[]),
-      CAST(:claims AS uuid[])) AS u(seller, number, claim_id)
-    ORDER BY seller, number
-    ON CONFLICT (seller, number) DO NOTHING RETURNING seller, number
-    """
-)
-_LOCK_INVOICES: Final = text(
-    """
-    SELECT seller, number, claim_id FROM counted_invoices
-    WHERE (seller, number) IN (SELECT * FROM unnest(CAST(:sellers AS text[]), CAST(:numbers AS text[])))
-    ORDER BY seller, number FOR UPDATE
-    """
-)
-_HOLD_INVOICES: Final = text(
-    """
-    UPDATE counted_invoices AS i SET claim_id = u.claim_id
-    FROM unnest(CAST(:sellers AS text[]), CAST(:numbers AS text[]), CAST(:claims AS uuid[]))
-      AS u(seller, number, claim_id)
-    WHERE i.seller = u.seller AND i.number = u.number AND i.claim_id <> u.claim_id
-    """
-)
-_FREE_INVOICES: Final = text(
-    """
-    DELETE FROM counted_invoices
-    WHERE (seller, number) IN (SELECT * FROM unnest(CAST(:sellers AS text[]), CAST(:numbers AS text[])))
-    """
-)
+_LOAD: Final = """
+SELECT claim_id, submitted, status, eligible, reasons, decided_at FROM claims
+WHERE claim_id = ANY($1::uuid[]) ORDER BY claim_id FOR UPDATE
+"""
+_SAVE: Final = """
+INSERT INTO claims (claim_id, application_id, submitted, status, eligible, reasons, decided_at)
+SELECT id, application_id, submitted::jsonb, status, eligible::jsonb, reasons::jsonb, at
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+  AS u(id, application_id, submitted, status, eligible, reasons, at)
+ON CONFLICT (claim_id) DO UPDATE SET status = excluded.status
+"""
+_RESERVE: Final = """
+INSERT INTO counted_invoices (seller, number, claim_id)
+SELECT seller, number, claim_id FROM unnest($1::text[], $2::text[], $3::uuid[]) AS u(seller, number, claim_id)
+ORDER BY seller, number
+ON CONFLICT (seller, number) DO NOTHING RETURNING seller, number
+"""
+_LOCK_INVOICES: Final = """
+SELECT seller, number, claim_id FROM counted_invoices
+WHERE (seller, number) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+ORDER BY seller, number FOR UPDATE
+"""
+_HOLD_INVOICES: Final = """
+UPDATE counted_invoices AS i SET claim_id = u.claim_id
+FROM unnest($1::text[], $2::text[], $3::uuid[]) AS u(seller, number, claim_id)
+WHERE i.seller = u.seller AND i.number = u.number AND i.claim_id <> u.claim_id
+"""
+_FREE_INVOICES: Final = """
+DELETE FROM counted_invoices WHERE (seller, number) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
 
-_FREE: Final = text("DELETE FROM counted_invoices WHERE claim_id = ANY(CAST(:ids AS uuid[]))")
-_FIND: Final = text(
-    "SELECT claim_id, submitted, status, eligible, reasons, decided_at FROM claims WHERE claim_id = :id"
-)
-_LOCK: Final = text(
-    """
-    SELECT claim_id, submitted, status, eligible, reasons, decided_at FROM claims WHERE claim_id = :id FOR UPDATE
-    """
-)
-_SETTLE: Final = text(
-    """
-    UPDATE claims SET status = :status, eligible = CAST(:eligible AS jsonb), reasons = CAST(:reasons AS jsonb),
-      decided_at = :at WHERE claim_id = :id
-    """
-)
+_FREE: Final = "DELETE FROM counted_invoices WHERE claim_id = ANY($1::uuid[])"
+_FIND: Final = "SELECT claim_id, submitted, status, eligible, reasons, decided_at FROM claims WHERE claim_id = $1"
+_LOCK: Final = f"{_FIND} FOR UPDATE"
+_SETTLE: Final = """
+UPDATE claims SET status = $2, eligible = $3::text::jsonb, reasons = $4::text::jsonb, decided_at = $5
+WHERE claim_id = $1
+"""
 
 
 async def load(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, Claim]:
@@ -88,18 +65,17 @@ async def load(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, C
     wanted = sorted(set(ids))
     if not wanted:
         return {}
-    rows = await connection.execute(_LOAD, {"ids": wanted})
-    return {row.claim_id: _claim(row) for row in rows}
+    return {row["claim_id"]: _claim(row) for row in await fetch(connection, _LOAD, wanted)}
 
 
-def _claim(row: Row[Any]) -> Claim:
+def _claim(row: asyncpg.Record) -> Claim:
     return Claim(
-        claim_id=row.claim_id,
-        submitted=msgspec.convert(row.submitted, ClaimSubmitted),
-        status=row.status,
-        eligible=typed(row.eligible, Money),
-        reasons=msgspec.convert(row.reasons, tuple[Reason, ...]),
-        decided_at=row.decided_at,
+        claim_id=row["claim_id"],
+        submitted=msgspec.convert(row["submitted"], ClaimSubmitted),
+        status=row["status"],
+        eligible=typed(row["eligible"], Money),
+        reasons=msgspec.convert(row["reasons"], tuple[Reason, ...]),
+        decided_at=row["decided_at"],
     )
 
 
@@ -107,16 +83,17 @@ async def save(connection: AsyncConnection, claims: Sequence[Claim]) -> None:
     """Store new claims, and the status of those that changed."""
     if not claims:
         return
-    values = {
-        "ids": [claim.claim_id for claim in claims],
-        "applications": [claim.submitted.application_id for claim in claims],
-        "submitted": [to_json(claim.submitted) for claim in claims],
-        "statuses": [claim.status for claim in claims],
-        "eligible": [json_or_null(claim.eligible) for claim in claims],
-        "reasons": [to_json(claim.reasons) for claim in claims],
-        "decided_at": [claim.decided_at for claim in claims],
-    }
-    await connection.execute(_SAVE, values)
+    await execute(
+        connection,
+        _SAVE,
+        [claim.claim_id for claim in claims],
+        [claim.submitted.application_id for claim in claims],
+        [to_json(claim.submitted) for claim in claims],
+        [claim.status for claim in claims],
+        [json_or_null(claim.eligible) for claim in claims],
+        [to_json(claim.reasons) for claim in claims],
+        [claim.decided_at for claim in claims],
+    )
 
 
 async def reserve_invoices(
@@ -132,53 +109,50 @@ async def reserve_invoices(
     for _ in range(_RESERVE_TRIES):
         if not missing:
             return holders
-        values = _keys(missing)
-        free = await connection.execute(_RESERVE, values | {"claims": list(missing.values())})
-        holders |= {(row.seller, row.number): None for row in free}
-        counted = await connection.execute(_LOCK_INVOICES, _keys(set(missing) - holders.keys()))
-        holders |= {(row.seller, row.number): row.claim_id for row in counted}
+        free = await fetch(connection, _RESERVE, *_columns(missing), list(missing.values()))
+        holders |= {(row["seller"], row["number"]): None for row in free}
+        if others := missing.keys() - holders.keys():
+            counted = await fetch(connection, _LOCK_INVOICES, *_columns(others))
+            holders |= {(row["seller"], row["number"]): row["claim_id"] for row in counted}
         missing = {key: claim for key, claim in missing.items() if key not in holders}
     raise TransientError("invoices of this batch are released and counted again all the time")
 
 
-async def hold_invoices(connection: AsyncConnection, holders: Mapping[InvoiceKey, UUID | None]) -> None:
-    """Store which claim each reserved invoice counts in; those that count in none are free for others again."""
-    held = {key: claim for key, claim in holders.items() if claim is not None}
-    if held:
-        await connection.execute(_HOLD_INVOICES, _keys(held) | {"claims": list(held.values())})
-    if len(held) < len(holders):
-        await connection.execute(_FREE_INVOICES, _keys(holders.keys() - held.keys()))
+async def hold_invoices(
+    connection: AsyncConnection, holders: Mapping[InvoiceKey, UUID | None], reserved: Mapping[InvoiceKey, UUID]
+) -> None:
+    """Store which claim each reserved invoice counts in; those that count in none are free for others again.
+
+    ``reserved`` is the claim that stands in each one's row: mostly the one that it counts in.
+    """
+    changed = {key: claim for key, claim in holders.items() if claim not in (None, reserved[key])}
+    if changed:
+        await execute(connection, _HOLD_INVOICES, *_columns(changed), list(changed.values()))
+    free = [key for key, claim in holders.items() if claim is None]
+    if free:
+        await execute(connection, _FREE_INVOICES, *_columns(free))
 
 
 async def free(connection: AsyncConnection, claims: Collection[UUID]) -> None:
     """Free what counted in these claims."""
     if claims:
-        await connection.execute(_FREE, {"ids": sorted(claims)})
+        await execute(connection, _FREE, sorted(claims))
 
 
 async def find(connection: AsyncConnection, claim_id: UUID) -> Claim | None:
-    row = (await connection.execute(_FIND, {"id": claim_id})).first()
-    return None if row is None else _claim(row)
+    return next(map(_claim, await fetch(connection, _FIND, claim_id)), None)
 
 
 async def lock(connection: AsyncConnection, claim_id: UUID) -> Claim | None:
     """Lock and return a claim."""
-    row = (await connection.execute(_LOCK, {"id": claim_id})).first()
-    return None if row is None else _claim(row)
+    return next(map(_claim, await fetch(connection, _LOCK, claim_id)), None)
 
 
 async def settle(connection: AsyncConnection, claim: Claim) -> None:
     """Store what became of a locked claim that waited for persons."""
-    values = {
-        "id": claim.claim_id,
-        "status": claim.status,
-        "eligible": json_or_null(claim.eligible),
-        "reasons": to_json(claim.reasons),
-        "at": claim.decided_at,
-    }
-    await connection.execute(_SETTLE, values)
+    eligible, reasons = json_or_null(claim.eligible), to_json(claim.reasons)
+    await execute(connection, _SETTLE, claim.claim_id, claim.status, eligible, reasons, claim.decided_at)
 
 
-def _keys(keys: Iterable[InvoiceKey]) -> dict[str, list[Any]]:
-    keys = list(keys)
-    return {"sellers": [seller for seller, _ in keys], "numbers": [number for _, number in keys]}
+def _columns(keys: Collection[InvoiceKey]) -> tuple[list[str], list[str]]:
+    return [seller for seller, _ in keys], [number for _, number in keys]

@@ -1,31 +1,27 @@
 """The signed contracts: each counts once in a scheme, for the application that was approved on it."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.common import Contract
+from kit.driver import execute, fetch
 
-_TAKE: Final = text(
-    """
-    INSERT INTO contracts (scheme, provider, number, application_id)
-    SELECT scheme, provider, number, id FROM unnest(CAST(:schemes AS text[]), CAST(:providers AS text[]),
-      CAST(:numbers AS text[]), CAST(:ids AS uuid[])) AS u(scheme, provider, number, id)
-    ORDER BY scheme, provider, number
-    ON CONFLICT (scheme, provider, number) DO NOTHING
-    """
-)
-_HOLDERS: Final = text(
-    """
-    SELECT scheme, provider, number, application_id FROM contracts
-    WHERE (scheme, provider, number) IN (
-      SELECT * FROM unnest(CAST(:schemes AS text[]), CAST(:providers AS text[]), CAST(:numbers AS text[])))
-    """
-)
-_RELEASE: Final = text("DELETE FROM contracts WHERE application_id = ANY(CAST(:ids AS uuid[]))")
+_TAKE: Final = """
+INSERT INTO contracts (scheme, provider, number, application_id)
+SELECT scheme, provider, number, id FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[])
+  AS u(scheme, provider, number, id)
+ORDER BY scheme, provider, number
+ON CONFLICT (scheme, provider, number) DO NOTHING RETURNING scheme, provider, number, application_id
+"""
+_HOLDERS: Final = """
+SELECT scheme, provider, number, application_id FROM contracts
+WHERE (scheme, provider, number) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))
+"""
+_RELEASE: Final = "DELETE FROM contracts WHERE application_id = ANY($1::uuid[])"
 
 Key = tuple[str, str, str]
 
@@ -41,17 +37,22 @@ async def take(connection: AsyncConnection, wanted: Mapping[Key, UUID]) -> dict[
     """
     if not wanted:
         return {}
-    keys: dict[str, list[Any]] = {
-        "schemes": [scheme for scheme, _, _ in wanted],
-        "providers": [provider for _, provider, _ in wanted],
-        "numbers": [number for _, _, number in wanted],
-    }
-    await connection.execute(_TAKE, keys | {"ids": list(wanted.values())})
-    rows = await connection.execute(_HOLDERS, keys)
-    return {(row.scheme, row.provider, row.number): row.application_id for row in rows}
+    holders = _holders(await fetch(connection, _TAKE, *_columns(wanted), list(wanted.values())))
+    others = wanted.keys() - holders.keys()
+    if others:
+        holders |= _holders(await fetch(connection, _HOLDERS, *_columns(others)))
+    return holders
+
+
+def _columns(keys: Collection[Key]) -> tuple[list[str], list[str], list[str]]:
+    return [scheme for scheme, _, _ in keys], [provider for _, provider, _ in keys], [number for _, _, number in keys]
+
+
+def _holders(rows: Iterable[asyncpg.Record]) -> dict[Key, UUID]:
+    return {(row["scheme"], row["provider"], row["number"]): row["application_id"] for row in rows}
 
 
 async def release(connection: AsyncConnection, ids: Collection[UUID]) -> None:
     """Free the contracts of these applications, whose assessments are locked."""
     if ids:
-        await connection.execute(_RELEASE, {"ids": sorted(ids)})
+        await execute(connection, _RELEASE, sorted(ids))

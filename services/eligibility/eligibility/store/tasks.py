@@ -14,6 +14,7 @@ from contracts.common import Text
 from eligibility.records import Task
 from eligibility.review import Vote
 from kit.database import to_json
+from kit.driver import execute
 
 _COLUMNS: Final = """
     task_id, kind, application_id, claim_id, scheme, applicant, opened_at, due_at, holder, claimed_at, closed_at,
@@ -33,13 +34,11 @@ _CLOSE: Final = text(
     WHERE closed_at IS NULL AND coalesce(claim_id, application_id) = u.id
     """
 )
-_CLOSE_OTHERS: Final = text(
-    """
-    UPDATE tasks SET closed_at = now(), outcome = u.outcome
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:kinds AS text[])) AS u(id, outcome, kind)
-    WHERE closed_at IS NULL AND coalesce(claim_id, application_id) = u.id AND tasks.kind IS DISTINCT FROM u.kind
-    """
-)
+_CLOSE_OTHERS: Final = """
+UPDATE tasks SET closed_at = now(), outcome = u.outcome
+FROM unnest($1::uuid[], $2::text[], $3::text[]) AS u(id, outcome, kind)
+WHERE closed_at IS NULL AND coalesce(claim_id, application_id) = u.id AND tasks.kind IS DISTINCT FROM u.kind
+"""
 _FIND: Final = text(f"SELECT {_COLUMNS} FROM tasks WHERE task_id = :id")  # noqa: S608  # the columns are a constant
 _LOCK: Final = text(f"SELECT {_COLUMNS} FROM tasks WHERE task_id = :id FOR UPDATE")  # noqa: S608
 _PAGE: Final = text(
@@ -125,12 +124,9 @@ async def close_others(connection: AsyncConnection, outcomes: Mapping[UUID, str]
     """Close the open tasks of these applications, but those that are wanted."""
     kinds: dict[UUID, str] = {task.application_id: task.kind for task in wanted}
     if outcomes:
-        values = {
-            "ids": list(outcomes),
-            "outcomes": list(outcomes.values()),
-            "kinds": [kinds.get(key) for key in outcomes],
-        }
-        await connection.execute(_CLOSE_OTHERS, values)
+        await execute(
+            connection, _CLOSE_OTHERS, list(outcomes), list(outcomes.values()), [kinds.get(key) for key in outcomes]
+        )
 
 
 async def find(connection: AsyncConnection, task_id: UUID) -> Task | None:
