@@ -12,44 +12,58 @@ its connection: what can't be told (it has its id and not yet its lock, or was p
 from typing import Final
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_OWN: Final = text("SELECT pg_current_xact_id()")
-_PASSED: Final = text("SELECT pg_snapshot_xmin(pg_current_snapshot()) > CAST(:own AS xid8)")
-_PASSED_HERE: Final = text(
-    """
-    WITH running AS MATERIALIZED (
-      SELECT xid FROM pg_snapshot_xip(pg_current_snapshot()) AS xid WHERE xid <= CAST(:own AS xid8)
-    ), elsewhere AS MATERIALIZED (
-      SELECT l.transactionid FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
-      WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
-        AND a.datid <> (SELECT oid FROM pg_database WHERE datname = current_database())
-    )
-    SELECT NOT EXISTS (SELECT FROM running WHERE CAST(xid AS xid) NOT IN (SELECT transactionid FROM elsewhere))
-    """
-)
+from kit.driver import fetch
+
+PASSED: Final = """
+(SELECT pg_snapshot_xmin(pg_current_snapshot()) > {own} OR NOT EXISTS (
+  SELECT FROM pg_snapshot_xip(pg_current_snapshot()) AS running(xid)
+  WHERE running.xid <= {own} AND CAST(running.xid AS xid) NOT IN (
+    SELECT l.transactionid FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
+      AND a.datid <> (SELECT oid FROM pg_database WHERE datname = current_database()))))
+"""
+"""The condition that a fence has passed as seen by the statement that has it; ``own`` is SQL for the fence's id.
+
+A statement with this condition sees the rows of all transactions that the fence is about, or it sees none.
+The cheap question says so most often; the other one is asked only where it does not.
+"""
+_PASSED: Final = "SELECT " + PASSED.format(own="CAST($1::text AS xid8)")
+_LAST: Final = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {sequence}"
+_DRAWN: Final = """
+WITH drawn AS MATERIALIZED (SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM {sequence})
+SELECT last, CASE WHEN last > $1 THEN CAST(pg_current_xact_id() AS text) END FROM drawn
+"""
+
+
+class Fence(msgspec.Struct, frozen=True):
+    """Whoever drew an id up to ``last`` has ended once ``own``, the id of a later transaction, has passed."""
+
+    last: int
+    own: str | None
 
 
 async def last_id(connection: AsyncConnection, sequence: str) -> int:
     """Return the last id that was drawn of a sequence (one of our own names), 0 before the first."""
-    query = text(f"SELECT last_value, is_called FROM {sequence}")  # noqa: S608  # one of our own names
-    row = (await connection.execute(query)).one()
-    return int(row.last_value) if row.is_called else 0
+    [[last]] = await fetch(connection, _LAST.format(sequence=sequence))
+    return int(last)
 
 
-async def own_id(connection: AsyncConnection) -> str:
-    """Return a new transaction id. ``connection`` must commit each statement, or its own fence would never pass."""
-    own: str = (await connection.execute(_OWN)).scalar_one()
-    return own
+async def draw(connection: AsyncConnection, sequence: str, above: int) -> Fence:
+    """Return the fence at the last id that was drawn of a sequence (one of our own names).
+
+    It has a new transaction's id, taken after the sequence was read, where that last id lies ``above``. ``connection``
+    must commit each statement, or its own fence would never pass.
+    """
+    [found] = await fetch(connection, _DRAWN.format(sequence=sequence), above)
+    return Fence(*found)
 
 
 async def passed(connection: AsyncConnection, own: str) -> bool:
     """Return whether every transaction of this database up to this id has ended."""
-    ended: bool = (await connection.execute(_PASSED, {"own": own})).scalar_one()
-    if not ended:  # the cheap question says so most often
-        ended = (await connection.execute(_PASSED_HERE, {"own": own})).scalar_one()
-    return ended
+    [[ended]] = await fetch(connection, _PASSED, own)
+    return bool(ended)
 
 
 class Horizon:
@@ -63,7 +77,7 @@ class Horizon:
         self.last = 0
         """The last id that was seen drawn."""
         self._sequence = sequence
-        self._pending: _Pending | None = None
+        self._pending: Fence | None = None
 
     @property
     def waits(self) -> bool:
@@ -72,17 +86,13 @@ class Horizon:
 
     async def look(self, connection: AsyncConnection) -> int:
         """Move ``at`` if it can be moved; return it. It goes back only where the database was set back in time."""
-        if self._pending is None:
-            self.last = await last_id(connection, self._sequence)
-            if self.last <= self.at:
-                self.at = self.last
-                return self.at
-            self._pending = _Pending(self.last, await own_id(connection))
-        if await passed(connection, self._pending.own):
-            self.at, self._pending = self._pending.last, None
+        pending = self._pending
+        if pending is None:
+            pending = await draw(connection, self._sequence, self.at)
+            self.last = pending.last
+        if pending.own is None:
+            self.at = pending.last
+        elif await passed(connection, pending.own):
+            self.at, pending = pending.last, None
+        self._pending = pending if pending and pending.own else None
         return self.at
-
-
-class _Pending(msgspec.Struct, frozen=True):
-    last: int
-    own: str

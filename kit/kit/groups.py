@@ -17,13 +17,13 @@ from weakref import WeakSet
 
 import msgspec
 from prometheus_client import Gauge
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
 from kit import idempotency, outbox, tracing
 from kit.database import Database, describe, is_away
+from kit.driver import fetch
 from kit.errors import OverloadedError, TransientError
 from kit.following import log_said
 from kit.idempotency import Answer, Key
@@ -239,7 +239,7 @@ class GroupedWriter(Generic[C]):
 
     async def _commit(self, commands: list[C]) -> list[Outcome]:
         async with self._database.transaction() as connection:
-            now: datetime = (await connection.execute(text("SELECT now()"))).scalar_one()
+            [[now]] = await fetch(connection, "SELECT now()")
             given = await idempotency.find(connection, [command.key for command in commands if command.key])
             new = [command for command in commands if command.key not in given]
             with tracing.Work():

@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kit.driver import execute
 from kit.errors import FencedError
 
 _ACQUIRE: Final = text(
@@ -19,12 +20,9 @@ _ACQUIRE: Final = text(
     WHERE name = 'outbox' AND (expires_at < now() OR holder = :holder) RETURNING token, cursor
     """
 )
-_KEEP: Final = text(
-    """
-    UPDATE relay SET cursor = :cursor, expires_at = now() + make_interval(secs => :seconds)
-    WHERE name = 'outbox' AND token = :token
-    """
-)
+_KEEP: Final = """
+UPDATE relay SET cursor = $1, expires_at = now() + make_interval(secs => $2) WHERE name = 'outbox' AND token = $3
+"""
 _RELEASE: Final = text("UPDATE relay SET expires_at = '-infinity' WHERE name = 'outbox' AND token = :token")
 
 
@@ -46,8 +44,7 @@ class Lease:
 
     async def advance(self, cursor: int) -> None:
         """Move the cursor. Raises FencedError when another relay has taken the lease."""
-        values = {"cursor": cursor, "seconds": self._seconds, "token": self.token}
-        if (await self._connection.execute(_KEEP, values)).rowcount != 1:
+        if await execute(self._connection, _KEEP, cursor, self._seconds, self.token) != 1:
             raise FencedError("another relay has taken the lease")
         self.cursor = cursor
         self._renewed_at = asyncio.get_running_loop().time()

@@ -7,17 +7,22 @@ Ids are drawn before commits, so a row with a lower id may appear after one with
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
+from uuid import UUID
 
+import msgspec
 from aiokafka.errors import KafkaError
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit import fence, meters, outbox, plans, tracing
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe
+from kit.driver import fetch
 from kit.errors import FencedError, TransientError
+from kit.fence import Fence
 from kit.kafka import Producer, Record
 from kit.lease import Lease
 from kit.logging import get_logger
@@ -26,20 +31,36 @@ from kit.pace import Pace
 
 log = get_logger(__name__)
 
+_SEQUENCE: Final = "outbox_id_seq"
 _PAGE: Final = 2_000
 _FENCE_POLL_SECONDS: Final = 0.002
 _FENCE_SAID_SECONDS: Final = 10.0
 _MEASURE_SECONDS: Final = 1.0
 
-_READ: Final = text(
-    """
-    SELECT id, event_id, topic, key, type, subject, time, traceparent, headers, data FROM outbox
-    WHERE id > :cursor AND id <= :limit ORDER BY id LIMIT :page
-    """
-)
+_COLUMNS: Final = "id, event_id, topic, key, type, subject, time, traceparent, headers, data"
+_READ: Final = f"SELECT {_COLUMNS} FROM outbox WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3"  # noqa: S608
+_READ_BEHIND: Final = f"""
+SELECT {_COLUMNS} FROM outbox WHERE id > $1 AND id <= $2 AND {fence.PASSED.format(own="CAST($4::text AS xid8)")}
+ORDER BY id LIMIT $3
+"""  # noqa: S608  # constants
 _OLDEST: Final = text(
     "SELECT extract(epoch FROM now() - created_at) FROM outbox WHERE id > :cursor ORDER BY id LIMIT 1"
 )
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A row of the outbox."""
+
+    id: int
+    event_id: UUID
+    topic: str
+    key: str
+    type: str
+    subject: str
+    time: datetime
+    traceparent: str | None
+    headers: list[tuple[str, str]] | None
+    data: bytes | None
 
 
 class Relay:
@@ -109,14 +130,19 @@ class Relay:
         self, stop: asyncio.Event, connection: AsyncConnection, producer: Producer, lease: Lease
     ) -> None:
         while not stop.is_set():
-            limit = await self._fence(stop, connection, lease)
-            if limit > lease.cursor:
-                await self._publish(connection, producer, lease, limit)
+            drawn = await self._draw(connection, lease)
+            if drawn.own is None:
+                meters.OUTBOX_PENDING.set(0)
+                meters.OUTBOX_OLDEST.set(0)
+                await lease.keep()
+                await self._nap()
                 continue
-            meters.OUTBOX_PENDING.set(0)
-            meters.OUTBOX_OLDEST.set(0)
-            await lease.keep()
-            await self._nap()
+            meters.OUTBOX_PENDING.set(drawn.last - lease.cursor)
+            await plans.renew(connection)  # it is held for as long as the lease
+            rows = await self._page(stop, connection, lease, drawn)
+            if rows is not None:
+                await self._publish(connection, producer, lease, rows)
+                await lease.advance(rows[-1].id if len(rows) == _PAGE else drawn.last)
 
     async def _nap(self) -> None:
         try:
@@ -125,29 +151,35 @@ class Relay:
             return
         self._woken.clear()
 
-    async def _fence(self, stop: asyncio.Event, connection: AsyncConnection, lease: Lease) -> int:
-        """Return an id up to which every event is committed or will never be; the cursor when there is none new."""
-        last = await self._last_id(connection)
-        if last <= lease.cursor:
-            return lease.cursor
-        if await self._pace.keep():
-            last = await self._last_id(connection)
-        meters.OUTBOX_PENDING.set(last - lease.cursor)
-        own = await fence.own_id(connection)
+    async def _draw(self, connection: AsyncConnection, lease: Lease) -> Fence:
+        """Return the fence behind what is to be published next, without an id when there is nothing new."""
+        drawn = await fence.draw(connection, _SEQUENCE, lease.cursor)
+        if drawn.own is not None and await self._pace.keep():
+            drawn = await fence.draw(connection, _SEQUENCE, lease.cursor)
+        return drawn
+
+    async def _page(
+        self, stop: asyncio.Event, connection: AsyncConnection, lease: Lease, drawn: Fence
+    ) -> list[Row] | None:
+        """Return the next rows, once every event up to the fence is committed or will never be; None when stopped."""
+        assert drawn.own is not None, "there is something new"
         began = said_at = asyncio.get_running_loop().time()
-        while not await fence.passed(connection, own):
+        asked = (lease.cursor, drawn.last, _PAGE)
+        while not (rows := await fetch(connection, _READ_BEHIND, *asked, drawn.own)):
+            if await fence.passed(connection, drawn.own):
+                rows = await fetch(connection, _READ, *asked)  # what a transaction drew and took back is not there
+                break
             if stop.is_set():
-                return lease.cursor
-            if await lease.keep():  # a long transaction, of anybody in this cluster, may hold the fence
+                return None
+            if await lease.keep():  # a long transaction, of anybody in this database, may hold the fence
                 await self._measure(connection, lease)
             if (now := asyncio.get_running_loop().time()) - said_at > _FENCE_SAID_SECONDS:
                 said_at = now
-                log.warning("relay_waits_for_transaction", seconds=round(now - began), pending=last - lease.cursor)
+                log.warning(
+                    "relay_waits_for_transaction", seconds=round(now - began), pending=drawn.last - lease.cursor
+                )
             await asyncio.sleep(_FENCE_POLL_SECONDS)  # PostgreSQL tells nobody when a transaction ends
-        return last
-
-    async def _last_id(self, connection: AsyncConnection) -> int:
-        return await fence.last_id(connection, "outbox_id_seq")
+        return [Row(*row) for row in rows]
 
     async def _measure_at_times(self, connection: AsyncConnection, lease: Lease) -> None:
         """Measure once a second: it costs as much as a page."""
@@ -157,31 +189,29 @@ class Relay:
             await self._measure(connection, lease)
 
     async def _measure(self, connection: AsyncConnection, lease: Lease) -> None:
-        meters.OUTBOX_PENDING.set(await self._last_id(connection) - lease.cursor)
+        meters.OUTBOX_PENDING.set(await fence.last_id(connection, _SEQUENCE) - lease.cursor)
         oldest = await connection.execute(_OLDEST, {"cursor": lease.cursor})
         meters.OUTBOX_OLDEST.set(max(0.0, float(oldest.scalar() or 0)))
 
-    async def _publish(self, connection: AsyncConnection, producer: Producer, lease: Lease, limit: int) -> None:
-        """Send one page and move the cursor past it."""
-        await plans.renew(connection)  # it is held for as long as the lease
-        rows = (await connection.execute(_READ, {"cursor": lease.cursor, "limit": limit, "page": _PAGE})).all()
-        if rows:
-            await self._measure_at_times(connection, lease)
-            began = time.time_ns()
-            await lease.keep_during(producer.send(self._records(rows)))
-            tracing.told("publish", [row.traceparent for row in rows], began)
-        await lease.advance(rows[-1].id if len(rows) == _PAGE else limit)
+    async def _publish(self, connection: AsyncConnection, producer: Producer, lease: Lease, rows: list[Row]) -> None:
+        """Send a page."""
+        if not rows:
+            return
+        await self._measure_at_times(connection, lease)
+        began = time.time_ns()
+        await lease.keep_during(producer.send(self._records(rows)))
+        tracing.told("publish", [row.traceparent for row in rows], began)
 
-    def _records(self, rows: Sequence[Row[Any]]) -> list[Record]:
+    def _records(self, rows: Sequence[Row]) -> list[Record]:
         return [
             Record(row.topic, row.key.encode(), self._data(row), self._headers(row), int(row.time.timestamp() * 1000))
             for row in rows
         ]
 
-    def _data(self, row: Row[Any]) -> bytes | None:
+    def _data(self, row: Row) -> bytes | None:
         return outbox.opened(self._database.keyring, row.event_id, row.data)
 
-    def _headers(self, row: Row[Any]) -> list[Header]:
+    def _headers(self, row: Row) -> list[Header]:
         """Return the event's attributes; a dead letter keeps the headers that it came with."""
         if row.headers is not None:
             return [(name, value.encode()) for name, value in row.headers]

@@ -14,16 +14,16 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import TopicPartition
-from sqlalchemy import text
 
-from kit import batch, groups, inbox, offsets, outbox
+from kit import batch, groups, inbox, offsets, outbox, relay
+from kit.driver import fetch
 from kit.errors import NotYetError, PermanentError
 from kit.identifiers import uuid7
 from kit.outbox import Announcements
 from kit.relay import Relay
 
 _LATE_SECONDS: Final = 0.3
-_COLUMNS: Final = "id, event_id, topic, key, type, subject, time, traceparent, headers, data"
+_COLUMNS: Final = relay._COLUMNS
 _tasks: set[asyncio.Task[Any]] = set()
 
 
@@ -54,32 +54,30 @@ def offset_before_transaction() -> None:
 def relay_by_id() -> None:
     """The relay polls ``id > cursor`` without a fence: what commits late under a lower id is passed over."""
 
-    async def fence(_self: Any, _stop: Any, connection: Any, lease: Any) -> int:
-        seen = await connection.execute(text("SELECT max(id) FROM outbox"))
-        return max(int(lease.cursor), int(seen.scalar_one() or 0))
+    async def page(_self: Any, _stop: Any, connection: Any, lease: Any, _drawn: Any) -> Any:
+        rows = await fetch(connection, f"SELECT {_COLUMNS} FROM outbox WHERE id > $1 ORDER BY id", lease.cursor)
+        return [relay.Row(*row) for row in rows]
 
-    _set(Relay, "_fence", fence)
+    _set(Relay, "_page", page)
 
 
 def relay_by_transaction() -> None:
     """The relay orders by ``(xid, id)``: a transaction's number says nothing about when it wrote of a key."""
-    read = text(f"""
+    read = f"""
         SELECT {_COLUMNS} FROM outbox
-        WHERE id > :cursor AND CAST(CAST(xmin AS text) AS bigint)
+        WHERE id > $1 AND CAST(CAST(xmin AS text) AS bigint)
           < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)
         ORDER BY CAST(CAST(xmin AS text) AS bigint), id
-    """)  # a constant list of columns
+    """  # a constant list of columns
     published: set[int] = set()
 
-    async def publish(self: Any, connection: Any, producer: Any, lease: Any, limit: int) -> None:
-        rows = (await connection.execute(read, {"cursor": lease.cursor})).all()
+    async def page(_self: Any, _stop: Any, connection: Any, lease: Any, _drawn: Any) -> Any:
+        rows = [relay.Row(*row) for row in await fetch(connection, read, lease.cursor)]
         fresh = [row for row in rows if row.id not in published]
-        if fresh:
-            await lease.keep_during(producer.send(self._records(fresh)))
-            published.update(row.id for row in fresh)
-        await lease.advance(limit)
+        published.update(row.id for row in fresh)
+        return fresh
 
-    _set(Relay, "_publish", publish)
+    _set(Relay, "_page", page)
 
 
 def adds_instead_of_subtracting() -> None:
@@ -110,14 +108,14 @@ def no_epoch_fence() -> None:
 
 def payment_under_new_key() -> None:
     """Unsure whether its last instructions were sent, a relay that takes over sends them again, as new payments."""
-    last = text(f"""
+    last = f"""
         SELECT {_COLUMNS} FROM outbox WHERE type = 'drawdown.payment.instructed.v1' ORDER BY id DESC LIMIT 3
-    """)  # a constant list of columns
+    """  # a constant list of columns
     real = Relay._publish_until
 
     async def publish_until(self: Any, stop: Any, connection: Any, producer: Any, lease: Any) -> None:
         again = []
-        for record in self._records((await connection.execute(last)).all()):
+        for record in self._records([relay.Row(*row) for row in await fetch(connection, last)]):
             payment = {**json.loads(record.value), "payment_id": str(uuid7()), "end_to_end_id": f"DD{uuid.uuid4().hex}"}
             record.value = json.dumps(payment).encode()
             record.headers = [(k, str(uuid7()).encode() if k == "ce_id" else v) for k, v in record.headers]

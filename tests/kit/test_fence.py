@@ -31,10 +31,17 @@ async def writing(url: str) -> AsyncIterator[None]:
         await database.close()
 
 
+async def own_id(connection: AsyncConnection) -> str:
+    """Return the transaction's id of a fence behind whatever was drawn."""
+    own = (await fence.draw(connection, "outbox_id_seq", -1)).own
+    assert own is not None
+    return own
+
+
 async def test_a_transaction_of_the_same_database_is_waited_for(database: Database, database_url: str) -> None:
     async with autocommit(database) as connection:
         async with writing(database_url):
-            own = await fence.own_id(connection)
+            own = await own_id(connection)
             assert not await fence.passed(connection, own)
             assert not await fence.passed(connection, own)
         assert await fence.passed(connection, own)
@@ -42,7 +49,7 @@ async def test_a_transaction_of_the_same_database_is_waited_for(database: Databa
 
 async def test_who_began_after_the_fence_is_not_waited_for(database: Database, database_url: str) -> None:
     async with autocommit(database) as connection:
-        own = await fence.own_id(connection)
+        own = await own_id(connection)
         async with writing(database_url):
             assert await fence.passed(connection, own)
 
@@ -51,7 +58,7 @@ async def test_a_transaction_of_another_database_and_login_is_not_waited_for(
     database: Database, postgres: Postgres
 ) -> None:
     async with autocommit(database) as connection, writing(postgres.dsn(ANOTHER)):
-        own = await fence.own_id(connection)
+        own = await own_id(connection)
         assert await fence.passed(connection, own)
 
 
@@ -60,7 +67,7 @@ async def test_both_at_once_leave_the_one_that_counts(
 ) -> None:
     async with autocommit(database) as connection, writing(postgres.dsn(ANOTHER)):
         async with writing(database_url):
-            own = await fence.own_id(connection)
+            own = await own_id(connection)
             assert not await fence.passed(connection, own)
         assert await fence.passed(connection, own)
 
@@ -68,6 +75,6 @@ async def test_both_at_once_leave_the_one_that_counts(
 async def test_a_superuser_in_the_same_database_is_waited_for(database: Database, postgres: Postgres) -> None:
     async with autocommit(database) as connection:
         async with writing(postgres.superuser_dsn("metrics")):
-            own = await fence.own_id(connection)
+            own = await own_id(connection)
             assert not await fence.passed(connection, own)
         assert await fence.passed(connection, own)
