@@ -273,7 +273,7 @@ def _columns(keys: Iterable[tuple[Any, ...]]) -> tuple[list[Any], ...]:
 async def _find(
     connection: AsyncConnection, book: Book, kind: type[R], named: Mapping[str, Iterable[Any]], **more: Any
 ) -> list[R]:
-    """Return what is found by any of these names (``statements.finding``), as records that are in the book."""
+    """Return what is found by any of these names (``statements.FINDING``), as records that are in the book."""
     return _taken(book, await _found(connection, kind, named, **more))
 
 
@@ -283,7 +283,8 @@ async def _found(
     ways = {name: list(values) for name, values in named.items() if values}
     if not ways:
         return []
-    return [kind(**row) for row in await statements.finding(kind, tuple(ways)).rows(connection, **ways, **more)]
+    rows = await statements.FINDING[kind, frozenset(ways)].rows(connection, **ways, **more)
+    return [kind(**row) for row in rows]
 
 
 async def _take(connection: AsyncConnection, book: Book, kind: type[R], statement: Prepared, **values: Any) -> list[R]:
