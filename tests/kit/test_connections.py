@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.database import Database, is_away, is_transient
+from kit.driver import fetch
 from stack.ports import free_ports
 from stack.postgres import Postgres
 from tests.faults.proxy import Proxy
@@ -56,7 +57,8 @@ async def test_a_connection_that_was_ended_is_not_lent_to_anybody(one: Database,
         assert await pid(connection) != ended
 
 
-async def test_a_connection_that_says_nothing_is_let_go_within_seconds(database_url: str) -> None:
+@pytest.mark.parametrize("by_driver", [False, True])
+async def test_a_connection_that_says_nothing_is_let_go_within_seconds(database_url: str, by_driver: bool) -> None:
     """Its socket is well: only the client's clock tells. A rollback after that would be waited for as long again."""
     async with behind_a_proxy(database_url) as (found, proxy):
         async with found.reading() as connection:
@@ -65,16 +67,19 @@ async def test_a_connection_that_says_nothing_is_let_go_within_seconds(database_
         await asyncio.sleep(0)
         began = time.monotonic()
         with pytest.raises(TimeoutError):
-            await write(found)
+            await write(found, by_driver=by_driver)
         assert time.monotonic() - began < LET_GO_SECONDS
         freezing.cancel()
         await asyncio.wait({freezing})
-        await write(found)
+        await write(found, by_driver=by_driver)
 
 
-async def write(database: Database) -> None:
+async def write(database: Database, *, by_driver: bool) -> None:
     async with database.transaction() as connection:
-        await connection.execute(text("SELECT pg_current_xact_id()"))
+        if by_driver:
+            await fetch(connection, "SELECT pg_current_xact_id()::text")
+        else:
+            await connection.execute(text("SELECT pg_current_xact_id()"))
 
 
 async def test_a_connection_knows_when_the_other_end_is_gone(one: Database) -> None:
