@@ -19,19 +19,18 @@ from intake import waits
 from intake.desk import Desk
 from intake.records import Application, Claim
 from kit.clocks import Missed, Waiting
+from kit.driver import fetch
 from kit.sealing import keyring_of
 
 MISSED: Final = "deadline.missed"
 
-_DUE: Final = text(
-    """
-    SELECT application_id, CAST(NULL AS uuid) AS claim_id, due_at FROM applications
-    WHERE due_at <= :now AND missed_at IS NULL
-    UNION ALL
-    SELECT application_id, claim_id, due_at FROM claims WHERE due_at <= :now AND missed_at IS NULL
-    ORDER BY due_at, application_id LIMIT :limit
-    """
-)
+_DUE: Final = """
+SELECT application_id, CAST(NULL AS uuid) AS claim_id, due_at FROM applications
+WHERE due_at <= $1 AND missed_at IS NULL
+UNION ALL
+SELECT application_id, claim_id, due_at FROM claims WHERE due_at <= $1 AND missed_at IS NULL
+ORDER BY due_at, application_id LIMIT $2
+"""
 _WAITING: Final = text(
     """
     SELECT waits_for, count(*) AS open, min(due_at) AS earliest_due FROM (
@@ -55,8 +54,8 @@ class Deadlines:
     kinds: Sequence[str] = waits.KINDS
 
     async def due(self, connection: AsyncConnection, now: datetime, limit: int) -> list[Subject]:
-        rows = await connection.execute(_DUE, {"now": now, "limit": limit})
-        return [Subject(row.application_id, row.claim_id) for row in rows]
+        rows = await fetch(connection, _DUE, now, limit)
+        return [Subject(application_id, claim_id) for application_id, claim_id, _ in rows]
 
     async def miss(self, connection: AsyncConnection, subjects: Sequence[Subject], now: datetime) -> Missed:
         desk = Desk(now, keyring_of(connection))

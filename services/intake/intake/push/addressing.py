@@ -7,11 +7,11 @@ is beyond stays among the pushes until there is room.
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Select, func, select, text, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,7 @@ from intake.push import feed, tables
 from intake.push.records import STREAM_GAP, Delivery, Push, Webhook
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe
+from kit.driver import Prepared, execute, fetch
 from kit.identifiers import uuid7
 from kit.logging import get_logger
 from kit.rows import insert_records
@@ -26,8 +27,15 @@ from kit.rows import insert_records
 log = get_logger(__name__)
 
 MOST_PENDING: Final = 5_000
-_NOW: Final = text("SELECT now()")
 _COLUMNS: Final = tables.webhooks.c
+_ENABLED: Final = "SELECT webhook_id, cursor FROM webhooks WHERE status = 'enabled'"
+_LOCKED: Final = Prepared(
+    select(*[_COLUMNS[name] for name in Webhook.__struct_fields__])
+    .where(_COLUMNS.webhook_id == bindparam("webhook_id"), _COLUMNS.status == "enabled")
+    .with_for_update(skip_locked=True)
+)
+_NOW_AND_PENDING: Final = "SELECT now(), count(*) FROM deliveries WHERE webhook_id = $1 AND status = 'pending'"
+_MOVE: Final = "UPDATE webhooks SET cursor = $2 WHERE webhook_id = $1"
 
 
 class Addressing:
@@ -60,22 +68,19 @@ class Addressing:
     async def round(self) -> int:
         """Look at one page for each webhook that is behind; return how many deliveries that made."""
         async with self._database.reading() as connection:
+            cursors = await fetch(connection, _ENABLED)
+            if not cursors and not self._horizon.waits:
+                return 0  # nobody wants to be called, so nobody has to know how far the pushes are
             until = await self._horizon.look(connection)
-            behind = (await connection.execute(_behind(until))).scalars().all()
-        return sum([await self._address(webhook_id, until) for webhook_id in behind])
+        return sum([await self._address(webhook_id, until) for webhook_id, cursor in cursors if cursor < until])
 
     async def _address(self, webhook_id: UUID, until: int) -> int:
         async with self._database.transaction() as connection:
-            query = select(tables.webhooks).where(_COLUMNS.webhook_id == webhook_id, _COLUMNS.status == "enabled")
-            row = (await connection.execute(query.with_for_update(skip_locked=True))).mappings().first()
-            if row is None or row["cursor"] >= until or await pending(connection, webhook_id) >= MOST_PENDING:
+            locked = await _LOCKED.rows(connection, webhook_id=webhook_id)
+            if not locked or locked[0]["cursor"] >= until:
                 return 0
-            now: datetime = (await connection.execute(_NOW)).scalar_one()
-            return await _add(connection, Webhook(**row), until, now)
-
-
-def _behind(until: int) -> Select[Any]:
-    return select(_COLUMNS.webhook_id).where(_COLUMNS.status == "enabled", _COLUMNS.cursor < until)
+            [[now, pending]] = await fetch(connection, _NOW_AND_PENDING, webhook_id)
+            return 0 if pending >= MOST_PENDING else await _add(connection, Webhook(**locked[0]), until, now)
 
 
 async def _add(connection: AsyncConnection, webhook: Webhook, until: int, now: datetime) -> int:
@@ -88,16 +93,8 @@ async def _add(connection: AsyncConnection, webhook: Webhook, until: int, now: d
     page = await feed.page(connection, webhook.cursor, until, webhook.client)
     deliveries += [_of_push(webhook, push, now) for push in page.pushes if wants(webhook.events, push.type)]
     await insert_records(connection, tables.deliveries, deliveries)
-    moved = update(tables.webhooks).where(_COLUMNS.webhook_id == webhook.webhook_id).values(cursor=page.end)
-    await connection.execute(moved)
+    await execute(connection, _MOVE, webhook.webhook_id, page.end)
     return len(deliveries)
-
-
-async def pending(connection: AsyncConnection, webhook_id: UUID) -> int:
-    """Return how many deliveries wait for a webhook."""
-    columns = tables.deliveries.c
-    query = select(func.count()).where(columns.webhook_id == webhook_id, columns.status == "pending")
-    return int((await connection.execute(query)).scalar_one())
 
 
 def wants(events: Sequence[str], kind: str) -> bool:

@@ -13,18 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from intake.push.records import Push
 from intake.push.tables import SEQUENCE
 from kit import fence
+from kit.driver import fetch
 from kit.fence import Horizon
 
 PAGE_IDS: Final = 2_000
 
 _COLUMNS: Final = "id, created_at, client, application_id, applicant, type, data"
-_PAGE: Final = text(
-    f"SELECT {_COLUMNS} FROM pushes WHERE id > :after AND id <= :until ORDER BY id"  # noqa: S608  # our own names
-)
-_PAGE_OF_CLIENT: Final = text(
-    f"SELECT {_COLUMNS} FROM pushes WHERE id > :after AND id <= :until AND client = :client ORDER BY id"  # noqa: S608
-)
-_FORGOTTEN: Final = text("SELECT coalesce(max(up_to), 0) FROM pushes_forgotten")
+_PAGE: Final = f"SELECT {_COLUMNS} FROM pushes WHERE id > $1 AND id <= $2 ORDER BY id"  # noqa: S608  # our own names
+_PAGE_OF_CLIENT: Final = f"SELECT {_COLUMNS} FROM pushes WHERE id > $1 AND id <= $2 AND client = $3 ORDER BY id"  # noqa: S608
+_FORGOTTEN: Final = "SELECT coalesce(max(up_to), 0) FROM pushes_forgotten"
 _FORGET: Final = text(
     """
     WITH oldest AS (SELECT id, created_at FROM pushes ORDER BY id LIMIT :limit)
@@ -50,9 +47,11 @@ def horizon() -> Horizon:
 async def page(connection: AsyncConnection, after: int, until: int, client: str | None = None) -> Page:
     """Return the pushes after one id and up to another (of one client, if given), at most PAGE_IDS ids further."""
     end = min(until, after + PAGE_IDS)
-    query, values = (_PAGE, {}) if client is None else (_PAGE_OF_CLIENT, {"client": client})
-    rows = await connection.execute(query, {"after": after, "until": end, **values})
-    return Page([Push(**row) for row in rows.mappings()], end)
+    if client is None:
+        rows = await fetch(connection, _PAGE, after, end)
+    else:
+        rows = await fetch(connection, _PAGE_OF_CLIENT, after, end, client)
+    return Page([Push(**row) for row in rows], end)
 
 
 async def last_drawn(connection: AsyncConnection) -> int:
@@ -62,7 +61,8 @@ async def last_drawn(connection: AsyncConnection) -> int:
 
 async def forgotten(connection: AsyncConnection) -> int:
     """Return the id up to which pushes were forgotten, 0 where none was."""
-    return int((await connection.execute(_FORGOTTEN)).scalar_one())
+    [[up_to]] = await fetch(connection, _FORGOTTEN)
+    return int(up_to)
 
 
 async def forget(connection: AsyncConnection, before: datetime, limit: int = 5_000) -> int:

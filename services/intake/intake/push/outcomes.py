@@ -1,7 +1,7 @@
 """What came of a call, as it is stored: delivered, to be tried again, or the webhook given up and its client told."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Update, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,10 +11,17 @@ from intake.push.posting import Reply
 from intake.push.records import Delivery, Webhook
 from intake.push.retrying import Again, Delivered, GiveUp
 from kit.database import Database
+from kit.driver import execute
 from kit.logging import get_logger
 from kit.rows import insert_records
 
 log = get_logger(__name__)
+
+_DELIVERED: Final = """
+UPDATE deliveries SET status = 'delivered', delivered_at = $3, leased_until = NULL, last_status = $4, last_error = $5,
+  failing_since = NULL
+WHERE delivery_id = $1 AND attempts = $2 AND status = 'pending'
+"""
 
 
 async def store(
@@ -31,9 +38,8 @@ async def store(
         match step:
             case Delivered():
                 outcome = "delivered"
-                await connection.execute(
-                    _of(delivery).values(seen | {"status": "delivered", "delivered_at": now, "failing_since": None})
-                )
+                mine = (delivery.delivery_id, delivery.attempts)
+                await execute(connection, _DELIVERED, *mine, now, reply.status, reply.error)
             case Again(at=at, not_before=not_before):
                 outcome = "failed"
                 if not_before is not None:

@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from intake.push import meters, outcomes, retrying, signing, tables
 from intake.push.posting import Poster
 from intake.push.records import Delivery, Webhook
+from kit.among import among_given
 from kit.backoff import Backoff
 from kit.database import Database, describe
+from kit.driver import Prepared, fetch
 from kit.logging import get_logger
 
 log = get_logger(__name__)
@@ -26,32 +28,36 @@ log = get_logger(__name__)
 _LEASE_MARGIN: Final = timedelta(seconds=10)
 _DRAIN_SECONDS: Final = 4.0
 
-_NOW: Final = text("SELECT now()")
-# The first of each application's deliveries, if it is due and nobody is at it; of one webhook at most :each at once.
-_LEASE: Final = text(
-    """
-    WITH heads AS (
-      SELECT DISTINCT ON (d.webhook_id, d.application_id) d.delivery_id, d.webhook_id, d.next_try_at, d.leased_until
-      FROM deliveries AS d JOIN webhooks AS w ON w.webhook_id = d.webhook_id
-      WHERE d.status = 'pending' AND w.status = 'enabled' AND (w.not_before IS NULL OR w.not_before <= :now)
-      ORDER BY d.webhook_id, d.application_id, d.position, d.delivery_id
-    ), crowded AS (
-      SELECT *, leased_until IS NOT NULL AND leased_until > :now AS busy,
-        count(*) FILTER (WHERE leased_until > :now) OVER (PARTITION BY webhook_id) AS busy_ones
-      FROM heads
-    ), free AS (
-      SELECT delivery_id, busy_ones + row_number() OVER (PARTITION BY webhook_id ORDER BY next_try_at, delivery_id)
-        AS place
-      FROM crowded WHERE NOT busy AND next_try_at <= :now
-    ), taken AS (
-      SELECT delivery_id FROM deliveries
-      WHERE delivery_id IN (SELECT delivery_id FROM free WHERE place <= :each ORDER BY place LIMIT :limit)
-        AND status = 'pending' AND (leased_until IS NULL OR leased_until <= :now)
-      FOR UPDATE SKIP LOCKED
+_NOW_IF_ANY_WAITS: Final = "SELECT now() WHERE EXISTS (SELECT FROM deliveries WHERE status = 'pending')"
+# The first of each application's deliveries, if it is due ($1) and nobody is at it; of one webhook at most $3 at once.
+_LEASE: Final = f"""
+WITH heads AS (
+  SELECT DISTINCT ON (d.webhook_id, d.application_id) d.delivery_id, d.webhook_id, d.next_try_at, d.leased_until
+  FROM deliveries AS d JOIN webhooks AS w ON w.webhook_id = d.webhook_id
+  WHERE d.status = 'pending' AND w.status = 'enabled' AND (w.not_before IS NULL OR w.not_before <= $1)
+  ORDER BY d.webhook_id, d.application_id, d.position, d.delivery_id
+), crowded AS (
+  SELECT *, leased_until IS NOT NULL AND leased_until > $1 AS busy,
+    count(*) FILTER (WHERE leased_until > $1) OVER (PARTITION BY webhook_id) AS busy_ones
+  FROM heads
+), free AS (
+  SELECT delivery_id, busy_ones + row_number() OVER (PARTITION BY webhook_id ORDER BY next_try_at, delivery_id)
+    AS place
+  FROM crowded WHERE NOT busy AND next_try_at <= $1
+), taken AS (
+  SELECT delivery_id FROM deliveries
+  WHERE delivery_id IN (SELECT delivery_id FROM free WHERE place <= $3 ORDER BY place LIMIT $4)
+    AND status = 'pending' AND (leased_until IS NULL OR leased_until <= $1)
+  FOR UPDATE SKIP LOCKED
+)
+UPDATE deliveries SET leased_until = $2, attempts = attempts + 1, last_attempt_at = $1
+FROM taken WHERE deliveries.delivery_id = taken.delivery_id
+RETURNING {", ".join(f"deliveries.{name}" for name in Delivery.__struct_fields__)}
+"""  # noqa: S608  # our own names
+_WEBHOOKS: Final = Prepared(
+    select(*[tables.webhooks.c[name] for name in Webhook.__struct_fields__]).where(
+        among_given(tables.webhooks.c.webhook_id, "webhook_ids")
     )
-    UPDATE deliveries SET leased_until = :until, attempts = attempts + 1, last_attempt_at = :now
-    FROM taken WHERE deliveries.delivery_id = taken.delivery_id RETURNING deliveries.*
-    """
 )
 
 
@@ -116,10 +122,9 @@ class Sender:
     async def begin(self, now: datetime | None = None) -> Sequence[asyncio.Task[None]]:
         """Begin to post what is due at ``now``, by the database's clock if not given; return the calls."""
         room = self._most_at_once - len(self._calls)
-        if room <= 0:
+        if room <= 0 or (now := now or await self._now_if_any_waits()) is None:
             return []
         async with self._database.transaction() as connection:
-            now = now or (await connection.execute(_NOW)).scalar_one()
             leased = await self._take(connection, now, room)
             webhooks = await _webhooks_of(connection, leased)
         calls = [
@@ -132,6 +137,12 @@ class Sender:
             call.add_done_callback(self._ended)
         return calls
 
+    async def _now_if_any_waits(self) -> datetime | None:
+        """Return the database's time, or None while nothing waits: most often, and it costs one short statement."""
+        async with self._database.reading() as connection:
+            found = await fetch(connection, _NOW_IF_ANY_WAITS)
+        return found[0][0] if found else None
+
     def _ended(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
         self._woken.set()
@@ -139,8 +150,8 @@ class Sender:
             log.error("webhook_call_broke", exc_info=error)  # its lease runs out, and it is posted again
 
     async def _take(self, connection: AsyncConnection, now: datetime, room: int) -> list[Delivery]:
-        values = {"now": now, "until": now + self._lease, "each": self._most_for_one, "limit": room}
-        return [Delivery(**row) for row in (await connection.execute(_LEASE, values)).mappings()]
+        leased = await fetch(connection, _LEASE, now, now + self._lease, self._most_for_one, room)
+        return [Delivery(**row) for row in leased]
 
     async def _call(self, webhook: Webhook, delivery: Delivery, now: datetime) -> None:
         headers = signing.headers(self._keyring, webhook, str(delivery.delivery_id), delivery.body, now)
@@ -157,5 +168,4 @@ async def _webhooks_of(connection: AsyncConnection, deliveries: Sequence[Deliver
     ids = {delivery.webhook_id for delivery in deliveries}
     if not ids:
         return {}
-    query = select(tables.webhooks).where(tables.webhooks.c.webhook_id.in_(ids))
-    return {row["webhook_id"]: Webhook(**row) for row in (await connection.execute(query)).mappings()}
+    return {row["webhook_id"]: Webhook(**row) for row in await _WEBHOOKS.rows(connection, webhook_ids=list(ids))}
