@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import PaymentStatusRequested
@@ -20,41 +19,38 @@ from disbursement.book import Book
 from disbursement.needs import Needs
 from disbursement.records import Account, Clocked, Payment
 from kit.clocks import Missed, Waiting
+from kit.driver import fetch
 from kit.outbox import Announcements
 
 Subject = tuple[str, str]
 """A table and the key of a row in it; a line's key is scheme and year."""
 
-_DUE: Final = text(
-    """
-    SELECT subject, key FROM (
-      SELECT 'payments' AS subject, payment_id::text AS key, next_step_at FROM payments WHERE next_step_at <= :now
-      UNION ALL
-      SELECT 'accounts', verification_id::text, next_step_at FROM accounts WHERE next_step_at <= :now
-      UNION ALL
-      SELECT 'recoveries', recovery_id::text, next_step_at FROM recoveries WHERE next_step_at <= :now
-      UNION ALL
-      SELECT 'awards', award_id::text, next_step_at FROM awards WHERE next_step_at <= :now
-      UNION ALL
-      SELECT 'lines', scheme || '/' || fiscal_year, '-infinity' FROM lines WHERE wake
-    ) AS due ORDER BY next_step_at, key LIMIT :limit
-    """.replace("::", r"\:\:")
-)
-_WAITING: Final = text(
-    """
-    SELECT
-      CASE WHEN status = 'instructed' THEN 'payment' WHEN hold = 'release' THEN 'release' ELSE 'account' END AS kind,
-      count(*) AS open, min(due_at) AS earliest_due
-    FROM payments WHERE status IN ('instructed', 'returned', 'held') AND due_at IS NOT NULL GROUP BY 1
-    UNION ALL
-    SELECT 'account_check', count(*), min(due_at) FROM accounts WHERE next_step_at IS NOT NULL HAVING count(*) > 0
-    UNION ALL
-    SELECT 'recovery', count(*), min(due_at) FROM recoveries WHERE status = 'demanded' HAVING count(*) > 0
-    UNION ALL
-    SELECT CASE WHEN next_step_at < expires_at THEN 'expiry_notice' ELSE 'expiry' END, count(*), min(next_step_at)
-    FROM awards WHERE next_step_at IS NOT NULL GROUP BY 1
-    """
-)
+_DUE: Final = """
+SELECT subject, key FROM (
+  SELECT 'payments' AS subject, payment_id::text AS key, next_step_at FROM payments WHERE next_step_at <= $1
+  UNION ALL
+  SELECT 'accounts', verification_id::text, next_step_at FROM accounts WHERE next_step_at <= $1
+  UNION ALL
+  SELECT 'recoveries', recovery_id::text, next_step_at FROM recoveries WHERE next_step_at <= $1
+  UNION ALL
+  SELECT 'awards', award_id::text, next_step_at FROM awards WHERE next_step_at <= $1
+  UNION ALL
+  SELECT 'lines', scheme || '/' || fiscal_year, '-infinity' FROM lines WHERE wake
+) AS due ORDER BY next_step_at, key LIMIT $2
+"""
+_WAITING: Final = """
+SELECT
+  CASE WHEN status = 'instructed' THEN 'payment' WHEN hold = 'release' THEN 'release' ELSE 'account' END AS kind,
+  count(*) AS open, min(due_at) AS earliest_due
+FROM payments WHERE status IN ('instructed', 'returned', 'held') AND due_at IS NOT NULL GROUP BY 1
+UNION ALL
+SELECT 'account_check', count(*), min(due_at) FROM accounts WHERE next_step_at IS NOT NULL HAVING count(*) > 0
+UNION ALL
+SELECT 'recovery', count(*), min(due_at) FROM recoveries WHERE status = 'demanded' HAVING count(*) > 0
+UNION ALL
+SELECT CASE WHEN next_step_at < expires_at THEN 'expiry_notice' ELSE 'expiry' END, count(*), min(next_step_at)
+FROM awards WHERE next_step_at IS NOT NULL GROUP BY 1
+"""
 
 
 class Deadlines:
@@ -63,8 +59,7 @@ class Deadlines:
     kinds: Sequence[str] = waits.KINDS
 
     async def due(self, connection: AsyncConnection, now: datetime, limit: int) -> list[Subject]:
-        rows = await connection.execute(_DUE, {"now": now, "limit": limit})
-        return [(row.subject, row.key) for row in rows]
+        return [(subject, key) for subject, key in await fetch(connection, _DUE, now, limit)]
 
     async def miss(self, connection: AsyncConnection, subjects: Sequence[Subject], now: datetime) -> Missed:
         book = await loading.load(connection, _needs(subjects), now)
@@ -73,8 +68,8 @@ class Deadlines:
         return Missed(Announcements(book.said), kinds)
 
     async def waiting(self, connection: AsyncConnection) -> Mapping[str, Waiting]:
-        rows = await connection.execute(_WAITING)
-        return {row.kind: Waiting(row.open, row.earliest_due) for row in rows}
+        rows = await fetch(connection, _WAITING)
+        return {kind: Waiting(count, earliest_due) for kind, count, earliest_due in rows}
 
 
 def _needs(subjects: Sequence[Subject]) -> Needs:

@@ -59,8 +59,10 @@ WHERE companies.as_of < excluded.as_of
 async def store(connection: AsyncConnection, book: Book) -> None:
     """Write the changed records, the new transfers, policies and reports."""
     for kind, table in _STORED:
-        await insert_records(connection, table, book.added(kind))
-        await update_rows(connection, table, rows_of(book.touched(kind)))
+        if new := book.added(kind):
+            await insert_records(connection, table, new)
+        if changed := book.touched(kind):
+            await update_rows(connection, table, rows_of(changed))
     await _store_companies(connection, [*book.added(Company), *book.touched(Company)])
     await insert_records(connection, tables.transfers, book.transfers)
     rows = [
