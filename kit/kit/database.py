@@ -7,12 +7,13 @@ flag between transactions, and a write for an HTTP caller runs in a task of its 
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
+import asyncpg
 import msgspec
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -86,7 +87,11 @@ class Database:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection]:
-        async with self.engine.connect() as connection:
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self.engine.connect())
+            except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:  # SQLAlchemy did not have it yet
+                raise ConnectionError(f"the connection was lost while it was made: {error}") from error
             yield connection
 
     @asynccontextmanager
@@ -170,7 +175,7 @@ def is_transient(error: BaseException) -> bool:
     """Return whether an error is one that waiting cures: the database or a broker is away, slow or busy."""
     if isinstance(error, DBAPIError):
         state = str(getattr(error.orig, "sqlstate", "") or "")
-        nameless = not state and isinstance(error, InterfaceError | OperationalError)
+        nameless = not state and isinstance(error, InterfaceError | InternalError | OperationalError)
         return error.connection_invalidated or state.startswith(_PASSING) or nameless
     return isinstance(error, TransientError | OSError | TimeoutError | PoolTimeoutError)
 

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 R = TypeVar("R")
 
 _DIALECT: Final = dialect_of_asyncpg.dialect()  # type: ignore[no-untyped-call]
-_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+_LOST: Final = asyncpg.InternalClientError  # its backend ended while the statement was about to be sent
+_DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, _LOST, OSError, TimeoutError)
 
 
 class Prepared:
@@ -104,13 +105,15 @@ async def _raise_as_sqlalchemy_would(
         await connection.invalidate(error)
         raise error
     dbapi: Any = connection.dialect.loaded_dbapi
-    lost = driver.is_closed()
+    lost = driver.is_closed() or isinstance(error, _LOST)
     if lost:
+        driver.terminate()
         await connection.invalidate(error)
     kind = {
         asyncpg.IntegrityConstraintViolationError: dbapi.IntegrityError,
         asyncpg.SyntaxOrAccessError: dbapi.ProgrammingError,
         asyncpg.InterfaceError: dbapi.InterfaceError,
+        _LOST: dbapi.InterfaceError,
     }
     adapted = next((kind[base] for base in type(error).__mro__ if base in kind), dbapi.Error)(error.args[0], error)
     raise DBAPIError.instance(

@@ -107,8 +107,7 @@ class Relay:
                 await self._drop_producer()
 
     async def _hold_lease(self, stop: asyncio.Event, backoff: Backoff) -> None:
-        async with self._database.engine.connect() as plain:
-            connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        async with self._database.reading() as connection:
             lease = await Lease.acquire(connection, self._holder, self._lease_seconds)
             if lease is None:
                 self.trouble = None  # another process relays: that is as it should be, and it knows what waits

@@ -1,10 +1,11 @@
 """Statements that go to the driver: in SQLAlchemy's transaction, with SQLAlchemy's errors."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text, bindparam, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.among import among_given, pairs_among_given
@@ -129,3 +130,34 @@ async def test_one_of_these_and_one_of_these_pairs(database: Database) -> None:
         assert await one.rows(connection, values=[]) == []
         found = await pair.rows(connection, names=["x", "y", "y"], labels=["a", "a", "b"])
         assert plain(found) == [(1,), (3,)]
+
+
+async def test_whatever_a_terminated_backend_raises_is_worth_a_try(database_url: str, postgres: Postgres) -> None:
+    """It may end while a connection is made, before a statement is sent, or in the middle: each has its own error."""
+    victims, other = (Database(url, pool_size=4) for url in (database_url, postgres.superuser_dsn(SERVICE)))
+    stop, seen = asyncio.Event(), list[Exception]()
+
+    async def work(number: int) -> None:
+        try:
+            async with victims.reading() if number % 2 else victims.transaction() as connection:
+                for _ in range(40):
+                    await fetch(connection, "SELECT $1::int", number)
+        except Exception as error:  # noqa: BLE001  # all of them are looked at
+            seen.append(error)
+
+    async def terminate() -> None:
+        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND datname = $2"
+        while not stop.is_set():
+            async with other.reading() as connection:
+                await fetch(connection, query, SERVICE, SERVICE)
+
+    terminating = asyncio.create_task(terminate())
+    for _ in range(60):
+        await asyncio.gather(*map(work, range(4)))
+    stop.set()
+    await terminating
+    await victims.close()
+    await other.close()
+    assert len(seen) > 100
+    assert [error for error in seen if not is_transient(error)] == []
+    assert [error for error in seen if not isinstance(error, SQLAlchemyError | OSError)] == [], "loops wait for these"
