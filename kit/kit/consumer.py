@@ -90,13 +90,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._blocked = BlockedPartitions(self._topics)
         self._tries: dict[tuple[TopicPartition, int], int] = {}
         self._assigned = False
+        self._stops: Callable[[], bool] = lambda: False
         self.trouble: str | None = "the consumer has not started"
 
     # --- the loop ---------------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until ``stop``. A fenced or broken consumer is thrown away and built anew."""
-        backoff = Backoff()
+        backoff, self._stops = Backoff(), stop.is_set
         while not stop.is_set():
             stopping = asyncio.create_task(stop.wait())
             try:
@@ -221,7 +222,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             await self._process_partition(kafka, place, records)
 
     async def _process_partition(self, kafka: AIOKafkaConsumer, place: TopicPartition, records: list[Any]) -> bool:
-        """Handle a partition's records in order, halving them where they fail; return False where it has to wait."""
+        """Handle a partition's records in order, halving them where they fail; return False where it has to wait.
+
+        Raises StoppingError instead of beginning anything more: to narrow down takes as long as there are events.
+        """
+        if self._stops():
+            raise StoppingError
         try:
             await self._transact({place: records})
         except FencedError:

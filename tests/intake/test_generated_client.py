@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from contracts.topics import TOPICS
 from kit.database import Database
 from stack import keyring
 from stack.home import Home
@@ -24,6 +25,7 @@ from stack.kafka import Kafka
 from stack.postgres import Postgres
 from tests.eligibility.processes import publish
 from tests.intake.scenes import USCC, application, approval_of, award_of, claim
+from tests.kit import broker
 from tests.kit.issuer import AUDIENCE, NAME, Issuer
 from tests.kit.processes import PATIENCE_SECONDS, Process
 
@@ -35,6 +37,7 @@ async def intake(
     empty_database: Database, postgres: Postgres, kafka: Kafka, issuer: Issuer, stack_home: Home
 ) -> AsyncIterator[Process]:
     keyring.create(stack_home)
+    await broker.start_at(empty_database, "intake", await broker.ends_of(kafka.bootstrap, TOPICS))
     settings = {
         "DATABASE_URL": postgres.dsn("intake"),
         "KAFKA_BOOTSTRAP": kafka.bootstrap,

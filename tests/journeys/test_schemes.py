@@ -131,8 +131,8 @@ async def test_two_persons_stand_behind_a_large_grant_and_a_milestone_is_paid_wh
     wish = request_of(8_000_000, topic="data-set", milestones=stones)
     state = await traveller.apply(asked_for(traveller, 40, wish, "humanoid-robotics"))
     task_id = await task_of(traveller, state, "review")
-    shown = await traveller.get("intake", f"/v1/applications/{state['application_id']}")
-    assert (shown["status"], shown["waiting_for"]["who"]) == ("in_review", "officer")
+    shown = await traveller.until_status(state, "in_review")
+    assert shown["waiting_for"]["who"] == "officer"
     assert (await decide(traveller, "anna", task_id)).json()["needed"] == 2
     assert (await decide(traveller, "anna", task_id)).json()["code"] == "voted_before"
     await call(traveller, "anna", "officer", f"/v1/tasks/{task_id}/release", {})

@@ -1,6 +1,6 @@
 """Parking and redrive on real Kafka and PostgreSQL: what can't be handled waits with its key; the others go on."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -197,3 +197,31 @@ async def test_a_large_event_is_kept_whole_and_its_dead_letter_cut(
     assert row.value == large.value
     [letter] = await letters(database)
     assert letter["dl_truncated"] == f"{512 * 1024} of 700001 bytes"
+
+
+async def test_who_is_told_to_stop_begins_no_further_part_of_a_batch(
+    database: Database, kafka: Kafka, group: str
+) -> None:
+    """Each of these keys takes a dozen transactions to find; a process that stops leaves them to the next one."""
+    keys = [company() for _ in range(40)]
+    echo = Echo()
+    echo.refused = {"0"}
+    parked = text("SELECT count(*) FROM parked")
+
+    async def count() -> int:
+        async with database.reading() as connection:
+            return int((await connection.execute(parked)).scalar_one())
+
+    async def some() -> bool:
+        return await count() > 0
+
+    await send(kafka.bootstrap, [record for key in keys for record in records(key, 1)])
+    async with running(consumer_of(database, kafka.bootstrap, group, echo)):
+        await eventually(some)
+    assert await count() < len(keys)
+    async with running(consumer_of(database, kafka.bootstrap, group, echo)):
+        await eventually(lambda: _all_parked(count, len(keys)))
+
+
+async def _all_parked(count: Callable[[], Awaitable[int]], wanted: int) -> bool:
+    return await count() == wanted

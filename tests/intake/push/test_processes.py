@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from contracts.topics import TOPICS
 from kit.database import Database
 from stack import keyring
 from stack.home import Home
@@ -21,6 +22,7 @@ from tests.intake.push import storm
 from tests.intake.push.follower import Follower
 from tests.intake.push.receiver import Receiver
 from tests.intake.scenes import application, approval_of
+from tests.kit import broker
 from tests.kit.broker import record_of, send
 from tests.kit.conftest import eventually
 from tests.kit.issuer import AUDIENCE, NAME, Issuer
@@ -31,8 +33,8 @@ from tests.kit.processes import Process
 async def settings(
     empty_database: Database, postgres: Postgres, kafka: Kafka, issuer: Issuer, stack_home: Home
 ) -> dict[str, str]:
-    del empty_database
     keyring.create(stack_home)
+    await broker.start_at(empty_database, "intake", await broker.ends_of(kafka.bootstrap, TOPICS))
     return {
         "DATABASE_URL": postgres.dsn("intake"),
         "KAFKA_BOOTSTRAP": kafka.bootstrap,
