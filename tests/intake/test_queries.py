@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from intake import queries, tables
 from kit.database import Database
+from kit.driver import driver_of
 from kit.identifiers import uuid7
 from stack.postgres import Postgres
 from tests.intake.scenes import USCC, Portal
@@ -155,8 +156,12 @@ async def test_every_other_read_is_found_by_an_index(grown: AsyncConnection) -> 
     def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
         asked[statement] = values
 
-    engine = grown.engine.sync_engine
+    def note_of_driver(said: Any) -> None:
+        asked[said.query] = said.args
+
+    engine, driver = grown.engine.sync_engine, await driver_of(grown)
     event.listen(engine, "before_cursor_execute", note)
+    driver.add_query_logger(note_of_driver)
     try:
         one = (await grown.execute(text("SELECT application_id FROM applications LIMIT 1"))).scalar_one()
         asked.clear()
@@ -169,10 +174,10 @@ async def test_every_other_read_is_found_by_an_index(grown: AsyncConnection) -> 
         await queries.document(grown, uuid7())
     finally:
         event.remove(engine, "before_cursor_execute", note)
+        driver.remove_query_logger(note_of_driver)
     assert len(asked) >= 10
     for statement, values in asked.items():
-        explained = await grown.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values)
-        [plan] = explained.scalar_one()
+        [[[plan]]] = await driver.fetch(f"EXPLAIN (FORMAT JSON) {statement}", *values)
         scanned = {n["Relation Name"] for n in nodes(plan["Plan"]) if n["Node Type"] == "Seq Scan"}
         assert not scanned & (GROWING - {"documents"}), statement
 

@@ -1,21 +1,34 @@
 """What the portal reads: stored state, by id or by page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.policy import Policy
 from intake import persons, rules, tables, views
 from intake.records import Application, Claim, Document, Happening
+from kit.among import among_given
+from kit.driver import Prepared
 from kit.logging import get_logger
 from kit.sealing import SealedError, keyring_of
 
 log = get_logger(__name__)
+
+_ONE: Final = select(*[tables.applications.c[name] for name in Application.__struct_fields__]).where(
+    tables.applications.c.application_id == bindparam("application_id")
+)
+_APPLICATION: Final = Prepared(_ONE)
+_APPLICATION_OF_CLIENT: Final = Prepared(_ONE.where(tables.applications.c.client == bindparam("client")))
+_CLAIMS: Final = Prepared(
+    select(*[tables.claims.c[name] for name in Claim.__struct_fields__])
+    .where(among_given(tables.claims.c.application_id, "application_ids"))
+    .order_by(tables.claims.c.claim_id)
+)
 
 
 async def schemes(connection: AsyncConnection, now: datetime) -> list[dict[str, Any]]:
@@ -39,9 +52,15 @@ Client = str | None
 
 async def application(connection: AsyncConnection, application_id: UUID, client: Client) -> dict[str, Any] | None:
     """Return the whole state of one application, or None."""
-    query = select(tables.applications).where(tables.applications.c.application_id == application_id)
-    found = await _states(connection, query, client)
+    rows = await _one(connection, application_id, client)
+    found = await _states(connection, rows, client)
     return found[0] if found else None
+
+
+async def _one(connection: AsyncConnection, application_id: UUID, client: Client) -> Sequence[Any]:
+    if client is None:
+        return await _APPLICATION.rows(connection, application_id=application_id)
+    return await _APPLICATION_OF_CLIENT.rows(connection, application_id=application_id, client=client)
 
 
 async def applications(
@@ -62,7 +81,8 @@ async def applications(
     query = matching(
         filters=filters, submitted_from=submitted_from, submitted_until=submitted_until, after=after, limit=limit
     )
-    return await _states(connection, query, client)
+    rows = (await connection.execute(seen_by(query, client))).mappings().all()
+    return await _states(connection, rows, client)
 
 
 def matching(
@@ -104,8 +124,8 @@ def seen_by(query: Select[Any], client: Client) -> Select[Any]:
     return query if client is None else query.where(tables.applications.c.client == client)
 
 
-async def _states(connection: AsyncConnection, query: Select[Any], client: Client) -> list[dict[str, Any]]:
-    found = [Application(**row) for row in (await connection.execute(seen_by(query, client))).mappings()]
+async def _states(connection: AsyncConnection, rows: Iterable[Any], client: Client) -> list[dict[str, Any]]:
+    found = [Application(**row) for row in rows]
     claims = await _claims(connection, [record.application_id for record in found])
     return [
         views.application(
@@ -130,17 +150,14 @@ def _contact(connection: AsyncConnection, record: Application) -> dict[str, Any]
 async def _claims(connection: AsyncConnection, application_ids: Sequence[UUID]) -> dict[UUID, list[Claim]]:
     by_application: dict[UUID, list[Claim]] = {}
     if application_ids:
-        columns = tables.claims.c
-        query = select(tables.claims).where(columns.application_id.in_(application_ids)).order_by(columns.claim_id)
-        for row in (await connection.execute(query)).mappings():
+        for row in await _CLAIMS.rows(connection, application_ids=application_ids):
             by_application.setdefault(row["application_id"], []).append(Claim(**row))
     return by_application
 
 
 async def timeline(connection: AsyncConnection, application_id: UUID, client: Client) -> list[dict[str, Any]]:
     """Return what happened to an application, in the order in which it happened."""
-    mine = seen_by(select(tables.applications).where(tables.applications.c.application_id == application_id), client)
-    if await _first(connection, mine) is None:
+    if not await _one(connection, application_id, client):
         return []
     columns = tables.timeline.c
     query = (
