@@ -5,16 +5,18 @@ was sent again stands there twice, which is as it should be: readers drop the se
 is passed over: whoever reads the topic parks it.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.topics import TOPICS
 from kit.database import Database
+from kit.driver import fetch
 from kit.kafka import partition_of
 from kit.logging import get_logger
 from kit.outbox import opened
@@ -26,16 +28,14 @@ log = get_logger(__name__)
 _SLICE: Final = 2_000  # rows, and as many records, are held at once: some 10 kB for each pair
 _MOST_SLICES: Final = 5_000
 
-_ROWS: Final = text(
-    """
-    SELECT id, event_id, topic, key, type, data FROM outbox
-    WHERE id > :low AND id <= :cursor AND topic = ANY(:topics) ORDER BY id LIMIT :most
-    """
-)
+_ROWS: Final = """
+SELECT id, event_id, topic, key, type, data FROM outbox
+WHERE id > $1 AND id <= $2 AND topic = ANY($3::text[]) ORDER BY id LIMIT $4
+"""
 _CURSOR: Final = text("SELECT cursor FROM relay WHERE name = 'outbox'")
 _LAST: Final = text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq")
 _OLDEST: Final = text("SELECT min(id) FROM outbox")
-_KNOWN: Final = text("SELECT id, event_id, topic, key, type, data FROM outbox WHERE id = ANY(:ids)")
+_KNOWN: Final = "SELECT id, event_id, topic, key, type, data FROM outbox WHERE id = ANY($1::bigint[])"
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -67,8 +67,8 @@ class Compared(msgspec.Struct):
     findings: list[Finding] = []
 
 
-class _Opened(msgspec.Struct, frozen=True):
-    """A row of the outbox that was kept sealed."""
+class _Row(msgspec.Struct, frozen=True):
+    """A row of the outbox, its data as it was published."""
 
     id: int
     event_id: UUID
@@ -123,10 +123,10 @@ async def _compare_slice(database: Database, bootstrap: str, topics: Sequence[st
     starts = {place: each.next_offset for place, each in positions.items()}
     stretches = await read_on(bootstrap, starts, _SLICE + len(starts), outbox.reach)
     rows = _by_place(outbox.rows)
-    judged = {
-        place: judge(place, positions[place], rows.get(place, []), stretch, outbox.reach)
-        for place, stretch in stretches.items()
-    }
+    judged = {}
+    for place, stretch in stretches.items():
+        judged[place] = judge(place, positions[place], rows.get(place, []), stretch, outbox.reach)
+        await asyncio.sleep(0)  # a partition is some milliseconds of work: let the other loops have their turn
     async with database.reading() as connection:
         last_id = (await connection.execute(_LAST)).scalar_one()
         for place, each in judged.items():
@@ -146,18 +146,16 @@ async def _read_outbox(connection: AsyncConnection, topics: Sequence[str], posit
     last_id = (await connection.execute(_LAST)).scalar_one()
     cursor = (await connection.execute(_CURSOR)).scalar_one()
     low = min((each.checked_id for each in positions if not each.anew), default=cursor)
-    values = {"low": low, "cursor": cursor, "topics": list(topics), "most": _SLICE}
-    rows = [_row(connection, row) for row in await connection.execute(_ROWS, values)]
+    found = await fetch(connection, _ROWS, low, cursor, list(topics), _SLICE)
+    rows = [_row(connection, _Row(*row)) for row in found]
     whole = len(rows) < _SLICE
     return Outbox(rows, cursor if whole else rows[-1].id, whole, resting=cursor == last_id)
 
 
-def _row(connection: AsyncConnection, row: Row[Any]) -> Any:
-    """Return a row of the outbox with its data as it was published."""
+def _row(connection: AsyncConnection, row: _Row) -> _Row:
     if not is_sealed(row.data or b""):
         return row
-    data = opened(keyring_if_any(connection), row.event_id, row.data)
-    return _Opened(row.id, row.event_id, row.topic, row.key, row.type, data)
+    return msgspec.structs.replace(row, data=opened(keyring_if_any(connection), row.event_id, row.data))
 
 
 def _by_place(rows: Sequence[Any]) -> dict[Place, list[Any]]:
@@ -211,7 +209,7 @@ async def _never_said(
         return []
     oldest = (await connection.execute(_OLDEST)).scalar_one()
     ids = [seen.sequence for seen in strange if seen.sequence is not None]
-    known = {row.id: _row(connection, row) for row in await connection.execute(_KNOWN, {"ids": ids})}
+    known = {row[0]: _row(connection, _Row(*row)) for row in await fetch(connection, _KNOWN, ids)}
     return [
         Finding(place, f"{place[0]}/{place[1]} has at {seen.offset} an event that the outbox never had", seen.value)
         for seen in strange

@@ -1,5 +1,6 @@
 """Reads on in topics, from given offsets to their present end, without a group: for whoever checks what is there."""
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
@@ -20,6 +21,7 @@ log = get_logger(__name__)
 _READ_SECONDS: Final = 30.0
 _CLOSE_SECONDS: Final = 2.0
 _POLL_MS: Final = 200
+_READ_AT_ONCE: Final = 100  # records, some milliseconds
 _FETCHED_BYTES: Final = 4 << 20  # by default 50 MB may come at once, for a look at 2,000 records
 _MOST_DIGITS: Final = 18  # a bigint holds every number of so many
 
@@ -112,7 +114,8 @@ async def _fill(kafka: Any, stretches: Mapping[Any, Stretch], ends: Mapping[Any,
     kafka.pause(*[place for place, stretch in stretches.items() if stretch.at_end])
     left = [place for place, stretch in stretches.items() if not stretch.at_end]
     while left and (free := most - sum(len(stretch.records) for stretch in stretches.values())) > 0:
-        for place, records in (await kafka.getmany(*left, timeout_ms=_POLL_MS, max_records=free)).items():
+        some = min(free, _READ_AT_ONCE)
+        for place, records in (await kafka.getmany(*left, timeout_ms=_POLL_MS, max_records=some)).items():
             for record in records:
                 if record.offset < ends[place]:
                     stretches[place].take(_seen(record), reach)
@@ -123,6 +126,7 @@ async def _fill(kafka: Any, stretches: Mapping[Any, Stretch], ends: Mapping[Any,
             if stretch.is_read:
                 kafka.pause(place)
         left = [place for place in left if not stretches[place].is_read]
+        await asyncio.sleep(0)  # what was fetched before is given without waiting: let the other loops have their turn
 
 
 def _seen(record: Any) -> Seen:

@@ -16,7 +16,7 @@ from disbursement.reconciliation.chain import Chain, Reached
 from disbursement.reconciliation.rules import Difference
 from disbursement.records import Pool
 
-PAGE: Final = 500
+PAGE: Final = 100
 STRETCH: Final = 5_000
 _EVERYTHING: Final = 10**12
 

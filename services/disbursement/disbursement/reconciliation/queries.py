@@ -5,13 +5,14 @@ All of it is read in one snapshot. The statements below name what has to be equa
 
 from typing import Final
 
-from sqlalchemy import TextClause, select, text
+from sqlalchemy import TextClause, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from disbursement import tables
 from disbursement.reconciliation.chain import Link, Reached
 from disbursement.reconciliation.rules import Unequal
 from disbursement.records import Envelope, Pool
+from kit.driver import Prepared
 
 _MOST: Final = 1_000
 
@@ -174,11 +175,15 @@ async def known_flaws(connection: AsyncConnection, pool: str) -> frozenset[int]:
 
 
 _LINKS: Final = tables.transfers.c
+_FOLLOWING: Final = Prepared(
+    select(*[_LINKS[name] for name in Link.__struct_fields__])
+    .where(_LINKS.pool == bindparam("pool"), _LINKS.version >= bindparam("from_version"))
+    .order_by(_LINKS.version)
+    .limit(bindparam("most"))
+)
 
 
 async def links(connection: AsyncConnection, pool: str, from_version: int, most: int) -> list[Link]:
     """Return a pool's transfers from a version on, in order."""
-    columns = [_LINKS[name] for name in Link.__struct_fields__]
-    query = select(*columns).where(_LINKS.pool == pool, _LINKS.version >= from_version)
-    rows = await connection.execute(query.order_by(_LINKS.version).limit(most))
-    return [Link(**row) for row in rows.mappings()]
+    rows = await _FOLLOWING.rows(connection, pool=pool, from_version=from_version, most=most)
+    return [Link(**row) for row in rows]
