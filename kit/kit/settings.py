@@ -81,7 +81,7 @@ class ServiceSettings(BaseSettings):
         default=1000, ge=1, le=5000, description="most events that one transaction handles"
     )
     consumer_pace_seconds: float = Field(
-        default=0.03,
+        default=0.005,
         ge=0,
         le=5,
         description="batches begin no closer together: what comes meanwhile shares the next one's transaction",
@@ -93,7 +93,7 @@ class ServiceSettings(BaseSettings):
         description="how often the relay looks for events that other processes left in the outbox; of its own it hears",
     )
     relay_pace_seconds: float = Field(
-        default=0.02, ge=0, le=5, description="the same for the pages that the relay sends: no closer together than so"
+        default=0.005, ge=0, le=5, description="the same for the pages that the relay sends: no closer together than so"
     )
     relay_lease_seconds: float = Field(
         default=5.0,

@@ -45,7 +45,7 @@ class Settings(KeyringSettings):
     )
     assessor_poll_seconds: float = Field(default=0.2, gt=0, le=60, description="how often to look for due assessments")
     assessor_pace_seconds: float = Field(
-        default=0.02,
+        default=0.005,
         ge=0,
         le=5,
         description="groups begin no closer together: what is due meanwhile shares the next one",

@@ -19,6 +19,12 @@ class Settings(KeyringSettings):
         le=5,
         description="batches begin no closer together: the portal's view follows by so much, no decision waits for it",
     )
+    relay_pace_seconds: float = Field(
+        default=0.03,
+        ge=0,
+        le=5,
+        description="pages are sent no closer together: what comes meanwhile goes through all services as one batch",
+    )
     limit_reads_per_second: float = Field(
         default=2000.0, gt=0, description="reads (GET) a second that one client (a portal's client_id) may make"
     )
