@@ -24,6 +24,7 @@ from stack.apps import App
 from stack.archive import Archive
 from stack.concurrency import together
 from stack.config import Config
+from stack.errors import StackError
 from stack.kafka import Kafka
 from stack.logs import supervisor_log
 from stack.migrate import migrate
@@ -36,6 +37,7 @@ from stack.watch import Component, keep_running
 
 _log = logging.getLogger(__name__)
 
+_PAUSES_SECONDS = (0.2, 0.4, 0.8, 1.6, 3.2)
 _LAST = {"postgres": 3, "archive": 4}  # the archive takes what the database writes while it stops
 
 
@@ -102,7 +104,7 @@ class Stack:
                 component.restarts += 1
                 await component.child.stop()  # it is dead: this waits for its burial
             ended = [component.child.exit_code for component in components]
-            await together(self._run(component) for component in components)
+            await together(self._bring_back(component) for component in components)
         return ended
 
     async def restart(self, name: str, meanwhile: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -207,6 +209,18 @@ class Stack:
         self._remember()
         await component.works()
         self._watchers[component.name] = asyncio.create_task(keep_running(component, self._remember))
+
+    async def _bring_back(self, component: Component) -> None:
+        """Start what was killed, as often as it takes: for moments its children hold what it had."""
+        pauses = iter(_PAUSES_SECONDS)
+        while True:
+            try:
+                return await self._run(component)
+            except (StackError, OSError) as error:
+                if (pause := next(pauses, None)) is None:
+                    raise
+                _log.warning("%s: %s; again in %.1f s", component.name, error, pause)
+                await asyncio.sleep(pause)
 
     async def _stop_watching(self, names: Sequence[str]) -> None:
         watchers = {self._watchers.pop(name) for name in names if name in self._watchers}
