@@ -17,7 +17,7 @@ from contracts.events import (
     TransferPosted,
 )
 from contracts.money import Money
-from disbursement import tables
+from disbursement import loading, tables
 from kit.errors import NotYetError
 from tests.disbursement.scenes import (
     CAP_FEN,
@@ -55,6 +55,16 @@ async def test_the_same_approval_again_moves_nothing(scene: Scene) -> None:
 
     assert await scene.tell(approval, approval) == []
     assert (await scene.pool()).committed == 60_000 * YUAN
+
+
+async def test_policies_that_a_process_has_forgotten_are_read_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_MOST_KNOWN", 2)
+    for version in ("one", "two", "three", "four"):
+        await publish(scene, policy(version=version))
+        said = await scene.tell(approved(YUAN, policy_version=version))
+        assert only(said, AwardIssued).policy_version == version
 
 
 async def test_the_cap_holds_inside_one_batch(scene: Scene) -> None:

@@ -97,19 +97,21 @@ async def _load_policies(connection: AsyncConnection, book: Book, wanted: Needs)
     else:
         return
     places = [(scheme, version, written_by) for scheme, version, written_by in rows]
-    await _learn_policies(connection, {place for place in places if place not in _known_policies})
+    await _learn_policies(connection, places)
     for place in places:
         policy = book.policies[place[:2]] = _known_policies[place]
         if policy.scheme in wanted.draws and policy.pool:
             wanted.pools.add(policy.pool)
 
 
-async def _learn_policies(connection: AsyncConnection, unknown: set[tuple[str, str, int]]) -> None:
+async def _learn_policies(connection: AsyncConnection, places: list[tuple[str, str, int]]) -> None:
     """Read the policies that this process has not met yet; most batches speak of the same few."""
+    unknown = [place for place in places if place not in _known_policies]
     if not unknown:
         return
     if len(_known_policies) >= _MOST_KNOWN:
         _known_policies.clear()
+        unknown = places
     schemes, versions, _ = _columns(unknown)
     documents = await statements.POLICIES.rows(connection, schemes=schemes, versions=versions)
     found = {(scheme, version): document for scheme, version, document in documents}
