@@ -10,6 +10,8 @@ import msgspec
 import psutil
 
 EVERY_SECONDS: Final = 0.5
+SETTLING_SECONDS: Final = 5.0
+"""As long as a service writes what its callers no longer wait for."""
 UNDECIDED: Final = frozenset({"submitted", "assessing", "clarifying"})
 ON_ITS_WAY: Final = UNDECIDED | {"approved"}
 """Decided on merit, and the money is not: the award, or the place on the waitlist, is on its way."""
@@ -55,8 +57,12 @@ class Progress:
             await connection.close()
 
     async def until_decided(self, deadline_seconds: float) -> None:
-        """Wait until nothing is on its way, for so long after the opening at most."""
-        while not self.looks or self.looks[-1].submitted != self.looks[-1].decided:
+        """Wait until nothing is on its way, for so long after the opening at most.
+
+        What was seen until now does not count: callers who hung up may have left something that is being written still.
+        """
+        begins = time.monotonic() - self._opening + SETTLING_SECONDS
+        while not self.looks or self.looks[-1].seconds < begins or self.looks[-1].submitted != self.looks[-1].decided:
             if time.monotonic() - self._opening > deadline_seconds:
                 return
             await asyncio.sleep(EVERY_SECONDS)

@@ -42,7 +42,11 @@ class Wire:
 
     async def get(self, path: str) -> Answer:
         """Return the answer to a read."""
-        return await self._exchange(self._request("GET", path, b"", ""))
+        request = self._request("GET", path, b"", "")
+        try:
+            return await self._exchange(request)
+        except ConnectionResetError:  # a server hangs up on a connection that rested, at the moment of its next use
+            return await self._exchange(request)
 
     async def hang_up(self, path: str, body: bytes, key: str, *, midway: bool) -> None:
         """Send all of a request, or its first half, and hang up without listening."""
