@@ -20,7 +20,7 @@ from kit.database import Database
 from kit.errors import FencedError, PermanentError
 from kit.inbox import unseen
 from kit.messages import Message, WrongKeyError, event_type_of
-from kit.offsets import Stretch
+from kit.offsets import Portion
 from kit.outbox import Announcements
 from kit.parking import Parked, Place
 from kit.reading import Reading
@@ -38,12 +38,12 @@ class Handled(msgspec.Struct, frozen=True):
     said: Announcements = msgspec.field(default_factory=Announcements)
 
 
-def _stretches(batch: Batch, epochs: Mapping[TopicPartition, int], begins: Positions) -> dict[TopicPartition, Stretch]:
+def _portions(batch: Batch, epochs: Mapping[TopicPartition, int], begins: Positions) -> dict[TopicPartition, Portion]:
     """Return what is taken of each partition, as it stands now: a rebalance forgets epochs and positions meanwhile."""
     if any(place not in epochs or place not in begins for place in batch):
         raise FencedError("the partitions were given away while their batch waited")
     ends = reached(batch)
-    return {place: Stretch(epochs[place], begins[place], ends[place]) for place in batch}
+    return {place: Portion(epochs[place], begins[place], ends[place]) for place in batch}
 
 
 class Batches:
@@ -71,13 +71,13 @@ class Batches:
         Raises FencedError when a partition is not ours any more, or the database says that another offset is next, and
         whatever the handler or the database raises; nothing has happened then.
         """
-        stretches = _stretches(batch, epochs, begins)
+        portions = _portions(batch, epochs, begins)
         said = Announcements()
         with meters.BATCH_SECONDS.time(), tracing.work("process", self._group) as work:
             async with self._database.transaction() as connection:
-                now = await offsets.take(connection, self._group, stretches)
-                held = await self._held(connection, stretches)
-                messages, parked = self._sort(batch, stretches, held)
+                now = await offsets.take(connection, self._group, portions)
+                held = await self._held(connection, portions)
+                messages, parked = self._sort(batch, portions, held)
                 await self._park(connection, parked)
                 fresh = await unseen(connection, messages)
                 if fresh:
@@ -85,36 +85,36 @@ class Batches:
                     said = await self._handle(connection, fresh, now)
                     await outbox.add(connection, said)
         if not held and not parked:
-            self._free |= {place: stretch.epoch for place, stretch in stretches.items()}
+            self._free |= {place: portion.epoch for place, portion in portions.items()}
         total = sum(len(records) for records in batch.values())
         return Handled(fresh, parked, total - len(fresh) - len(parked), now, said)
 
     async def park(self, place: TopicPartition, event: Parked, epoch: int, begin: int) -> None:
         """Park the one record that can't be handled, and go past it."""
-        stretches = _stretches({place: [event.record]}, {place: epoch}, {place: begin})
+        portions = _portions({place: [event.record]}, {place: epoch}, {place: begin})
         async with self._database.transaction() as connection:
-            await offsets.take(connection, self._group, stretches)
+            await offsets.take(connection, self._group, portions)
             await self._park(connection, [event])
 
     def forget(self) -> None:
         """Ask again what is parked: the partitions were given away, or the database was set back."""
         self._free.clear()
 
-    async def _held(self, connection: AsyncConnection, stretches: Mapping[TopicPartition, Stretch]) -> set[Place]:
+    async def _held(self, connection: AsyncConnection, portions: Mapping[TopicPartition, Portion]) -> set[Place]:
         """Return the keys that have a parked event, without asking where it is known that there is none."""
-        if all(self._free.get(place) == stretch.epoch for place, stretch in stretches.items()):
+        if all(self._free.get(place) == portion.epoch for place, portion in portions.items()):
             return set()
-        return await parking.held(connection, {place.topic for place in stretches})
+        return await parking.held(connection, {place.topic for place in portions})
 
     def _sort(
-        self, batch: Batch, stretches: Mapping[TopicPartition, Stretch], held: set[Place]
+        self, batch: Batch, portions: Mapping[TopicPartition, Portion], held: set[Place]
     ) -> tuple[list[Message], list[Parked]]:
         """Tell what can be handled from what has to wait: what is broken, or behind a parked event of its key."""
         messages: list[Message] = []
         parked: list[Parked] = []
         for place, records in batch.items():
             for record in records:
-                if record.offset < stretches[place].begin or not self._wanted(record):
+                if record.offset < portions[place].begin or not self._wanted(record):
                     continue
                 found = self._message_or_parked(record, held)
                 if isinstance(found, Message):

@@ -103,7 +103,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection for reads: each statement sees what is committed when it starts.
+        """Give a connection for reads, and statements that commit alone: each sees what is committed when it starts.
 
         There is no transaction around them, so that a read is one round trip and leaves nothing to roll back.
         """

@@ -79,7 +79,7 @@ async def fence(
     return rows[0].now, {TopicPartition(row.topic, row.partition): row.next_offset for row in rows}
 
 
-class Stretch(msgspec.Struct, frozen=True):
+class Portion(msgspec.Struct, frozen=True):
     """What a batch has of a partition: under which epoch, from where, and the offset after it."""
 
     epoch: int
@@ -87,27 +87,27 @@ class Stretch(msgspec.Struct, frozen=True):
     next: int
 
 
-async def take(connection: AsyncConnection, group: str, batch: Mapping[TopicPartition, Stretch]) -> datetime:
+async def take(connection: AsyncConnection, group: str, batch: Mapping[TopicPartition, Portion]) -> datetime:
     """Move the offsets past a batch, as the first part of its transaction, which holds them until its end.
 
     Returns the transaction's time. Raises FencedError, and the transaction has to be rolled back, when a partition
     belongs to another epoch, or goes on at another offset: so nothing is ever passed over, whatever was fetched.
     """
-    places, stretches = list(batch), list(batch.values())
+    places, portions = list(batch), list(batch.values())
     rows = await fetch(
         connection,
         _TAKE,
         group,
         [place.topic for place in places],
         [place.partition for place in places],
-        [stretch.epoch for stretch in stretches],
-        [stretch.begin for stretch in stretches],
-        [stretch.next for stretch in stretches],
+        [portion.epoch for portion in portions],
+        [portion.begin for portion in portions],
+        [portion.next for portion in portions],
     )
     if len(rows) == len(places):
         now: datetime = rows[0][0]
         return now
-    _, starts = await fence(connection, group, {place: stretch.epoch for place, stretch in batch.items()})
+    _, starts = await fence(connection, group, {place: portion.epoch for place, portion in batch.items()})
     for place, start in starts.items():
         if batch[place].begin != start:
             raise FencedError(f"{place.topic}/{place.partition} goes on at {start}, not at {batch[place].begin}")

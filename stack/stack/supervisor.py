@@ -220,6 +220,7 @@ class Stack:
                 if (pause := next(pauses, None)) is None:
                     raise
                 _log.warning("%s: %s; again in %.1f s", component.name, error, pause)
+                await component.child.stop()  # it may live and not work: there must not be two
                 await asyncio.sleep(pause)
 
     async def _stop_watching(self, names: Sequence[str]) -> None:

@@ -37,11 +37,11 @@ def offset_before_transaction() -> None:
     """The offset is committed first; a transaction that then fails has lost its events."""
 
     async def transact(self: Any, records: Any, epochs: Any, begins: Any) -> Any:
-        stretches = batch._stretches(records, epochs, begins)
+        portions = batch._portions(records, epochs, begins)
         async with self._database.transaction() as connection:
-            now = await offsets.take(connection, self._group, stretches)
+            now = await offsets.take(connection, self._group, portions)
         async with self._database.transaction() as connection:
-            messages, parked = self._sort(records, stretches, await self._held(connection, stretches))
+            messages, parked = self._sort(records, portions, await self._held(connection, portions))
             await self._park(connection, parked)
             fresh = await inbox.unseen(connection, messages)
             if fresh:

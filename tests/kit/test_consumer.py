@@ -117,6 +117,7 @@ async def test_partitions_may_be_taken_away_while_it_looks_round(database: Datab
             await consumer.on_partitions_revoked(places)
         await send(kafka.bootstrap, [record_of(event(company(), "1"))])
         await eventually(has(database, 2))
+    assert [reason for _, reason in await effects(database)] == ["0", "1"], "each once"
 
 
 async def _looks_round(database: Database) -> bool:
@@ -192,6 +193,7 @@ async def test_without_kafka_it_says_so_and_stops_when_told(database: Database) 
     [nobody_listens] = free_ports(1)
     async with running(consumer_of(database, f"127.0.0.1:{nobody_listens}", "nobody", Echo())) as consumer:
         await eventually(lambda: "the consumer waits" in (consumer.trouble or ""))
+    assert await effects(database) == []
 
 
 async def test_a_topic_that_ends_before_what_was_handled_stands_still_and_says_so(
@@ -222,7 +224,7 @@ async def test_a_topic_that_is_away_is_shown_as_lost(database: Database, kafka: 
     place = TopicPartition(away, 0)
     async with database.transaction() as connection:
         await offsets.claim(connection, "reader", [place])
-        await offsets.take(connection, "reader", {place: offsets.Stretch(epoch=1, begin=0, next=5)})
+        await offsets.take(connection, "reader", {place: offsets.Portion(epoch=1, begin=0, next=5)})
     async with admin_client(kafka.bootstrap) as admin:
         await admin.delete_topics([away])
 

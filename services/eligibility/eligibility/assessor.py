@@ -104,6 +104,8 @@ class Assessor:
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
+        if late := sum(task.cancelled() for task in asking.values()):
+            log.warning("asking_cut_short", applications=late, stopping=stop.is_set(), after_seconds=deadline_seconds)
         return {key: task.result() for key, task in asking.items() if not task.cancelled()}
 
     def _wanted(self, assessment: Assessment) -> dict[str, str]:

@@ -9,13 +9,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Executable, Table, bindparam, column, func, select
-from sqlalchemy.dialects.postgresql import Insert, asyncpg, insert
+from sqlalchemy import ARRAY, Table, bindparam, column, func, select
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.events import ApplicationEvent, ClaimPaid, ClaimSubmitted, Event, PaymentInstructed, TransferPosted
-from kit.driver import fetch
+from kit.driver import Prepared
 from metrics.projection import Envelope, Projection
 from metrics.rules.books import Pool
 from metrics.rules.lifecycle import Application, Claim
@@ -88,19 +88,6 @@ def _advancing(table: Table) -> Insert:
     return statement.on_conflict_do_update(index_elements=[table.c.topic], set_={"last_event_at": latest})
 
 
-class _Prepared(msgspec.Struct, frozen=True):
-    """A statement as the driver takes it, with the names of its parameters in their order."""
-
-    text: str
-    names: tuple[str, ...]
-
-
-def _prepared(statement: Executable) -> _Prepared:
-    """Write a statement out once: to do so for each batch costs as much as running it."""
-    compiled = statement.compile(dialect=asyncpg.dialect())  # type: ignore[attr-defined, no-untyped-call]
-    return _Prepared(str(compiled), tuple(compiled.positiontup))
-
-
 _KINDS: Final[dict[Table, type[msgspec.Struct]]] = {
     applications: Application,
     claims: Claim,
@@ -110,14 +97,14 @@ _KINDS: Final[dict[Table, type[msgspec.Struct]]] = {
 for _table, _kind in _KINDS.items():
     assert tuple(_table.c.keys()) == _kind.__struct_fields__, "a record is its row, in order"
 
-_LOCKING: Final = {table: _prepared(_locking(table)) for table in (applications, claims, pools)}
+_LOCKING: Final = {table: Prepared(_locking(table)) for table in (applications, claims, pools)}
 _STORING: Final = {
-    **{table: _prepared(_storing(table)) for table in (*_KINDS, award_years, envelope_years)},
-    **{table: _prepared(_adding(table)) for table in (tallies, scheme_balances, flows)},
-    parties: _prepared(_joining(parties)),
-    progress: _prepared(_advancing(progress)),
+    **{table: Prepared(_storing(table)) for table in (*_KINDS, award_years, envelope_years)},
+    **{table: Prepared(_adding(table)) for table in (tallies, scheme_balances, flows)},
+    parties: Prepared(_joining(parties)),
+    progress: Prepared(_advancing(progress)),
 }
-_YEARS: Final = _prepared(
+_YEARS: Final = Prepared(
     select(award_years.c.award_id, award_years.c.fiscal_year).where(
         award_years.c.award_id == func.any(bindparam("keys", type_=ARRAY(award_years.c.award_id.type)))
     )
@@ -141,15 +128,15 @@ async def load(connection: AsyncConnection, projection: Projection, events: Sequ
     await _lock(connection, projection, pools, {transfer.pool for transfer in transfers})
     awards = {transfer.award_id for transfer in transfers if transfer.award_id is not None}
     if awards:
-        known = await fetch(connection, _YEARS.text, list(awards))
+        known = await _YEARS.rows(connection, keys=list(awards))
         projection.award_years |= {row["award_id"]: row["fiscal_year"] for row in known}
 
 
 async def _lock(connection: AsyncConnection, projection: Projection, table: Table, keys: set[Any]) -> None:
     if keys:
         kind: Any = _KINDS[table]
-        for row in await fetch(connection, _LOCKING[table].text, sorted(keys, key=_comparable)):
-            projection.take(kind(*row))
+        for record in await _LOCKING[table].records(connection, kind, keys=sorted(keys, key=_comparable)):
+            projection.take(record)
 
 
 async def store(connection: AsyncConnection, projection: Projection) -> None:
@@ -180,9 +167,7 @@ async def _put(connection: AsyncConnection, table: Table, rows: Iterable[tuple[A
     keys = len(table.primary_key.columns)
     ordered = sorted(rows, key=lambda row: [_comparable(value) for value in row[:keys]])
     if ordered:
-        columns = dict(zip(table.c.keys(), zip(*ordered, strict=True), strict=True))
-        prepared = _STORING[table]
-        await fetch(connection, prepared.text, *(columns[name] for name in prepared.names))
+        await _STORING[table].rows(connection, **dict(zip(table.c.keys(), zip(*ordered, strict=True), strict=True)))
 
 
 def _comparable(value: Any) -> Any:
