@@ -20,6 +20,7 @@ from benchmarks.opening import report as opening
 from benchmarks.replay import report as replay
 from benchmarks.scale import report as scale
 from benchmarks.start import report as start
+from benchmarks.steady import report as steady
 
 BENCHMARKS: Final[dict[str, ModuleType]] = {
     "decide": decide,
@@ -33,6 +34,7 @@ BENCHMARKS: Final[dict[str, ModuleType]] = {
     "replay": replay,
     "scale": scale,
     "stack": start,
+    "steady": steady,
 }
 
 

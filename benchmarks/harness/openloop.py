@@ -26,6 +26,7 @@ class Latencies(msgspec.Struct, frozen=True):
     max_ms: float
     late: int
     drain_seconds: float
+    p999_ms: float
 
 
 async def open_loop(
@@ -71,13 +72,14 @@ async def open_loop(
 
 def latencies_of(taken: Sequence[float], rate: float, drain_seconds: float, late_seconds: float) -> Latencies:
     """Return what these times amount to, in seconds from when each piece of work should have begun."""
-    cuts = quantiles(taken, n=100)
+    cuts, longest = quantiles(taken, n=1000), max(taken)  # few pieces of work: a cut may lie beyond all of them
     return Latencies(
         rate=round(rate, 1),
         units=len(taken),
-        p50_ms=round(1000 * cuts[49], 2),
-        p99_ms=round(1000 * cuts[98], 2),
-        max_ms=round(1000 * max(taken), 2),
+        p50_ms=round(1000 * cuts[499], 2),
+        p99_ms=round(1000 * min(cuts[989], longest), 2),
+        max_ms=round(1000 * longest, 2),
         late=sum(seconds > late_seconds for seconds in taken),
         drain_seconds=round(drain_seconds, 3),
+        p999_ms=round(1000 * min(cuts[998], longest), 2),
     )

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -15,8 +15,9 @@ from benchmarks.harness.remote import Remote
 from benchmarks.harness.rounds import Run
 from benchmarks.intake.wire import Address
 from benchmarks.lifecycle.bank import Bank
-from benchmarks.lifecycle.portal import Portal
+from benchmarks.lifecycle.portal import Played, Portal
 from benchmarks.lifecycle.programme import POOL
+from stack import issuer
 from stack.demo import tokens_of
 from stack.ports import LOOPBACK
 from stack.processes import Identity
@@ -28,6 +29,7 @@ _LOOK_EVERY_SECONDS: Final = 0.02
 _GREETINGS: Final = 60
 _GREETING_SECONDS: Final = 0.5
 _STATES: Final = ("available", "committed", "obligated", "disbursed")
+_TOKEN_LASTS: Final = timedelta(hours=3)
 _COUNTED: Final = "SELECT count(*) FROM claims WHERE settled_at IS NOT NULL"
 
 
@@ -49,7 +51,9 @@ class Ours:
     @asynccontextmanager
     async def open(cls, stack: Stack, *, watches_awards: bool = False) -> AsyncIterator["Ours"]:
         """Give the side; with ``watches_awards`` its portal looks at the topic of awards too."""
-        token = tokens_of(stack.config.home)("portal", "portal")
+        token = issuer.mint(
+            stack.config.home, subject="portal", scopes=["portal"], client="portal", lifetime=_TOKEN_LASTS
+        )
         watched = stack.kafka_bootstrap if watches_awards else ""
         async with AsyncExitStack() as opened:
             portal = await opened.enter_async_context(Remote(Portal.open, token, True, watched))
@@ -65,16 +69,34 @@ class Ours:
         """
         await self.connect(more)
         awarded, paid = await self.portal.call("prepare", first, count, today)
+        run, _ = await self._measured(count, lambda _: (awarded, paid), "play")
+        return run
+
+    async def begin(self, first: int, count: int, today: date) -> None:
+        """Have the portal ready for so many lives that are made when they are due."""
+        await self.portal.call("promise", first, count, today)
+        await self.connect()
+
+    async def play_on(self, count: int, rate: float) -> tuple[Run, Played]:
+        """Let the lives that were begun arrive at ``rate`` a second; wait, check and raise as ``play`` does."""
+        return await self._measured(count, lambda played: (played.awarded, played.paid), "play_on", count, rate)
+
+    async def _measured(
+        self, count: int, moved: Callable[[Any], tuple[int, int]], method: str, *args: Any
+    ) -> tuple[Run, Any]:
+        """Have the portal play, wait until all is at rest and check the books; return the run and what it said.
+
+        ``moved`` returns what was to be awarded and paid, from what it said.
+        """
         before = await self._pool("disbursement")
         settled = await self._settled()
         watch = self.watch().start()
         began = time.perf_counter()
-        await self.portal.call("play")
+        said = await self.portal.call(method, *args)
         await self._until_counted(settled + count)
-        seconds = time.perf_counter() - began
-        run = Run(count, seconds, watch.stop())
-        await self._check(before, awarded, paid)
-        return run
+        run = Run(count, time.perf_counter() - began, watch.stop())
+        await self._check(before, *moved(said))
+        return run, said
 
     async def connect(self, more: Sequence[Address] = ()) -> None:
         """Connect the portal anew: intake may be another process than before."""

@@ -9,27 +9,41 @@ import asyncio
 import gc
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Final, Self, cast
+from itertools import chain
+from typing import Final, Self
 
-import httptools
+import msgspec
 
 from benchmarks.harness.openloop import Latencies, latencies_of
 from benchmarks.intake.wire import Address, Call, request
 from benchmarks.lifecycle.awards import Awards
 from benchmarks.lifecycle.lives import Life, lives
+from benchmarks.steady.stream import Stream
 
 CREATED: Final = b"201"
 _PATIENCE_SECONDS: Final = 300.0
-_BEGIN_SECONDS: Final = 10.0
-_TRIES: Final = 60
-_PAUSE_SECONDS: Final = 0.5
 _TICK_SECONDS: Final = 0.001
-_LATE_SECONDS: Final = 1.0
+LATE_SECONDS: Final = 1.0
 _AWARD: Final = b'"award_id":"'
 _APPLICATION: Final = b'"application_id":"'
 _ID_LENGTH: Final = 36
+
+Taken = dict[str, list[tuple[float, float]]]
+"""How long each life took until its award, by where the award is seen, in seconds: (when it was due, how long it took).
+
+"topic": until it can be read on ``disbursement.awards``; "portal": until the portal was told.
+"""
+
+
+class Played(msgspec.Struct):
+    """What came of lives that arrived on and on; ``awarded`` and ``paid`` in fen, as the lives have it."""
+
+    awarded: int = 0
+    paid: int = 0
+    drain_seconds: float = 0.0
+    taken: Taken = {}
 
 
 class Portal:
@@ -49,7 +63,9 @@ class Portal:
         self._early: dict[bytes, bytes] = {}
         self._ids: dict[bytes, int] = {}
         self._due: dict[int, float] = {}
-        self._awarded_after: list[float] = []
+        self._awarded_after: list[tuple[float, float]] = []
+        self._promised: Iterator[Life] = iter(())
+        self._start = 0.0
         self._left = 0
         self._closing = False
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -69,7 +85,7 @@ class Portal:
             _, call = await loop.create_connection(lambda: Call(self), host, port)
             self._calls.append(call)
         if self._follows:
-            self._stream = await Stream.open(*addresses[0], self._headers, self._heard)
+            self._stream = await Stream.open(*addresses[0], self._headers, self._heard, self._fail)
 
     async def prepare(self, first: int, count: int, today: date) -> tuple[int, int]:
         """Make so many lives ready; return what they are to be awarded and paid together, in fen."""
@@ -79,10 +95,18 @@ class Portal:
         gc.freeze()
         return sum(life.awarded for life in made), sum(life.paid for life in made)
 
+    async def promise(self, first: int, count: int, today: date) -> None:
+        """Have so many lives made one by one when they are due: half a million bodies would not fit. Their companies
+        are drawn now, which takes seconds."""
+        made = lives(first, count, today)
+        self._promised = chain([next(made)], made)
+        gc.collect()
+        gc.freeze()
+
     async def play(self) -> float:
         """Play all of them as fast as they are answered; return the seconds until the last payment was heard of, or
         the last claim answered where none is heard of."""
-        self._reset()
+        self._reset(len(self._lives))
         began = time.perf_counter()
         for call in self._calls:
             self._next(call)
@@ -90,33 +114,56 @@ class Portal:
         return time.perf_counter() - began
 
     async def play_at(self, rate: float) -> dict[str, Latencies]:
-        """Let them arrive at ``rate`` a second; return how long each took from its due moment until its award.
+        """Let what is prepared arrive at ``rate`` a second; return the latencies until the awards, as ``Taken``."""
+        waiting, self._lives = self._lives, deque()
+        drain = await self._arrive(waiting, len(waiting), rate)
+        return {
+            until: latencies_of([took for _, took in taken], rate, drain, LATE_SECONDS)
+            for until, taken in (await self._taken()).items()
+        }
 
-        "topic": until it can be read on ``disbursement.awards``; "portal": until the portal was told.
-        """
-        self._reset()
+    async def play_on(self, count: int, rate: float) -> Played:
+        """Let the ``count`` lives that were promised arrive at ``rate`` a second; return each one's time."""
+        played = Played()
+
+        def made() -> Iterator[tuple[Life, bytes]]:
+            for life in self._promised:
+                played.awarded += life.awarded
+                played.paid += life.paid
+                yield life, self._application(life)
+
+        played.drain_seconds = await self._arrive(made(), count, rate)
+        played.taken = await self._taken()
+        return played
+
+    async def _arrive(self, waiting: Iterable[tuple[Life, bytes]], count: int, rate: float) -> float:
+        """Let them arrive; return the seconds from the last arrival until all have ended."""
+        self._reset(count)
         if self._awards is not None:
             self._awards.forget()
         self._free = deque(self._calls)
-        waiting, self._lives = self._lives, deque()
-        start = time.perf_counter()
+        self._start = time.perf_counter()
         for number, (life, sent) in enumerate(waiting):
-            due = start + number / rate
+            due = self._start + number / rate
             if (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(max(wait, _TICK_SECONDS))
+            if self._ended.done():
+                break  # something failed: nobody needs the rest
             self._due[life.number] = due
             self._lives.append((life, sent))
             if self._free:
                 self._next(self._free.popleft())
         arrived = time.perf_counter()
         await self._until_ended()
-        drain = time.perf_counter() - arrived
-        found = {"portal": latencies_of(self._awarded_after, rate, drain, _LATE_SECONDS)}
+        return time.perf_counter() - arrived
+
+    async def _taken(self) -> Taken:
+        taken = {"portal": self._awarded_after}
         if self._awards is not None:
-            read = await self._awards.of(self._ids)
-            after = [read[application_id] - self._due[number] for application_id, number in self._ids.items()]
-            found["topic"] = latencies_of(after, rate, drain, _LATE_SECONDS)
-        return found
+            read, ids = await self._awards.of(self._ids), self._ids.items()
+            dues = [(application_id, self._due[number]) for application_id, number in ids]
+            taken["topic"] = [(due - self._start, read[application_id] - due) for application_id, due in dues]
+        return taken
 
     async def close(self) -> None:
         """Close what is open."""
@@ -135,7 +182,7 @@ class Portal:
 
     # --- one step at a time ------------------------------------------------------------------------------
 
-    def _reset(self) -> None:
+    def _reset(self, count: int) -> None:
         self._claims.clear()
         self._applied.clear()
         self._early.clear()
@@ -143,7 +190,7 @@ class Portal:
         self._due.clear()
         self._free.clear()
         self._awarded_after = []
-        self._left = len(self._lives)
+        self._left = count
         self._ended = asyncio.get_running_loop().create_future()
 
     async def _until_ended(self) -> None:
@@ -195,7 +242,7 @@ class Portal:
 
     def _awarded(self, life: Life, award_id: bytes) -> None:
         if (due := self._due.get(life.number)) is not None:
-            self._awarded_after.append(time.perf_counter() - due)
+            self._awarded_after.append((due - self._start, time.perf_counter() - due))
         self._claims.append(self._claim(life, award_id))
         if self._free:
             self._next(self._free.popleft())
@@ -225,73 +272,6 @@ class Portal:
     def _fail(self, said: str) -> None:
         if not self._ended.done():
             self._ended.set_exception(ConnectionError(said))
-
-
-class Stream(asyncio.Protocol):
-    """The event stream of one client: hands over the kind and data of each event."""
-
-    def __init__(self, heard: Callable[[bytes, bytes], None]) -> None:
-        self._heard = heard
-        self._rest = b""
-        self._parser = httptools.HttpResponseParser(self)
-        self._transport: asyncio.Transport | None = None
-        self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    @classmethod
-    async def open(
-        cls, host: str, port: int, headers: tuple[tuple[str, str], ...], heard: Callable[[bytes, bytes], None]
-    ) -> Self:
-        """Open it, as soon as the server gives it; returns when it listens."""
-        for tries_left in reversed(range(_TRIES)):
-            _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(heard), host, port)
-            try:
-                await stream.begin(headers)
-                break
-            except ConnectionError:
-                stream.close()
-                if not tries_left:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS)
-        return stream
-
-    async def begin(self, headers: tuple[tuple[str, str], ...]) -> None:
-        """Ask for the events; returns when it is told from where on. Raises ConnectionError where it is refused."""
-        assert self._transport is not None, "it is connected"
-        self._transport.write(request("GET", "/v1/events", headers))
-        await asyncio.wait_for(self._begun, _BEGIN_SECONDS)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status != 200 and not self._begun.done():
-            self._begun.set_exception(ConnectionError(f"the stream was refused: {status}"))
-
-    def on_body(self, body: bytes) -> None:
-        *frames, self._rest = (self._rest + body).split(b"\n\n")
-        for frame in frames:
-            kind, data = b"", b""
-            for line in frame.split(b"\n"):
-                if line.startswith(b"event: "):
-                    kind = line[7:]
-                elif line.startswith(b"data: "):
-                    data = line[6:]
-            if kind == b"stream.position" and not self._begun.done():
-                self._begun.set_result(None)
-            elif kind:
-                self._heard(kind, data)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if not self._begun.done():
-            self._begun.set_exception(ConnectionError(f"the stream ended before it began: {error}"))
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
 
 
 def _after(text: bytes, name: bytes) -> bytes:
