@@ -111,6 +111,17 @@ _TOPICS: Final = (
 
 TOPICS: Final[dict[str, Topic]] = {topic.name: topic for topic in _TOPICS}
 TOPIC_OF: Final[dict[type[Event], Topic]] = {event: topic for topic in _TOPICS for event in topic.events}
+HURRIED: Final[frozenset[type[Event]]] = frozenset(
+    (
+        e.ApplicationSubmitted,
+        e.ApplicationApproved,
+        e.ApplicationRejected,
+        e.AwardIssued,
+        e.ApplicationWaitlisted,
+        e.AwardRefused,
+    )
+)
+"""What an applicant waits for, from the submission to the award. All others may wait a moment to share a batch."""
 EVENTS: Final[dict[str, type[Event]]] = {event_type(event): event for event in TOPIC_OF}
 
 

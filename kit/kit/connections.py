@@ -19,6 +19,7 @@ from sqlalchemy.exc import DisconnectionError
 
 # PostgreSQL gives up on a statement first, if it can still say so: then the connection is kept.
 _MARGIN_SECONDS: Final = 1.0
+_KEPT_STATEMENTS: Final = 400
 # Probes after 3 s of silence, one every 2 s, three of them; the same 9 s for what was sent and not acknowledged.
 _PROBES: Final = {"TCP_KEEPIDLE": 3, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 9_000}
 _SERVERS_PROBES: Final = {
@@ -35,6 +36,8 @@ def connect_arguments(name: str, *, connect_seconds: float, statement_seconds: f
         "timeout": connect_seconds,
         "command_timeout": statement_seconds + _MARGIN_SECONDS,
         "connection_class": _WatchedConnection,
+        "statement_cache_size": _KEPT_STATEMENTS,
+        "max_cacheable_statement_size": 0,  # any: what is gathered into one statement is long
         "server_settings": {
             "application_name": name,
             "statement_timeout": str(int(statement_seconds * 1000)),

@@ -29,6 +29,7 @@ from kit.errors import FencedError, NotYetError, PermanentError, TransientError
 from kit.following import log_handled, log_said
 from kit.kafka import group_consumer
 from kit.logging import get_logger
+from kit.outbox import Announcements
 from kit.pace import Pace
 from kit.parking import Family, Parked
 from kit.sightings import count, forget_lag, log_parked, measure_lag
@@ -58,7 +59,8 @@ class TopicLostError(Exception):
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Reads the topics that carry ``events`` and hands them to ``handle``, batch by batch.
 
-    ``committed`` is called after each commit, ``progressed`` whenever a batch is finished or there is nothing to do.
+    ``committed`` is called after each commit with what was said, ``progressed`` whenever a batch is finished or there
+    is nothing to do. ``patience_seconds`` is how long what nobody waits for may wait for others (``kit.pace``).
     """
 
     def __init__(
@@ -71,7 +73,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         handle: Handler,
         max_batch_events: int = 1000,
         pace_seconds: float = 0.0,
-        committed: Callable[[], None] = lambda: None,
+        patience_seconds: float = 0.0,
+        committed: Callable[[Announcements], None] = lambda _: None,
         progressed: Callable[[], None] = lambda: None,
         dead_letters: str | None = None,
     ) -> None:
@@ -86,7 +89,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         self._progressed = progressed
         self._epochs: dict[TopicPartition, int] = {}
         self._positions: dict[TopicPartition, int] = {}
-        self._ahead = Ahead(max_batch_events, Pace(pace_seconds))
+        self._ahead = Ahead(max_batch_events, Pace(pace_seconds, patience_seconds))
         self._blocked = BlockedPartitions(self._topics)
         self._tries: dict[tuple[TopicPartition, int], int] = {}
         self._assigned = False
@@ -271,13 +274,13 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             return False
         self._passed({place: [record]})
         log_parked([event], exc_info=error if family == "failed" else None)
-        self._committed()
+        self._committed(Announcements())
         return True
 
     async def _transact(self, batch: Batch) -> None:
         handled = await self._batches.transact(batch, self._epochs, self._positions)
         self._passed(batch)
-        self._committed()
+        self._committed(handled.said)
         log_parked([event for event in handled.parked if event.family != "behind"])
         log_handled(handled.messages)
         log_said(handled.said)

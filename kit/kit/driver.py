@@ -4,7 +4,9 @@ A statement costs a third of what SQLAlchemy's execute does; how much of a life 
 tell errors apart by SQLAlchemy's classes and the SQLSTATE, as everywhere.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any, Final, NoReturn, TypeVar
 
 import asyncpg
@@ -14,6 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 R = TypeVar("R")
+
+_NUMBERED: Final = re.compile(r"\$(\d+)")
 
 _DIALECT: Final = dialect_of_asyncpg.dialect()  # type: ignore[no-untyped-call]
 _LOST: Final = asyncpg.InternalClientError  # its backend ended while the statement was about to be sent
@@ -45,6 +49,57 @@ class Prepared:
     async def records(self, connection: AsyncConnection, kind: type[R], **values: Any) -> list[R]:
         """Run the statement; return its rows as records of a kind, field by field in the order of the columns."""
         return [kind(*row) for row in await self.rows(connection, **values)]
+
+
+async def together(
+    connection: AsyncConnection, asked: Sequence[tuple[Prepared, dict[str, Any]]]
+) -> list[list[tuple[Any, ...]]]:
+    """Run statements that only read as one, with the values of each by name; return the rows of each.
+
+    One round trip, one plan, and all of them see the same moment.
+    """
+    if not asked:
+        return []
+    values = [value for statement, given in asked for value in statement.values(given)]
+    [found] = await fetch(connection, _joined(*(statement.text for statement, _ in asked)), *values)
+    return list(found)
+
+
+async def write_together(connection: AsyncConnection, writes: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
+    """Run statements that write, each with its values from ``$1`` on, as one; return how many rows each wrote.
+
+    None of them sees what the others write, and no two may write the same row. Constraints hold at the end of all.
+    """
+    if not writes:
+        return []
+    values = [value for _, given in writes for value in given]
+    [counts] = await fetch(connection, _written(*(statement for statement, _ in writes)), *values)
+    return list(counts)
+
+
+@lru_cache(maxsize=1_000)
+def _joined(*statements: str) -> str:
+    columns = (f"ARRAY(SELECT ROW(rows.*) FROM ({statement}) AS rows)" for statement in _renumbered(statements))  # noqa: S608  # of statements that are given as text
+    return f"SELECT {', '.join(columns)}"
+
+
+@lru_cache(maxsize=1_000)
+def _written(*statements: str) -> str:
+    parts = (f"part_{place} AS ({each} RETURNING 1)" for place, each in enumerate(_renumbered(statements)))
+    counts = (f"(SELECT count(*) FROM part_{place})" for place in range(len(statements)))  # noqa: S608  # the same
+    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
+
+
+def _renumbered(statements: Iterable[str]) -> Iterator[str]:
+    """Give each statement's parameters the numbers that follow those of the statements before it."""
+    before = 0
+    for statement in statements:
+        yield _NUMBERED.sub(partial(_shift, before), statement)
+        before += max((int(number) for number in _NUMBERED.findall(statement)), default=0)
+
+
+def _shift(by: int, number: "re.Match[str]") -> str:
+    return f"${int(number[1]) + by}"
 
 
 async def fetch(connection: AsyncConnection, statement: str, *values: Any) -> list[asyncpg.Record]:

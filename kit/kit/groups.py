@@ -80,7 +80,7 @@ class GroupedWriter(Generic[C]):
         max_age_seconds: float = 2.5,
         answer_seconds: float = 4.0,
         pace_seconds: float = 0.0,
-        committed: Callable[[], None] = lambda: None,
+        committed: Callable[[Announcements], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._apply = apply
@@ -253,7 +253,7 @@ class GroupedWriter(Generic[C]):
             ]
             await idempotency.store(connection, answers)
         if announcements:
-            self._committed()
+            self._committed(announcements)
             log_said(announcements)
         own = {id(command): outcome for command, outcome in zip(new, outcomes, strict=True)}
         return [given[command.key] if command.key in given else own[id(command)] for command in commands]

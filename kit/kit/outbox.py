@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.codec import encode, to_builtins
 from contracts.events import Event
-from contracts.topics import TOPIC_OF, event_type
+from contracts.topics import HURRIED, TOPIC_OF, event_type
 from kit import meters, parking
 from kit.driver import copy_columns, execute, fetch
 from kit.errors import PermanentError
@@ -84,6 +84,11 @@ class Announcements(list[Announcement]):
     def traceparent(self, cause: str | None) -> None:
         self._traceparent = cause
         TRACEPARENT.set(cause)
+
+    @property
+    def hurried(self) -> bool:
+        """Whether an applicant waits for any of it."""
+        return any(type(said.event) in HURRIED for said in self)
 
     def say(self, event: Event, data: bytes | None = None) -> None:
         """Add an event that the current cause brought about; ``data``, where given, is what ``encode`` makes of it."""

@@ -76,6 +76,7 @@ class Relay:
         poll_seconds: float,
         lease_seconds: float,
         pace_seconds: float = 0.0,
+        patience_seconds: float = 0.0,
     ) -> None:
         self._database = database
         self._bootstrap = bootstrap
@@ -83,14 +84,23 @@ class Relay:
         self._holder = holder
         self._poll_seconds = poll_seconds
         self._lease_seconds = lease_seconds
-        self._pace = Pace(pace_seconds)
+        self._pace = Pace(pace_seconds, patience_seconds)
+        self._wakes_later: asyncio.TimerHandle | None = None
         self._measured_at = 0.0
         self._woken = asyncio.Event()
         self._producer: Producer | None = None
         self.trouble: str | None = "the relay has not started"
 
-    def wake(self) -> None:
-        """Say that something was committed to the outbox."""
+    def wake(self, *, hurried: bool = True) -> None:
+        """Say that something was committed to the outbox. What nobody waits for may go with a later page."""
+        left = 0.0 if hurried else self._pace.left(patient=True)
+        if left <= 0:
+            self._woken.set()
+        elif self._wakes_later is None:
+            self._wakes_later = asyncio.get_running_loop().call_later(left, self._wake_late)
+
+    def _wake_late(self) -> None:
+        self._wakes_later = None
         self._woken.set()
 
     async def run(self, stop: asyncio.Event) -> None:

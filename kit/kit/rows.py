@@ -15,12 +15,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.database import to_json
-from kit.driver import copy_columns, execute
+from kit.driver import copy_columns, execute, write_together
 
 Row = dict[str, Any]
 Processor = Callable[[Any], Any]
 
 _FEWEST_COPIED: Final = 2  # one row alone costs a tenth more by COPY, two already cost less
+_MOST_GATHERED: Final = 16  # of a table; more are copied, whatever a round trip costs
 
 
 def rows_of(records: Iterable[msgspec.Struct]) -> list[Row]:
@@ -33,29 +34,16 @@ async def insert_rows(connection: AsyncConnection, table: Table, rows: Sequence[
 
     All rows have the same columns. Those that they leave out get the default that the server has for them.
     """
-    if rows:
-        names = tuple(rows[0])
-        columns = _columns(table, rows, _processors(connection.dialect, table, names))
-        await _insert_columns(connection, table, names, columns)
+    writes = Writes(connection)
+    writes.insert_rows(table, rows)
+    await writes.make()
 
 
 async def insert_records(connection: AsyncConnection, table: Table, records: Sequence[msgspec.Struct]) -> None:
     """Insert records of one kind, as ``insert_rows`` does, without making a row of each first."""
-    if records:
-        names = records[0].__struct_fields__
-        columns = _processed(
-            zip(*map(msgspec.structs.astuple, records), strict=True), _processors(connection.dialect, table, names)
-        )
-        await _insert_columns(connection, table, names, columns)
-
-
-async def _insert_columns(
-    connection: AsyncConnection, table: Table, names: tuple[str, ...], columns: Sequence[Sequence[Any]]
-) -> None:
-    if len(columns[0]) < _FEWEST_COPIED:
-        await execute(connection, _insert(connection.dialect, table, names), *(column[0] for column in columns))
-    else:
-        await copy_columns(connection, table.name, names, columns)
+    writes = Writes(connection)
+    writes.insert_records(table, records)
+    await writes.make()
 
 
 async def update_rows(
@@ -69,31 +57,108 @@ async def update_rows(
     neither sent, parsed, compressed nor stored again, which is most of what an update of a long row costs. So whoever
     gives it replaces documents and never changes one in place.
     """
-    if not rows:
-        return
-    names = tuple(rows[0])
-    documents = tuple(name for name in names if before is not None and isinstance(table.c[name].type, JSONB))
-    kept: list[list[bool]] = []
-    for name in documents:
-        assert before is not None, "there are no documents to look at without it"
-        same = [row[name] is was[name] for row, was in zip(rows, before, strict=True)]
-        kept.append(same)
-        rows = [{**row, name: None} if unchanged else row for row, unchanged in zip(rows, same, strict=True)]
-    columns = _columns(table, rows, _processors(connection.dialect, table, names, lists=to_json))
-    statement = _update(connection.dialect, table, names, documents)
-    updated = await execute(connection, statement, *columns, *kept, len(rows))
-    if updated != len(rows):
-        raise LookupError(f"of {len(rows)} rows of {table.name} that were to be updated, {updated} were found")
+    writes = Writes(connection)
+    writes.update_rows(table, rows, before)
+    await writes.make()
+
+
+class _Insert(msgspec.Struct, frozen=True):
+    table: Table
+    names: tuple[str, ...]
+    columns: Sequence[Sequence[Any]]
+
+
+class _Update(msgspec.Struct, frozen=True):
+    table: Table
+    statement: str
+    values: Sequence[Any]
+    rows: int
+
+
+class Writes:
+    """Writes of one transaction that are gathered, and made in one round trip where they are of few rows.
+
+    They are made in the order in which they were given, but none sees what the others write; no two may write the same
+    row. So what must not be there any more when something else is written has to be made before.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._gathered: list[_Insert | _Update] = []
+
+    def insert_rows(self, table: Table, rows: Sequence[Row]) -> None:
+        """See the function of this name."""
+        if rows:
+            names = tuple(rows[0])
+            self._insert(table, names, _values(table, rows))
+
+    def insert_records(self, table: Table, records: Sequence[msgspec.Struct]) -> None:
+        """See the function of this name."""
+        if records:
+            names = records[0].__struct_fields__
+            self._insert(table, names, list(zip(*map(msgspec.structs.astuple, records), strict=True)))
+
+    def _insert(self, table: Table, names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> None:
+        self._gathered.append(_Insert(table, names, columns))
+
+    def update_rows(self, table: Table, rows: Sequence[Row], before: Sequence[Row] | None = None) -> None:
+        """See the function of this name."""
+        if not rows:
+            return
+        names = tuple(rows[0])
+        documents = tuple(name for name in names if before is not None and isinstance(table.c[name].type, JSONB))
+        kept: list[list[bool]] = []
+        for name in documents:
+            assert before is not None, "there are no documents to look at without it"
+            same = [row[name] is was[name] for row, was in zip(rows, before, strict=True)]
+            kept.append(same)
+            rows = [{**row, name: None} if unchanged else row for row, unchanged in zip(rows, same, strict=True)]
+        dialect = self._connection.dialect
+        columns = _processed(_values(table, rows), _processors(dialect, table, names, lists=to_json))
+        statement = _update(dialect, table, names, documents)
+        self._gathered.append(_Update(table, statement, [*columns, *kept, len(rows)], len(rows)))
+
+    async def make(self) -> None:
+        """Make them. Raises what the functions of the same names do; nothing counts then but a rollback."""
+        gathered, self._gathered = self._gathered, []
+        if len(gathered) == 1 or any(_is_many(each) for each in gathered):
+            for each in gathered:
+                await self._make_alone(each)
+            return
+        dialect = self._connection.dialect
+        writes = [
+            _few(dialect, each) if isinstance(each, _Insert) else (each.statement, each.values) for each in gathered
+        ]
+        for each, written in zip(gathered, await write_together(self._connection, writes), strict=True):
+            _check(each, written)
+
+    async def _make_alone(self, each: _Insert | _Update) -> None:
+        if isinstance(each, _Update):
+            _check(each, await execute(self._connection, each.statement, *each.values))
+        elif len(each.columns[0]) < _FEWEST_COPIED:
+            await execute(self._connection, *_one(self._connection.dialect, each))
+        else:
+            columns = _processed(each.columns, _processors(self._connection.dialect, each.table, each.names))
+            await copy_columns(self._connection, each.table.name, each.names, columns)
+
+
+def _is_many(write: _Insert | _Update) -> bool:
+    return isinstance(write, _Insert) and len(write.columns[0]) > _MOST_GATHERED
+
+
+def _check(write: _Insert | _Update, written: int) -> None:
+    if isinstance(write, _Update) and written != write.rows:
+        raise LookupError(f"of {write.rows} rows of {write.table.name} that were to be updated, {written} were found")
 
 
 # --- values: one list per column, each value as the driver takes it -----------------------------------------
 
 
-def _columns(table: Table, rows: Sequence[Row], processors: Sequence[Processor | None]) -> list[Sequence[Any]]:
+def _values(table: Table, rows: Sequence[Row]) -> list[Sequence[Any]]:
     names = list(rows[0])
     if any(len(row) != len(names) for row in rows):
         raise ValueError(f"the rows for {table.name} must have the same columns: {', '.join(names)}")
-    return _processed(([row[name] for row in rows] for name in names), processors)
+    return [[row[name] for row in rows] for name in names]
 
 
 def _processed(columns: Iterable[Sequence[Any]], processors: Sequence[Processor | None]) -> list[Sequence[Any]]:
@@ -118,12 +183,32 @@ def _processors(
 # --- the statements' texts -----------------------------------------------------------------------------------
 
 
+def _one(dialect: Dialect, insert: _Insert) -> tuple[Any, ...]:
+    """Return the statement that inserts one row, and its values."""
+    columns = _processed(insert.columns, _processors(dialect, insert.table, insert.names))
+    return _insert_one(dialect, insert.table, insert.names), *(column[0] for column in columns)
+
+
+def _few(dialect: Dialect, insert: _Insert) -> tuple[str, Sequence[Any]]:
+    """Return the statement that inserts some rows, and its values."""
+    processors = _processors(dialect, insert.table, insert.names, lists=to_json)
+    return _insert_some(dialect, insert.table, insert.names), _processed(insert.columns, processors)
+
+
 @lru_cache(maxsize=256)
-def _insert(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
-    """Return the statement that inserts one row."""
+def _insert_one(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
     quote = dialect.identifier_preparer.quote
     values = ", ".join(f"CAST(${i} AS {table.c[name].type.compile(dialect)})" for i, name in enumerate(names, 1))
     return f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))}) VALUES ({values})"  # noqa: S608
+
+
+@lru_cache(maxsize=256)
+def _insert_some(dialect: Dialect, table: Table, names: tuple[str, ...]) -> str:
+    quote = dialect.identifier_preparer.quote
+    listed = ", ".join(map(quote, names))
+    arrays = ", ".join(f"CAST(${i} AS {_sent(table.c[name], dialect)}[])" for i, name in enumerate(names, 1))
+    values = ", ".join(_received(table.c[name], dialect) for name in names)
+    return f"INSERT INTO {quote(table.name)} ({listed}) SELECT {values} FROM unnest({arrays}) AS given({listed})"  # noqa: S608
 
 
 @lru_cache(maxsize=256)

@@ -86,6 +86,12 @@ class ServiceSettings(BaseSettings):
         le=5,
         description="batches begin no closer together: what comes meanwhile shares the next one's transaction",
     )
+    consumer_patience_seconds: float = Field(
+        default=0.1,
+        ge=0,
+        le=5,
+        description="the same where no applicant waits for anything in it, and for the pages that then follow",
+    )
     relay_poll_seconds: float = Field(
         default=0.1,
         gt=0,

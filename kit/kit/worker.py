@@ -11,6 +11,7 @@ from kit.consumer import Consumer
 from kit.http import Trouble
 from kit.lag import Lags
 from kit.liveness import Liveness
+from kit.outbox import Announcements
 from kit.redrive import Redrive
 from kit.relay import Relay
 from kit.service import Service
@@ -46,7 +47,7 @@ class Worker:
             topics=topics_with(events),
             blocked=lambda: self._consumer.blocked() if self._consumer else {},
         )
-        self.redrive = Redrive(service.database, group=group, handle=handle, committed=self._batch_committed)
+        self.redrive = Redrive(service.database, group=group, handle=handle, committed=self._redriven)
         self.trouble: dict[str, Trouble] = {"service": service.trouble}
         if "worker" not in settings.roles:
             return
@@ -60,6 +61,7 @@ class Worker:
             handle=handle,
             max_batch_events=settings.consumer_max_batch_events,
             pace_seconds=settings.consumer_pace_seconds,
+            patience_seconds=settings.consumer_patience_seconds,
             committed=self._batch_committed,
             progressed=liveness.progressed,
             dead_letters=f"{service.name}.dead-letters",
@@ -82,16 +84,21 @@ class Worker:
             holder=f"{socket.gethostname()}:{os.getpid()}",
             poll_seconds=settings.relay_poll_seconds,
             pace_seconds=settings.relay_pace_seconds,
+            patience_seconds=settings.consumer_patience_seconds,
             lease_seconds=settings.relay_lease_seconds,
         )
         service.add_loop("relay", relay.run, stops_last=True)
         self.trouble["relay"] = lambda: relay.trouble
 
-    def _batch_committed(self) -> None:
+    def _batch_committed(self, said: Announcements) -> None:
+        self.wake_relay(said)
+        self._committed()
+
+    def _redriven(self) -> None:
         self.wake_relay()
         self._committed()
 
-    def wake_relay(self) -> None:
+    def wake_relay(self, said: Announcements | None = None) -> None:
         """Say that something was committed to the outbox; another process's relay finds it by itself."""
         if self._relay is not None:
-            self._relay.wake()
+            self._relay.wake(hurried=said is None or said.hurried)

@@ -17,7 +17,7 @@ from contracts.events import (
     TransferPosted,
 )
 from contracts.money import Money
-from disbursement import loading, tables
+from disbursement import places, tables
 from kit.errors import NotYetError
 from tests.disbursement.scenes import (
     CAP_FEN,
@@ -60,7 +60,7 @@ async def test_the_same_approval_again_moves_nothing(scene: Scene) -> None:
 async def test_policies_that_a_process_has_forgotten_are_read_again(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "_MOST_KNOWN", 2)
+    monkeypatch.setattr(places, "_MOST_KNOWN", 2)
     for version in ("one", "two", "three", "four"):
         await publish(scene, policy(version=version))
         said = await scene.tell(approved(YUAN, policy_version=version))

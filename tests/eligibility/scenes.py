@@ -140,7 +140,7 @@ class Desk:
 
     async def hear(self, connection: AsyncConnection, *events: Event) -> list[Event]:
         """Handle the events as one batch; return what was announced."""
-        announced = await handle(self.shelf, connection, messages(events), NOW)
+        announced = await handle(self.shelf, lambda _: None, connection, messages(events), NOW)
         await outbox.add(connection, announced)
         return [announcement.event for announcement in announced]
 

@@ -53,7 +53,11 @@ class Echo:
 
 
 def consumer_of(
-    database: Database, bootstrap: str, group: str, echo: Echo, committed: Callable[[], None] = lambda: None
+    database: Database,
+    bootstrap: str,
+    group: str,
+    echo: Echo,
+    committed: Callable[[Announcements], None] = lambda _: None,
 ) -> Consumer:
     return Consumer(
         database,

@@ -1,14 +1,17 @@
 """Fetching ahead, on real Kafka and PostgreSQL: what follows is taken only from where what was handled ends."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from contracts.events import RecoveryDemanded
-from contracts.topics import TOPICS, event_type
+from contracts.events import ApplicationRejected, RecoveryDemanded
+from contracts.topics import TOPIC_OF, TOPICS, event_type
 from kit import offsets
-from kit.ahead import Ahead, reached
+from kit.ahead import Ahead, Batch, Positions, reached
 from kit.batch import Batches
 from kit.database import Database
 from kit.errors import FencedError
@@ -20,8 +23,8 @@ from tests.kit.conftest import TOPIC, company, eventually
 from tests.kit.echo import Echo, consumer_of, effects, has, numbered, per_key, running
 
 
-def place_of(key: str) -> TopicPartition:
-    return TopicPartition(TOPIC, partition_of(key.encode(), TOPICS[TOPIC].partitions))
+def place_of(key: str, topic: str = TOPIC) -> TopicPartition:
+    return TopicPartition(topic, partition_of(key.encode(), TOPICS[topic].partitions))
 
 
 @pytest.fixture
@@ -157,3 +160,46 @@ async def test_nothing_is_passed_over_while_a_partition_stands_still_with_its_ne
 def _tried(echo: Echo, times: int) -> Callable[[], bool]:
     wanted = echo.tries + times
     return lambda: echo.tries >= wanted
+
+
+async def test_what_nobody_waits_for_goes_with_what_an_applicant_waits_for(
+    client: AIOKafkaConsumer, kafka: Kafka
+) -> None:
+    key = company()
+    places = [place_of(key), place_of(key, TOPIC_OF[ApplicationRejected].name)]
+    client.assign(places)
+    positions = dict(await client.end_offsets(places))
+    for place in places:
+        client.seek(place, positions[place])
+    ahead = Ahead(10, Pace(0.0, patience=3_600.0))
+    await send(kafka.bootstrap, [record_of(each) for each in numbered([key], 1)])
+    positions |= reached(await _some(ahead, client, positions))
+    await send(kafka.bootstrap, [record_of(each) for each in numbered([key], 2)])
+    waiting = asyncio.create_task(_some(ahead, client, positions))
+    await asyncio.wait({waiting}, timeout=0.5)
+    assert not waiting.done()
+    await send(kafka.bootstrap, [record_of(_rejected(key))])
+    async with asyncio.timeout(20):
+        batch = await waiting
+    assert [len(batch[place]) for place in places] == [2, 1]
+
+
+async def _some(ahead: Ahead, client: AIOKafkaConsumer, positions: Positions) -> Batch:
+    while not (batch := await ahead.next(client, positions)):
+        pass
+    return batch
+
+
+def _rejected(applicant: str) -> ApplicationRejected:
+    now = datetime.now(UTC)
+    return ApplicationRejected(
+        occurred_at=now,
+        application_id=uuid4(),
+        scheme="compute-voucher",
+        applicant=applicant,
+        district="nanshan",
+        policy_version="1",
+        provisional=False,
+        reasons=(),
+        submitted_at=now,
+    )

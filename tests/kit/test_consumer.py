@@ -18,6 +18,7 @@ from kit.errors import FencedError
 from kit.identifiers import uuid7
 from kit.kafka import partition_of
 from kit.lag import Lags
+from kit.outbox import Announcements
 from stack.kafka import Kafka
 from stack.ports import free_ports
 from stack.topics import admin_client, create_topics
@@ -45,7 +46,7 @@ async def test_a_crash_between_commit_and_kafka_doubles_nothing(database: Databa
     await send(kafka.bootstrap, [record_of(each) for each in numbered(keys, 60)])
     crashes = 0
 
-    def crash() -> None:
+    def crash(_said: Announcements) -> None:
         nonlocal crashes
         crashes += 1
         raise SimulatedCrashError

@@ -1,7 +1,9 @@
 """Statements that go to the driver: in SQLAlchemy's transaction, with SQLAlchemy's errors."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text, bindparam, select, text
@@ -10,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.among import among_given, pairs_among_given
 from kit.database import Database, is_transient
-from kit.driver import Prepared, execute, fetch
+from kit.driver import Prepared, execute, fetch, together
 from stack.postgres import Postgres
 from tests.kit.conftest import SERVICE
 
@@ -161,3 +163,31 @@ async def test_whatever_a_terminated_backend_raises_is_worth_a_try(database_url:
     assert len(seen) > 100
     assert [error for error in seen if not is_transient(error)] == []
     assert [error for error in seen if not isinstance(error, SQLAlchemyError | OSError)] == [], "loops wait for these"
+
+
+_EVERY_KIND = Prepared(
+    text(
+        "SELECT CAST(:id AS uuid), CAST(:at AS timestamptz), CAST(:data AS jsonb), ARRAY['a', 'b'], CAST(NULL AS text)"
+    )
+)
+_NUMBERS = Prepared(text("SELECT n FROM generate_series(CAST(:first AS bigint), :last) AS n ORDER BY n DESC"))
+
+
+async def test_statements_that_run_together_have_each_its_own_values_and_rows(database: Database) -> None:
+    one, now = uuid4(), datetime.now(UTC)
+    asked: list[tuple[Prepared, dict[str, Any]]] = [
+        (_NUMBERS, {"first": 1, "last": 3}),
+        (_EVERY_KIND, {"id": one, "at": now, "data": '{"a": [1]}'}),
+        (_NUMBERS, {"first": 7, "last": 6}),
+        (_NUMBERS, {"first": 5, "last": 5}),
+    ]
+    async with database.transaction() as connection:
+        found = await together(connection, asked)
+        assert [plain(rows) for rows in found] == [plain(await each.rows(connection, **given)) for each, given in asked]
+    assert plain(found[0]) == [(3,), (2,), (1,)]
+    assert plain(found[1]) == [(one, now, {"a": [1]}, ["a", "b"], None)]
+
+
+async def test_nothing_to_run_together_is_no_statement(database: Database) -> None:
+    async with database.reading() as connection:
+        assert await together(connection, []) == []

@@ -26,3 +26,16 @@ async def test_what_follows_is_waited_for_and_begins_no_earlier() -> None:
 async def test_without_a_pace_nothing_waits() -> None:
     pace = Pace()
     assert not any([await pace.keep() for _ in range(3)])
+
+
+async def test_what_nobody_waits_for_has_more_patience() -> None:
+    pace = Pace(SECONDS, 10 * SECONDS)
+    assert pace.left(patient=True) == 0
+    pace.begin()
+    assert 0 < pace.left() <= SECONDS < 9 * SECONDS < pace.left(patient=True) <= 10 * SECONDS
+
+
+async def test_patience_is_never_less_than_the_pace() -> None:
+    pace = Pace(10 * SECONDS, SECONDS)
+    pace.begin()
+    assert pace.left(patient=True) > 9 * SECONDS

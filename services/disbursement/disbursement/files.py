@@ -25,7 +25,9 @@ _ANSWER_SECONDS: Final = 50.0
 
 
 def file_writer(
-    database: Database, debtors: Mapping[str, Account] | None, committed: Callable[[], None] = lambda: None
+    database: Database,
+    debtors: Mapping[str, Account] | None,
+    committed: Callable[[Announcements], None] = lambda _: None,
 ) -> GroupedWriter[FileCommand]:
     """Return the line of writers for files: apart from other commands, which do not wait for them, and one by one."""
     return GroupedWriter(

@@ -28,7 +28,7 @@ from disbursement.records import (
 )
 from kit.database import to_json
 from kit.driver import execute
-from kit.rows import insert_records, insert_rows, rows_of, update_rows
+from kit.rows import Writes, rows_of
 
 _STORED: Final[tuple[tuple[type[Any], Table], ...]] = (
     (Pool, tables.pools),
@@ -58,18 +58,18 @@ WHERE companies.as_of < excluded.as_of
 
 async def store(connection: AsyncConnection, book: Book) -> None:
     """Write the changed records, the new transfers, policies and reports."""
+    writes = Writes(connection)
     for kind, table in _STORED:
-        if new := book.added(kind):
-            await insert_records(connection, table, new)
-        if changed := book.touched(kind):
-            await update_rows(connection, table, rows_of(changed))
-    await _store_companies(connection, [*book.added(Company), *book.touched(Company)])
-    await insert_records(connection, tables.transfers, book.transfers)
-    rows = [
+        writes.insert_records(table, book.added(kind))
+        writes.update_rows(table, rows_of(book.touched(kind)))
+    writes.insert_records(tables.transfers, book.transfers)
+    policies = [
         {"scheme": policy.scheme, "version": policy.version, "policy": to_builtins(policy)}
         for policy in book.new_policies
     ]
-    await insert_rows(connection, tables.policies, rows)
+    writes.insert_rows(tables.policies, policies)
+    await writes.make()
+    await _store_companies(connection, [*book.added(Company), *book.touched(Company)])
 
 
 async def _store_companies(connection: AsyncConnection, companies: list[Company]) -> None:

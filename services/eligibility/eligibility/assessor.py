@@ -109,16 +109,8 @@ class Assessor:
         return {key: task.result() for key, task in asking.items() if not task.cancelled()}
 
     def _wanted(self, assessment: Assessment) -> dict[str, str]:
-        """Return which register to ask about which company: the provider of the contract, otherwise the applicant."""
         submitted = assessment.submitted
-        policy = self._shelf.find(*assessment.version, submitted.submitted_at).policy
-        codes = dict.fromkeys(sorted(rules.facts_needed(policy) - {rules.COMMUNITY}), submitted.applicant)
-        contract = submitted.request.contract
-        if contract is None:
-            codes.pop(rules.PROVIDER, None)
-        elif rules.PROVIDER in codes:
-            codes[rules.PROVIDER] = contract.provider
-        return codes
+        return rules.to_be_asked(self._shelf.find(*assessment.version, submitted.submitted_at).policy, submitted)
 
     async def _decide(self, token: UUID, group: Group, found: Found) -> None:
         retry = Backoff(self._settings.assessor_first_retry_seconds, self._settings.assessor_longest_retry_seconds)

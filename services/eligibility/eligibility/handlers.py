@@ -5,7 +5,7 @@ stored when all events of the batch have been applied. Applications are only tak
 because it has to ask outside registers first.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -25,7 +25,7 @@ from contracts.events import (
     Event,
 )
 from contracts.policy import Policy
-from eligibility import claim_rules, waits
+from eligibility import claim_rules, rules, waits
 from eligibility.appeals import Lodged
 from eligibility.claim_rules import Support, Verification, counted_keys
 from eligibility.hearing import Statement
@@ -40,15 +40,25 @@ from kit.outbox import Announcements
 
 log = get_logger(__name__)
 
+AskAhead = Callable[[Mapping[str, str]], None]
+
 
 async def handle(
-    shelf: Shelf, connection: AsyncConnection, messages: Sequence[Message], now: datetime
+    shelf: Shelf, ask_ahead: AskAhead, connection: AsyncConnection, messages: Sequence[Message], now: datetime
 ) -> Announcements:
-    """Apply a batch: load what it touches, apply each event in order, store what has changed."""
+    """Apply a batch: load what it touches, apply each event in order, store what has changed.
+
+    Registers are asked ahead meanwhile: an answer does not depend on whether the batch is committed.
+    """
     work = await _load(shelf, connection, [message.data for message in messages], now)
     for message in messages:
         work.announcements.traceparent = message.traceparent
         SUBSCRIPTIONS[type(message.data)](message.data, work)
+    for one in work.submitted:
+        submitted = work.assessments[one].submitted
+        ask_ahead(
+            rules.to_be_asked(shelf.find(*work.assessments[one].version, submitted.submitted_at).policy, submitted)
+        )
     await _store(connection, work)
     return work.announcements
 

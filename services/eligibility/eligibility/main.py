@@ -50,7 +50,8 @@ async def run(settings: Settings) -> None:
     )
     service = Service(NAME, settings, database)
     shelf, registers, due = Shelf(), Registers(settings), asyncio.Event()
-    worker = Worker(service, events=SUBSCRIPTIONS, handle=partial(handle, shelf), committed=due.set)
+    handling = partial(handle, shelf, registers.ask_ahead)
+    worker = Worker(service, events=SUBSCRIPTIONS, handle=handling, committed=due.set)
     assessor = Assessor(database, registers, shelf, settings, woken=due, committed=worker.wake_relay)
     service.add_loop("resealing", Resealer(database, sealed.COLUMNS if "worker" in settings.roles else ()).run)
     if "worker" in settings.roles:

@@ -27,6 +27,7 @@ log = get_logger(__name__)
 
 _FIRST_RETRY_SECONDS: Final = 0.05
 _LONGEST_RETRY_SECONDS: Final = 1.0
+_SOON_SECONDS: Final = 1.0
 _MOST_CACHED_ANSWERS: Final = 20_000  # about 10 MB
 
 Answer = dict[str, Any]
@@ -91,12 +92,13 @@ class Registers:
         self._breakers = {name: _breaker(settings) for name in REGISTERS}
         self._answers: OrderedDict[tuple[str, str], tuple[float, Answer]] = OrderedDict()
         self._asking: dict[tuple[str, str], asyncio.Task[Answer | None]] = {}
+        self._ahead: set[asyncio.Task[dict[str, Answer]]] = set()
         self._clients = {name: _client(settings) for name in REGISTERS}
         limited = settings.register_requests_per_second
         self._limits: dict[str, AsyncLimiter] = {name: _limit(rate) for name, rate in limited.items()}
 
     async def close(self) -> None:
-        for task in self._asking.values():
+        for task in (*self._ahead, *self._asking.values()):
             task.cancel()
         for client in self._clients.values():
             await client.aclose()
@@ -106,6 +108,14 @@ class Registers:
         async with self._companies:
             answers = await asyncio.gather(*(self._look_up(name, code) for name, code in wanted.items()))
         return {name: answer for name, answer in zip(wanted, answers, strict=True) if answer is not None}
+
+    def ask_ahead(self, wanted: Mapping[str, str]) -> None:
+        """Begin to ask what will be wanted in a moment: ``ask`` finds the answers, or waits for those under way."""
+        if self._answer_age_seconds < _SOON_SECONDS:
+            return
+        asking = asyncio.create_task(self.ask(wanted))
+        self._ahead.add(asking)
+        asking.add_done_callback(self._ahead.discard)
 
     def open_circuits(self) -> list[str]:
         """Return the registers that are left alone right now."""

@@ -72,6 +72,17 @@ def facts_needed(policy: Policy) -> frozenset[str]:
     return frozenset({RELATED, *(fact for condition in conditions for fact in condition.facts)})
 
 
+def to_be_asked(policy: Policy, application: ApplicationSubmitted) -> dict[str, str]:
+    """Return which register to ask about which company: the provider of the contract, otherwise the applicant."""
+    codes = dict.fromkeys(sorted(facts_needed(policy) - {COMMUNITY}), application.applicant)
+    contract = application.request.contract
+    if contract is None:
+        codes.pop(PROVIDER, None)
+    elif PROVIDER in codes:
+        codes[PROVIDER] = contract.provider
+    return codes
+
+
 def for_officer(policy: Policy, missing: Iterable[str]) -> bool:
     """Return whether one of these missing facts is one that an officer sees to at once, as the policy says."""
     lacking = set(missing)

@@ -20,7 +20,7 @@ from intake.records import Application, Claim, Document, Happening
 from kit.among import among_given, pairs_among_given
 from kit.driver import Prepared, execute, fetch
 from kit.outbox import Announcements
-from kit.rows import insert_records, insert_rows, rows_of, update_rows
+from kit.rows import Writes, insert_records, rows_of
 from kit.sealing import Keyring
 
 InvoiceKey = tuple[str, str]
@@ -252,17 +252,19 @@ class Desk:
 
     async def store(self, connection: AsyncConnection) -> None:
         """Write what was added and changed."""
-        for kind, table in ((Application, tables.applications), (Claim, tables.claims)):
-            await insert_records(connection, table, [record for record in self._added if isinstance(record, kind)])
-            changed = rows_of(record for record in self._touched.values() if isinstance(record, kind))
-            await update_rows(connection, table, changed, [self._loaded[row[_KEYS[kind]]] for row in changed])
-        if self.released_claims:
+        if self.released_claims:  # first: the same invoices may count in another claim now
             await execute(connection, _RELEASE, self.released_claims)
+        writes = Writes(connection)
+        for kind, table in ((Application, tables.applications), (Claim, tables.claims)):
+            writes.insert_records(table, [record for record in self._added if isinstance(record, kind)])
+            changed = rows_of(record for record in self._touched.values() if isinstance(record, kind))
+            writes.update_rows(table, changed, [self._loaded[row[_KEYS[kind]]] for row in changed])
         invoices = sorted(self._new_invoices, key=lambda row: (row["seller"], row["number"]))  # one order: no deadlock
-        await insert_rows(connection, tables.invoices, invoices)
-        await insert_records(connection, tables.documents, self._new_documents)
-        await update_rows(connection, tables.documents, rows_of(self._confirmed))
-        await insert_records(connection, tables.timeline, self.timeline)
+        writes.insert_rows(tables.invoices, invoices)
+        writes.insert_records(tables.documents, self._new_documents)
+        writes.update_rows(tables.documents, rows_of(self._confirmed))
+        writes.insert_records(tables.timeline, self.timeline)
         new = [{"scheme": p.scheme, "version": p.version, "policy": to_builtins(p)} for p in self.new_policies]
-        await insert_rows(connection, tables.policies, new)
-        await insert_records(connection, pushes, self.pushes)  # last: its ids are not drawn before they are needed
+        writes.insert_rows(tables.policies, new)
+        await writes.make()
+        await insert_records(connection, pushes, self.pushes)  # apart: their ids are drawn when the transaction has one
