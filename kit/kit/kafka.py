@@ -48,7 +48,7 @@ def group_consumer(bootstrap: str, group: str) -> AIOKafkaConsumer:
         heartbeat_interval_ms=2_000,
         max_poll_interval_ms=120_000,
         request_timeout_ms=20_000,
-        fetch_max_wait_ms=100,
+        fetch_max_wait_ms=250,
         max_partition_fetch_bytes=2 * 1024 * 1024,
         metadata_max_age_ms=30_000,
     )

@@ -20,8 +20,9 @@ from kit.service import Service
 class Worker:
     """The consumer and relay of this process, if its roles include ``worker``; otherwise nothing.
 
-    ``group`` is the consumer group, the service's name unless given. ``committed`` is called after each batch, for
-    loops that go on with what it stored. ``redrive`` and ``lags`` are there whatever the roles: they are asked by HTTP.
+    ``group`` is the consumer group, the service's name unless given. ``committed`` is called after each batch with
+    what it says, for loops that go on with what it stored. ``handle_redriven`` handles what is redriven, where that is
+    not the same. ``redrive`` and ``lags`` are there whatever the roles: they are asked by HTTP.
     """
 
     def __init__(
@@ -30,8 +31,9 @@ class Worker:
         *,
         events: Iterable[type[Event]],
         handle: Handler,
+        handle_redriven: Handler | None = None,
         group: str | None = None,
-        committed: Callable[[], None] = lambda: None,
+        committed: Callable[[Announcements], None] = lambda _: None,
     ) -> None:
         settings = service.settings
         events = list(events)
@@ -47,7 +49,9 @@ class Worker:
             topics=topics_with(events),
             blocked=lambda: self._consumer.blocked() if self._consumer else {},
         )
-        self.redrive = Redrive(service.database, group=group, handle=handle, committed=self._redriven)
+        self.redrive = Redrive(
+            service.database, group=group, handle=handle_redriven or handle, committed=self._redriven
+        )
         self.trouble: dict[str, Trouble] = {"service": service.trouble}
         if "worker" not in settings.roles:
             return
@@ -92,11 +96,11 @@ class Worker:
 
     def _batch_committed(self, said: Announcements) -> None:
         self.wake_relay(said)
-        self._committed()
+        self._committed(said)
 
     def _redriven(self) -> None:
         self.wake_relay()
-        self._committed()
+        self._committed(Announcements())
 
     def wake_relay(self, said: Announcements | None = None) -> None:
         """Say that something was committed to the outbox; another process's relay finds it by itself."""

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from contracts.codec import decode
 from contracts.events import ApplicationSubmitted, Event
 from eligibility.assessor import Assessor
+from eligibility.handover import Handover
 from eligibility.records import Assessment
 from eligibility.registers import Registers
 from eligibility.settings import Settings
@@ -25,8 +26,16 @@ class Office:
         self.shelf = Shelf()
         self.registers = Registers(settings)
         self.committed = 0
+        woken = asyncio.Event()
+        self.handover = Handover(
+            self.registers.ask_ahead,
+            self.shelf,
+            woken,
+            most=settings.assessor_group_size,
+            seconds=settings.assessor_lease_seconds,
+        )
         self.assessor = Assessor(
-            database, self.registers, self.shelf, settings, woken=asyncio.Event(), committed=self._committed
+            database, self.registers, self.shelf, settings, self.handover, woken=woken, committed=self._committed
         )
 
     def _committed(self) -> None:

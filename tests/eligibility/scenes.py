@@ -16,6 +16,7 @@ from contracts.policy import Policy
 from contracts.topics import event_type
 from eligibility.expressions import compile_policy
 from eligibility.handlers import handle
+from eligibility.handover import Handover
 from eligibility.policies import read_document
 from eligibility.rules import Rulebook
 from eligibility.shelf import Shelf
@@ -137,10 +138,11 @@ class Desk:
     """Hands events to the service's handlers as its consumer would, and keeps what was announced."""
 
     shelf: Shelf = field(default_factory=Shelf)
+    handover: Handover | None = None
 
     async def hear(self, connection: AsyncConnection, *events: Event) -> list[Event]:
         """Handle the events as one batch; return what was announced."""
-        announced = await handle(self.shelf, lambda _: None, connection, messages(events), NOW)
+        announced = await handle(self.shelf, self.handover, connection, messages(events), NOW)
         await outbox.add(connection, announced)
         return [announcement.event for announcement in announced]
 

@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from eligibility import decisions, meters, rules
-from eligibility.records import Assessment
+from eligibility.handover import Handover
+from eligibility.records import Assessment, Group
 from eligibility.registers import Answer, Registers
 from eligibility.settings import Settings
 from eligibility.shelf import Shelf
@@ -30,7 +31,6 @@ from kit.pace import Pace
 log = get_logger(__name__)
 
 _ASKING_SHARE: Final = 0.75  # of the lease: the rest is for the transaction that stores the decisions
-Group = Mapping[UUID, Assessment]
 Found = Mapping[UUID, dict[str, Answer]]
 
 
@@ -43,6 +43,7 @@ class Assessor:
         registers: Registers,
         shelf: Shelf,
         settings: Settings,
+        handover: Handover,
         *,
         woken: asyncio.Event,
         committed: Callable[[], None],
@@ -51,9 +52,11 @@ class Assessor:
         self._registers = registers
         self._shelf = shelf
         self._settings = settings
+        self._handover = handover
         self._committed = committed
         self._woken = woken
         self._pace = Pace(settings.assessor_pace_seconds)
+        self._leased_at = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Assess until ``stop``; a database that is away is waited for."""
@@ -67,19 +70,33 @@ class Assessor:
                 await backoff.pause(stop)
                 continue
             backoff.reset()
-            if took < self._settings.assessor_group_size:
+            if took < self._settings.assessor_group_size and not self._handover.waiting():
                 await self._nap()
+        await self._leave()
 
     async def assess_group(self, stop: asyncio.Event) -> int:
         """Assess one group of due applications; return how many it took."""
-        token = uuid7()
-        group = await self._lease(token)
+        token, group = await self._next()
         if group:
             began = time.time_ns()
             with meters.GROUP_SECONDS.time():
                 await self._decide(token, group, await self._ask(group, stop))
             tracing.told("assess", [one.traceparent for one in group.values()], began, each=True)
         return len(group)
+
+    async def _next(self) -> tuple[UUID, Group]:
+        """Return what this process has just taken in, or, at least as often as it polls, what is due to anybody."""
+        now = time.monotonic()
+        if now - self._leased_at < self._settings.assessor_poll_seconds and (handed := self._handover.take()):
+            return handed.token, handed.group
+        self._leased_at, token = now, uuid7()
+        return token, await self._lease(token)
+
+    async def _leave(self) -> None:
+        """Leave to others what was handed over and is not assessed."""
+        while (lease := self._handover.take()) is not None:
+            async with self._database.transaction() as connection:
+                await assessments.give_back(connection, token=lease.token, ids=lease.group.keys())
 
     async def _lease(self, token: UUID) -> Group:
         """Take what is due: one statement that commits by itself, because mostly there is nothing."""

@@ -5,7 +5,7 @@ stored when all events of the batch have been applied. Applications are only tak
 because it has to ask outside registers first.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -25,11 +25,12 @@ from contracts.events import (
     Event,
 )
 from contracts.policy import Policy
-from eligibility import claim_rules, rules, waits
+from eligibility import claim_rules, waits
 from eligibility.appeals import Lodged
 from eligibility.claim_rules import Support, Verification, counted_keys
+from eligibility.handover import Handover
 from eligibility.hearing import Statement
-from eligibility.records import Assessment, Claim, Task, WorkingSet
+from eligibility.records import Assessment, Claim, Taken, Task, WorkingSet
 from eligibility.rules import COMMUNITY, facts_needed
 from eligibility.shelf import Shelf
 from eligibility.store import assessments, claims, contracts, hearings, policies, tasks
@@ -40,25 +41,22 @@ from kit.outbox import Announcements
 
 log = get_logger(__name__)
 
-AskAhead = Callable[[Mapping[str, str]], None]
-
 
 async def handle(
-    shelf: Shelf, ask_ahead: AskAhead, connection: AsyncConnection, messages: Sequence[Message], now: datetime
+    shelf: Shelf,
+    handover: Handover | None,
+    connection: AsyncConnection,
+    messages: Sequence[Message],
+    now: datetime,
 ) -> Announcements:
-    """Apply a batch: load what it touches, apply each event in order, store what has changed.
-
-    Registers are asked ahead meanwhile: an answer does not depend on whether the batch is committed.
-    """
+    """Apply a batch: load what it touches, apply each event in order, store what has changed."""
     work = await _load(shelf, connection, [message.data for message in messages], now)
     for message in messages:
         work.announcements.traceparent = message.traceparent
         SUBSCRIPTIONS[type(message.data)](message.data, work)
-    for one in work.submitted:
-        submitted = work.assessments[one].submitted
-        ask_ahead(
-            rules.to_be_asked(shelf.find(*work.assessments[one].version, submitted.submitted_at).policy, submitted)
-        )
+    fresh = [work.assessments[one] for one in sorted(work.submitted)]
+    lease = handover.offer(work.announcements, fresh, now) if handover is not None else None
+    await assessments.add(connection, fresh, now, lease)
     await _store(connection, work)
     return work.announcements
 
@@ -273,7 +271,7 @@ async def _load(shelf: Shelf, connection: AsyncConnection, events: Sequence[Any]
         claims=claimed,
         holders=holders,
         reserved={key: holders[key] or claim for key, claim in wanted.items()},
-        announcements=Announcements(),
+        announcements=Taken(),
         accredited=await assessments.accredited(connection, communities) if communities else set(),
     )
 
@@ -283,7 +281,6 @@ def _invoices_of(events: Sequence[Any]) -> dict[claim_rules.InvoiceKey, UUID]:
 
 
 async def _store(connection: AsyncConnection, work: WorkingSet) -> None:
-    await assessments.add(connection, [work.assessments[one] for one in sorted(work.submitted)], work.now)
     await assessments.withdraw(connection, work.withdrawn - work.submitted)
     await contracts.release(connection, work.withdrawn)
     await claims.save(connection, [work.claims[one] for one in sorted(work.changed_claims)])

@@ -12,6 +12,7 @@ from eligibility.assessor import Assessor
 from eligibility.clocks import Deadlines
 from eligibility.commands import Command
 from eligibility.handlers import SUBSCRIPTIONS, handle
+from eligibility.handover import Handover
 from eligibility.policies import read_documents
 from eligibility.problems import PROBLEMS
 from eligibility.publication import publish
@@ -50,9 +51,21 @@ async def run(settings: Settings) -> None:
     )
     service = Service(NAME, settings, database)
     shelf, registers, due = Shelf(), Registers(settings), asyncio.Event()
-    handling = partial(handle, shelf, registers.ask_ahead)
-    worker = Worker(service, events=SUBSCRIPTIONS, handle=handling, committed=due.set)
-    assessor = Assessor(database, registers, shelf, settings, woken=due, committed=worker.wake_relay)
+    handover = Handover(
+        registers.ask_ahead,
+        shelf,
+        due,
+        most=settings.assessor_group_size,
+        seconds=settings.assessor_lease_seconds,
+    )
+    worker = Worker(
+        service,
+        events=SUBSCRIPTIONS,
+        handle=partial(handle, shelf, handover),
+        handle_redriven=partial(handle, shelf, None),
+        committed=handover.committed,
+    )
+    assessor = Assessor(database, registers, shelf, settings, handover, woken=due, committed=worker.wake_relay)
     service.add_loop("resealing", Resealer(database, sealed.COLUMNS if "worker" in settings.roles else ()).run)
     if "worker" in settings.roles:
         service.before_loops(partial(publish, database, documents))

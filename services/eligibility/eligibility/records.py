@@ -3,6 +3,7 @@
 A handler changes the working set; ``store`` loaded it under locks, and writes back what was touched.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -91,6 +92,23 @@ class Task(msgspec.Struct, kw_only=True):
         return self.claim_id or self.application_id
 
 
+Group = Mapping[UUID, Assessment]
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Applications that one process may assess until then."""
+
+    token: UUID
+    until: datetime
+    group: Group
+
+
+class Taken(Announcements):
+    """What a batch says, and the lease under which it has taken applications in, if any."""
+
+    lease: Lease | None = None
+
+
 class WorkingSet(msgspec.Struct, kw_only=True):
     """What one batch of events works on.
 
@@ -105,7 +123,7 @@ class WorkingSet(msgspec.Struct, kw_only=True):
     claims: dict[UUID, Claim]
     holders: dict[InvoiceKey, UUID | None]
     reserved: dict[InvoiceKey, UUID]
-    announcements: Announcements
+    announcements: Taken
     submitted: set[UUID] = set()
     withdrawn: set[UUID] = set()
     changed_claims: set[UUID] = set()

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.common import Account, Reason
 from contracts.events import ApplicationSubmitted
 from contracts.money import Money
-from eligibility.records import Assessment
+from eligibility.records import Assessment, Lease
 from eligibility.store.columns import json_or_null, typed
 from kit import accounts
 from kit.database import to_json
@@ -30,8 +30,9 @@ ORDER BY application_id FOR UPDATE
 """  # noqa: S608  # the columns are a constant
 _ADD: Final = """
 INSERT INTO assessments (application_id, scheme, applicant, policy_version, submitted, submitted_at, traceparent,
-  status, next_try_at, due_at)
-SELECT id, scheme, applicant, version, submitted::jsonb, submitted_at, traceparent, status, $1::timestamptz, due_at
+  status, next_try_at, due_at, lease_token, leased_until)
+SELECT id, scheme, applicant, version, submitted::jsonb, submitted_at, traceparent, status, $1::timestamptz, due_at,
+  $11::uuid, $12::timestamptz
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[],
   $10::timestamptz[]
 ) AS u(id, scheme, applicant, version, submitted, submitted_at, traceparent, status, due_at)
@@ -49,8 +50,10 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, A
     return _by_id(await fetch(connection, _LOCK, wanted))
 
 
-async def add(connection: AsyncConnection, new: Sequence[Assessment], now: datetime) -> None:
-    """Store applications that were submitted; they are due at once."""
+async def add(
+    connection: AsyncConnection, new: Sequence[Assessment], now: datetime, lease: Lease | None = None
+) -> None:
+    """Store applications that were submitted; they are due at once, for whoever has the lease, or for anybody."""
     if not new:
         return
     keyring = keyring_of(connection)
@@ -67,6 +70,8 @@ async def add(connection: AsyncConnection, new: Sequence[Assessment], now: datet
         [one.traceparent for one in new],
         [one.status for one in new],
         [one.due_at for one in new],
+        lease and lease.token,
+        lease and lease.until,
     )
 
 

@@ -1,0 +1,78 @@
+"""What a process takes in goes to its own assessor, and to others where it does not get to it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from contracts.events import ApplicationApproved, ApplicationSubmitted
+from eligibility.handlers import handle
+from eligibility.records import Taken
+from eligibility.settings import Settings
+from kit.database import Database
+from tests.eligibility.office import Office
+from tests.eligibility.registers import FakeRegisters
+from tests.eligibility.scenes import APPLICANT, OTHER_APPLICANT, application, messages
+
+CHANGED = {"assessor_poll_seconds": 60.0, "register_answer_age_seconds": 60.0, "assessor_group_size": 1}
+HELD = "SELECT count(*) FROM assessments WHERE lease_token IS NOT NULL"
+
+
+@pytest.fixture
+async def office(database: Database, settings: Settings) -> AsyncIterator[Office]:
+    """An office that takes one application at once, and looks for what others left once a minute."""
+    office = Office(database, settings.model_copy(update=CHANGED))
+    await office.assess()
+    yield office
+    await office.registers.close()
+
+
+async def take_in(office: Office, *events: ApplicationSubmitted, now: datetime | None = None) -> Taken:
+    """Take applications in as the process's consumer does; return what the batch says when it is committed."""
+    async with office.database.transaction() as connection:
+        said = await handle(office.shelf, office.handover, connection, messages(events), now or datetime.now(UTC))
+    assert isinstance(said, Taken)
+    return said
+
+
+async def test_what_was_taken_in_is_assessed_by_its_process_and_found_due_by_no_other(office: Office) -> None:
+    said = await take_in(office, application())
+    assert await office.scalar(HELD) == 1
+    office.handover.committed(said)
+    assert await office.assess() == 1
+    [event] = await office.announced()
+    assert isinstance(event, ApplicationApproved)
+    assert await office.scalar(HELD) == 0
+
+
+async def test_registers_are_asked_while_the_batch_is_written(office: Office, registers: FakeRegisters) -> None:
+    await take_in(office, application())
+    async with asyncio.timeout(20):
+        await registers.until_asked(1)
+
+
+async def test_what_was_never_committed_is_not_assessed(office: Office) -> None:
+    await take_in(office, application())
+    assert await office.assess() == 0
+    assert await office.announced() == []
+
+
+async def test_others_assess_what_a_dead_process_has_taken_in(office: Office) -> None:
+    await take_in(office, application(), now=datetime.now(UTC) - timedelta(minutes=1))
+    assert await office.assess() == 1
+
+
+async def test_what_is_too_much_for_one_is_left_to_anybody(office: Office) -> None:
+    said = await take_in(office, application(APPLICANT), application(OTHER_APPLICANT))
+    assert said.lease is None
+    assert await office.scalar(HELD) == 0
+
+
+async def test_what_is_not_assessed_when_the_process_stops_is_left_to_others(office: Office) -> None:
+    office.handover.committed(await take_in(office, application()))
+    stop = asyncio.Event()
+    stop.set()
+    await office.assessor.run(stop)
+    assert await office.scalar(HELD) == 0
+    assert await office.assess() == 1
