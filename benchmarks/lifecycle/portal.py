@@ -20,7 +20,7 @@ from benchmarks.harness.openloop import Latencies, latencies_of
 from benchmarks.intake.wire import Address, Call, request
 from benchmarks.lifecycle.awards import Awards
 from benchmarks.lifecycle.lives import Life, lives
-from benchmarks.steady.stream import Stream
+from benchmarks.lifecycle.stream import Stream
 
 CREATED: Final = b"201"
 _PATIENCE_SECONDS: Final = 300.0

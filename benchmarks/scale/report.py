@@ -26,9 +26,10 @@ _SECONDS: Final = [f"{service}-2" for service in SERVICES]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Lives of a turn and rounds; joins, the rate meanwhile, and the seconds before the second processes start."""
+    """Lives of a turn, after some for warm-up, and rounds; joins, the rate meanwhile, and the seconds before them."""
 
     lives: int = 2_000
+    warm_up: int = 200
     rounds: int = 3
     joins: int = 3
     rate: float = 20.0
@@ -36,7 +37,7 @@ class Plan(msgspec.Struct, frozen=True):
     seconds: float = 30.0
 
 
-QUICK: Final = Plan(lives=60, rounds=1, joins=1, rate=5.0, alone_seconds=1.0, seconds=4.0)
+QUICK: Final = Plan(lives=60, warm_up=10, rounds=1, joins=1, rate=5.0, alone_seconds=1.0, seconds=4.0)
 
 
 async def measure(*, quick: bool, long_past: int | None) -> Result:
@@ -59,6 +60,7 @@ async def _turns(stack: Stack, side: Ours, numbers: Numbers, plan: Plan) -> Runs
     assert port is not None, "it listens"
 
     async def play(more: list[tuple[str, int]]) -> Run:
+        await side.play(numbers.take(plan.warm_up), plan.warm_up, today(), more)  # the second ones have just started
         run = await side.play(numbers.take(plan.lives), plan.lives, today(), more)
         say(f"{1 + len(more)} of each: {run.rate:.1f} lives/s")
         return run

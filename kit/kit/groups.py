@@ -23,7 +23,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.refusal import Refusal
 from kit import idempotency, outbox, tracing
 from kit.database import Database, describe, is_away
-from kit.driver import fetch
 from kit.errors import OverloadedError, TransientError
 from kit.following import log_said
 from kit.idempotency import Answer, Key
@@ -239,8 +238,7 @@ class GroupedWriter(Generic[C]):
 
     async def _commit(self, commands: list[C]) -> list[Outcome]:
         async with self._database.transaction() as connection:
-            [[now]] = await fetch(connection, "SELECT now()")
-            given = await idempotency.find(connection, [command.key for command in commands if command.key])
+            now, given = await idempotency.begin(connection, [command.key for command in commands if command.key])
             new = [command for command in commands if command.key not in given]
             with tracing.Work():
                 outcomes, announcements = await self._apply(connection, new, now) if new else ([], Announcements())

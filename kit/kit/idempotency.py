@@ -7,6 +7,7 @@ keyring, answers are kept sealed: they show whoever sent something what it sent.
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ _FIND: Final = """
 SELECT i.client, i.key, i.request_hash, i.status, i.headers, i.body FROM idempotency AS i
 JOIN unnest($1::text[], $2::text[]) AS k(client, key) ON i.client = k.client AND i.key = k.key
 """
+_NOW_AND_FIND: Final = f"SELECT now(), ARRAY(SELECT ROW(found.*) FROM ({_FIND}) AS found)"  # noqa: S608  # a constant
 _COLUMNS: Final = ("client", "key", "request_hash", "status", "headers", "body")
 _ADD: Final = """
 INSERT INTO idempotency (client, key, request_hash, status, headers, body)
@@ -67,27 +69,36 @@ def reused(key: Key) -> Refusal:
     )
 
 
+async def begin(connection: AsyncConnection, keys: Sequence[Key]) -> tuple[datetime, dict[Key, Answer | Refusal]]:
+    """Return the transaction's time with what ``find`` returns."""
+    [[now, rows]] = await fetch(connection, _NOW_AND_FIND, *_columns(keys))
+    return now, _found(connection, keys, rows)
+
+
 async def find(connection: AsyncConnection, keys: Sequence[Key]) -> dict[Key, Answer | Refusal]:
     """Return the answers already given under these keys; a Refusal where the request differs."""
-    if not keys:
-        return {}
-    found_rows = await fetch(connection, _FIND, [key.client for key in keys], [key.key for key in keys])
-    rows = {(row["client"], row["key"]): row for row in found_rows}
+    return _found(connection, keys, await fetch(connection, _FIND, *_columns(keys))) if keys else {}
+
+
+def _columns(keys: Sequence[Key]) -> tuple[list[str], list[str]]:
+    return [key.client for key in keys], [key.key for key in keys]
+
+
+def _found(connection: AsyncConnection, keys: Sequence[Key], rows: Sequence[Any]) -> dict[Key, Answer | Refusal]:
+    given = {(client, key): rest for client, key, *rest in rows}
     keyring = keyring_if_any(connection)
     found: dict[Key, Answer | Refusal] = {}
     for key in keys:
-        row = rows.get((key.client, key.key))
-        if row is not None:
-            same = row["request_hash"] == key.request_hash
-            found[key] = _given(keyring, key, row) if same else reused(key)
+        if (answered := given.get((key.client, key.key))) is not None:
+            asked, *answer = answered
+            found[key] = _given(keyring, key, *answer) if asked == key.request_hash else reused(key)
     return found
 
 
-def _given(keyring: Keyring | None, key: Key, row: Any) -> Answer:
-    body: bytes = row["body"]
+def _given(keyring: Keyring | None, key: Key, status: int, headers: str, body: bytes) -> Answer:
     if keyring is not None and is_sealed(body):
         body = keyring.open(body.decode(), _about(key))
-    return Answer(row["status"], body, msgspec.json.decode(row["headers"]))
+    return Answer(status, body, msgspec.json.decode(headers))
 
 
 def _kept(keyring: Keyring | None, key: Key, answer: Answer) -> bytes:

@@ -32,20 +32,23 @@ _FENCE: Final = text(
     ORDER BY topic, partition FOR UPDATE
     """
 )
-_TAKE: Final = """
-WITH given AS (
+TAKEN: Final = """
+given AS (
   SELECT * FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[])
     AS given(topic, partition, epoch, begin, next)
 ), locked AS MATERIALIZED (
   SELECT o.topic, o.partition FROM consumer_offset AS o JOIN given USING (topic, partition)
   WHERE o.consumer_group = $1 ORDER BY o.topic, o.partition FOR UPDATE OF o
+), taken AS (
+  UPDATE consumer_offset AS o SET next_offset = greatest(o.next_offset, given.next)
+  FROM given JOIN locked USING (topic, partition)
+  WHERE o.consumer_group = $1 AND o.topic = given.topic AND o.partition = given.partition
+    AND o.epoch = given.epoch AND o.next_offset = given.begin
+  RETURNING 1
 )
-UPDATE consumer_offset AS o SET next_offset = greatest(o.next_offset, given.next)
-FROM given JOIN locked USING (topic, partition)
-WHERE o.consumer_group = $1 AND o.topic = given.topic AND o.partition = given.partition
-  AND o.epoch = given.epoch AND o.next_offset = given.begin
-RETURNING now()
 """
+"""The part of a statement that moves offsets; its first six values are ``values_of`` them."""
+_TAKE: Final = f"WITH {TAKEN} SELECT now(), (SELECT count(*) FROM taken)"  # noqa: S608  # a constant
 _READ: Final = text(
     """
     SELECT topic, partition, next_offset FROM consumer_offset
@@ -87,26 +90,38 @@ class Portion(msgspec.Struct, frozen=True):
     next: int
 
 
-async def take(connection: AsyncConnection, group: str, batch: Mapping[TopicPartition, Portion]) -> datetime:
+Portions = Mapping[TopicPartition, Portion]
+
+
+async def take(connection: AsyncConnection, group: str, batch: Portions) -> datetime:
     """Move the offsets past a batch, as the first part of its transaction, which holds them until its end.
 
     Returns the transaction's time. Raises FencedError, and the transaction has to be rolled back, when a partition
     belongs to another epoch, or goes on at another offset: so nothing is ever passed over, whatever was fetched.
     """
+    [[now, count]] = await fetch(connection, _TAKE, *values_of(group, batch))
+    await check_taken(connection, group, batch, count)
+    moment: datetime = now
+    return moment
+
+
+def values_of(group: str, batch: Portions) -> list[Any]:
+    """Return what ``TAKEN`` is given."""
     places, portions = list(batch), list(batch.values())
-    rows = await fetch(
-        connection,
-        _TAKE,
+    return [
         group,
         [place.topic for place in places],
         [place.partition for place in places],
         [portion.epoch for portion in portions],
         [portion.begin for portion in portions],
         [portion.next for portion in portions],
-    )
-    if len(rows) == len(places):
-        now: datetime = rows[0][0]
-        return now
+    ]
+
+
+async def check_taken(connection: AsyncConnection, group: str, batch: Portions, count: int) -> None:
+    """Raise FencedError, saying why, unless the offsets of all partitions were moved."""
+    if count == len(batch):
+        return
     _, starts = await fence(connection, group, {place: portion.epoch for place, portion in batch.items()})
     for place, start in starts.items():
         if batch[place].begin != start:

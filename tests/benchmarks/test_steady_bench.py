@@ -10,9 +10,9 @@ from aiokafka import TopicPartition
 
 from benchmarks.harness import results
 from benchmarks.harness.openloop import latencies_of
+from benchmarks.lifecycle.stream import Stream
 from benchmarks.steady.quarters import by_part, memory, quarters, ratios, worst_dead
 from benchmarks.steady.report import check_room
-from benchmarks.steady.stream import Stream
 from benchmarks.steady.watch import Look, Table, behind
 from stack.grants import SERVICES
 from stack.ports import LOOPBACK

@@ -31,8 +31,8 @@ class Office:
             self.registers.ask_ahead,
             self.shelf,
             woken,
-            most=settings.assessor_group_size,
-            seconds=settings.assessor_lease_seconds,
+            group_size=settings.assessor_group_size,
+            lease_seconds=settings.assessor_lease_seconds,
         )
         self.assessor = Assessor(
             database, self.registers, self.shelf, settings, self.handover, woken=woken, committed=self._committed

@@ -64,9 +64,17 @@ async def test_others_assess_what_a_dead_process_has_taken_in(office: Office) ->
 
 
 async def test_what_is_too_much_for_one_is_left_to_anybody(office: Office) -> None:
-    said = await take_in(office, application(APPLICANT), application(OTHER_APPLICANT))
+    said = await take_in(office, *(application() for _ in range(6)))
     assert said.lease is None
     assert await office.scalar(HELD) == 0
+
+
+async def test_what_waits_is_assessed_group_by_group_in_its_order(office: Office) -> None:
+    for applicant in (APPLICANT, OTHER_APPLICANT):
+        office.handover.committed(await take_in(office, application(applicant)))
+    assert [await office.assess() for _ in range(3)] == [1, 1, 0]
+    told = [event.applicant for event in await office.announced() if isinstance(event, ApplicationApproved)]
+    assert told == [APPLICANT, OTHER_APPLICANT]
 
 
 async def test_what_is_not_assessed_when_the_process_stops_is_left_to_others(office: Office) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from aiokafka import TopicPartition
 
-from kit import batch, groups, inbox, offsets, outbox, relay
+from kit import batch, groups, inbox, offsets, outbox, parking, relay
 from kit.driver import fetch
 from kit.errors import NotYetError, PermanentError
 from kit.identifiers import uuid7
@@ -41,7 +41,8 @@ def offset_before_transaction() -> None:
         async with self._database.transaction() as connection:
             now = await offsets.take(connection, self._group, portions)
         async with self._database.transaction() as connection:
-            messages, parked = self._sort(records, portions, await self._held(connection, portions))
+            held = await parking.held(connection, {place.topic for place in portions})
+            messages, parked = self._sort(records, portions, held)
             await self._park(connection, parked)
             fresh = await inbox.unseen(connection, messages)
             if fresh:
@@ -102,8 +103,9 @@ def no_epoch_fence() -> None:
 
     _set(offsets, "fence", fence)
     compared = "AND o.epoch = given.epoch AND o.next_offset = given.begin"
-    assert compared in offsets._TAKE, "offsets are compared elsewhere now"
-    _set(offsets, "_TAKE", offsets._TAKE.replace(compared, ""))
+    for module, name in ((offsets, "_TAKE"), (inbox, "_TAKE_AND_ADD")):
+        assert compared in getattr(module, name), "offsets are compared elsewhere now"
+        _set(module, name, getattr(module, name).replace(compared, ""))
 
 
 def payment_under_new_key() -> None:
@@ -129,11 +131,17 @@ def payment_under_new_key() -> None:
 def inbox_outside() -> None:
     """The inbox remembers in a transaction of its own: what then fails is taken for handled."""
 
+    real = inbox.unseen
+
     async def unseen(connection: Any, messages: Any) -> Any:
         async with connection.engine.begin() as another:
-            return await inbox.unseen(another, messages)
+            return await real(another, messages)
 
-    _set(batch, "unseen", unseen)
+    async def take_unseen(connection: Any, group: Any, portions: Any, messages: Any) -> Any:
+        return await offsets.take(connection, group, portions), await unseen(connection, messages)
+
+    _set(inbox, "unseen", unseen)
+    _set(inbox, "take_unseen", take_unseen)
 
 
 def event_after_commit() -> None:

@@ -88,15 +88,15 @@ class Assessor:
         """Return what this process has just taken in, or, at least as often as it polls, what is due to anybody."""
         now = time.monotonic()
         if now - self._leased_at < self._settings.assessor_poll_seconds and (handed := self._handover.take()):
-            return handed.token, handed.group
+            return self._handover.token, handed
         self._leased_at, token = now, uuid7()
         return token, await self._lease(token)
 
     async def _leave(self) -> None:
         """Leave to others what was handed over and is not assessed."""
-        while (lease := self._handover.take()) is not None:
+        while group := self._handover.take():
             async with self._database.transaction() as connection:
-                await assessments.give_back(connection, token=lease.token, ids=lease.group.keys())
+                await assessments.give_back(connection, token=self._handover.token, ids=group.keys())
 
     async def _lease(self, token: UUID) -> Group:
         """Take what is due: one statement that commits by itself, because mostly there is nothing."""

@@ -55,8 +55,8 @@ async def run(settings: Settings) -> None:
         registers.ask_ahead,
         shelf,
         due,
-        most=settings.assessor_group_size,
-        seconds=settings.assessor_lease_seconds,
+        group_size=settings.assessor_group_size,
+        lease_seconds=settings.assessor_lease_seconds,
     )
     worker = Worker(
         service,

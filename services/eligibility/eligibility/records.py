@@ -3,7 +3,7 @@
 A handler changes the working set; ``store`` loaded it under locks, and writes back what was touched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -100,7 +100,7 @@ class Lease(msgspec.Struct, frozen=True):
 
     token: UUID
     until: datetime
-    group: Group
+    applications: Sequence[Assessment]
 
 
 class Taken(Announcements):
