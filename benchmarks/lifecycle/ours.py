@@ -40,17 +40,22 @@ class WrongError(Exception):
 class Ours:
     """Plays lives through the four services."""
 
-    def __init__(self, stack: Stack, portal: Remote, bank: Remote, metrics: "asyncpg.Connection[Any]") -> None:
+    def __init__(
+        self, stack: Stack, portal: Remote, bank: Remote, metrics: "asyncpg.Connection[Any]", connections: int
+    ) -> None:
         self._stack = stack
         self.portal = portal
         self._bank = bank
         self._metrics = metrics
+        self._connections = connections
         self._token = tokens_of(stack.config.home)
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, stack: Stack, *, watches_awards: bool = False) -> AsyncIterator["Ours"]:
-        """Give the side; with ``watches_awards`` its portal looks at the topic of awards too."""
+    async def open(
+        cls, stack: Stack, *, watches_awards: bool = False, connections: int = CONNECTIONS
+    ) -> AsyncIterator["Ours"]:
+        """Give the side, its portal with so many connections; with ``watches_awards`` it looks at their topic too."""
         token = issuer.mint(
             stack.config.home, subject="portal", scopes=["portal"], client="portal", lifetime=_TOKEN_LASTS
         )
@@ -60,7 +65,7 @@ class Ours:
             bank = await opened.enter_async_context(Remote(Bank.by_kafka, stack.kafka_bootstrap))
             metrics = await asyncpg.connect(stack.postgres.superuser_dsn("metrics"))
             opened.push_async_callback(metrics.close)
-            yield cls(stack, portal, bank, metrics)
+            yield cls(stack, portal, bank, metrics, connections)
 
     async def play(self, first: int, count: int, today: date, more: Sequence[Address] = ()) -> Run:
         """Play so many lives to the maximum, until all is at rest; raise WrongError unless the books show them.
@@ -100,7 +105,7 @@ class Ours:
 
     async def connect(self, more: Sequence[Address] = ()) -> None:
         """Connect the portal anew: intake may be another process than before."""
-        await self.portal.call("connect", [(LOOPBACK, self._stack.config.ports.intake), *more], CONNECTIONS)
+        await self.portal.call("connect", [(LOOPBACK, self._stack.config.ports.intake), *more], self._connections)
 
     def watch(self) -> Watch:
         """Return what counts the CPU seconds of all that takes part."""

@@ -15,7 +15,7 @@ from benchmarks.harness.progress import say
 from benchmarks.harness.results import Ratio, Result
 from benchmarks.harness.rounds import Run, Runs, alternate, figure, ratio
 from benchmarks.lifecycle import system
-from benchmarks.lifecycle.ours import Ours
+from benchmarks.lifecycle.ours import CONNECTIONS, Ours
 from benchmarks.lifecycle.run import Numbers, settings, today
 from stack.grants import SERVICES
 from stack.ports import LOOPBACK
@@ -47,7 +47,9 @@ async def measure(*, quick: bool, long_past: int | None) -> Result:
     numbers = Numbers()
     async with system.running(copies=2) as stack:
         facts = machine.facts() | {"before": machine.moment(stack.config.home.path)} | await settings(stack)
-        async with Ours.open(stack) as side:
+        async with Ours.open(
+            stack, connections=2 * CONNECTIONS
+        ) as side:  # as many for each of two as elsewhere for one
             runs = await _turns(stack, side, numbers, plan)
         async with Ours.open(stack, watches_awards=True) as side:
             joined = [await _join(stack, side, numbers, plan) for _ in range(plan.joins)]
