@@ -22,6 +22,7 @@ from kit.logging import get_logger
 from kit.outbox import opened
 from kit.sealing import is_sealed, keyring_if_any
 from kit.topic_reader import Place, Seen, Stretch, read_on
+from kit.turns import in_turns
 
 log = get_logger(__name__)
 
@@ -147,7 +148,7 @@ async def _read_outbox(connection: AsyncConnection, topics: Sequence[str], posit
     cursor = (await connection.execute(_CURSOR)).scalar_one()
     low = min((each.checked_id for each in positions if not each.anew), default=cursor)
     found = await fetch(connection, _ROWS, low, cursor, list(topics), _SLICE)
-    rows = [_row(connection, _Row(*row)) for row in found]
+    rows = [_row(connection, _Row(*row)) async for few in in_turns(found) for row in few]
     whole = len(rows) < _SLICE
     return Outbox(rows, cursor if whole else rows[-1].id, whole, resting=cursor == last_id)
 

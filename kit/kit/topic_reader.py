@@ -21,7 +21,7 @@ log = get_logger(__name__)
 _READ_SECONDS: Final = 30.0
 _CLOSE_SECONDS: Final = 2.0
 _POLL_MS: Final = 200
-_READ_AT_ONCE: Final = 100  # records, some milliseconds
+_READ_AT_ONCE: Final = 30  # records, a millisecond
 _FETCHED_BYTES: Final = 4 << 20  # by default 50 MB may come at once, for a look at 2,000 records
 _MOST_DIGITS: Final = 18  # a bigint holds every number of so many
 

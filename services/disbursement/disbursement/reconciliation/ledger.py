@@ -4,7 +4,6 @@ So the cost of a look is that of the new transfers and of one stretch, however l
 read again in the course of time.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -15,6 +14,7 @@ from disbursement.reconciliation import queries, rules
 from disbursement.reconciliation.chain import Chain, Reached
 from disbursement.reconciliation.rules import Difference
 from disbursement.records import Pool
+from kit.turns import in_turns
 
 PAGE: Final = 100
 STRETCH: Final = 5_000
@@ -92,9 +92,9 @@ async def _follow(connection: AsyncConnection, chain: Chain, most: int, go_on: C
     for _ in range(most // PAGE):
         go_on()
         links = await queries.links(connection, chain.reached.pool, version, PAGE)
-        chain.follow(links)
+        async for few in in_turns(links):
+            chain.follow(few)
         if len(links) < PAGE:
             return True
         version = links[-1].version + 1
-        await asyncio.sleep(0)  # a page is some milliseconds of work: let the other loops have their turn
     return False
