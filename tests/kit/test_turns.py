@@ -7,7 +7,8 @@ from kit.turns import in_turns
 
 async def test_all_come_in_their_order_a_few_at_a_time() -> None:
     assert [list(few) async for few in in_turns(range(7), 3)] == [[0, 1, 2], [3, 4, 5], [6]]
-    assert [few async for few in in_turns([])] == []
+    nothing: list[int] = []
+    assert [few async for few in in_turns(nothing)] == []
 
 
 async def test_others_have_their_turn_between_them() -> None:
