@@ -46,13 +46,19 @@ async def test_what_was_taken_in_is_assessed_by_its_process_and_found_due_by_no_
     assert await office.scalar(HELD) == 0
 
 
-async def test_registers_are_asked_while_the_batch_is_written(office: Office, registers: FakeRegisters) -> None:
-    await take_in(office, application())
+async def test_registers_are_asked_while_the_batch_is_written_and_not_again(
+    office: Office, registers: FakeRegisters
+) -> None:
+    said = await take_in(office, application())
     async with asyncio.timeout(20):
         await registers.until_asked(1)
+    assert await office.announced() == []
+    office.handover.committed(said)
+    assert await office.assess() == 1
+    assert set(registers.asked.values()) == {1}
 
 
-async def test_what_was_never_committed_is_not_assessed(office: Office) -> None:
+async def test_what_the_assessor_was_not_told_of_it_leaves_alone(office: Office) -> None:
     await take_in(office, application())
     assert await office.assess() == 0
     assert await office.announced() == []

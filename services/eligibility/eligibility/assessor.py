@@ -30,6 +30,7 @@ from kit.pace import Pace
 
 log = get_logger(__name__)
 
+_WAITED_OUT: Final = (SQLAlchemyError, OSError, TimeoutError, TransientError)
 _ASKING_SHARE: Final = 0.75  # of the lease: the rest is for the transaction that stores the decisions
 Found = Mapping[UUID, dict[str, Answer]]
 
@@ -65,7 +66,7 @@ class Assessor:
             await self._pace.keep()
             try:
                 took = await self.assess_group(stop)
-            except (SQLAlchemyError, OSError, TimeoutError, TransientError) as error:
+            except _WAITED_OUT as error:
                 log.warning("assessor_waits", reason=describe(error), error_class=type(error).__name__)
                 await backoff.pause(stop)
                 continue
@@ -93,10 +94,13 @@ class Assessor:
         return token, await self._lease(token)
 
     async def _leave(self) -> None:
-        """Leave to others what was handed over and is not assessed."""
-        while group := self._handover.take():
-            async with self._database.transaction() as connection:
-                await assessments.give_back(connection, token=self._handover.token, ids=group.keys())
+        """Leave to others what was handed over and is not assessed; without a database, they have it a lease later."""
+        try:
+            while group := self._handover.take():
+                async with self._database.transaction() as connection:
+                    await assessments.give_back(connection, token=self._handover.token, ids=group.keys())
+        except _WAITED_OUT as error:
+            log.warning("leases_not_given_back", reason=describe(error), error_class=type(error).__name__)
 
     async def _lease(self, token: UUID) -> Group:
         """Take what is due: one statement that commits by itself, because mostly there is nothing."""
