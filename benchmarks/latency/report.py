@@ -14,7 +14,7 @@ from benchmarks.latency import floor
 from benchmarks.latency.floor import Floor
 from benchmarks.lifecycle import system
 from benchmarks.lifecycle.ours import Ours
-from benchmarks.lifecycle.run import Numbers, settings, today
+from benchmarks.lifecycle.run import Numbers, maximum, settings, today
 from stack.supervisor import Stack
 
 TITLE: Final = "From submission to award, at a fifth of the maximum"
@@ -52,16 +52,15 @@ async def measure(*, quick: bool, long_past: int | None) -> Result:
     async with system.running() as stack:
         facts = machine.facts() | {"before": machine.moment(stack.config.home.path)} | await settings(stack)
         async with Ours.open(stack, watches_awards=True) as side:
-            maximum, rounds = await _rounds(stack, side, plan)
+            fastest, rounds = await _rounds(stack, side, plan)
         facts["after"] = machine.moment(stack.config.home.path)
-    return Result(_ratios(rounds), _figures(maximum, rounds), facts)
+    return Result(_ratios(rounds), _figures(fastest, rounds), facts)
 
 
 async def _rounds(stack: Stack, side: Ours, plan: Plan) -> tuple[float, list[Round]]:
     numbers = Numbers()
-    await side.play(numbers.take(plan.warm_up), plan.warm_up, today())
-    maximum = (await side.play(numbers.take(plan.lives), plan.lives, today())).rate
-    rate = _PART * maximum
+    fastest = await maximum(side, numbers, warm_up=plan.warm_up, lives=plan.lives)
+    rate = _PART * fastest
     count = max(100, round(rate * plan.seconds))
     rounds = []
     for _ in range(plan.rounds):
@@ -73,7 +72,7 @@ async def _rounds(stack: Stack, side: Ours, plan: Plan) -> tuple[float, list[Rou
             f"{rate:.1f}/s: award after p50 {taken['topic'].p50_ms} ms, p99 {taken['topic'].p99_ms} ms; "
             f"floor {found.sum_ms:.2f} ms (a commit {found.commit_ms}, a trip through Kafka {found.trip_ms})"
         )
-    return maximum, rounds
+    return fastest, rounds
 
 
 def _ratios(rounds: list[Round]) -> dict[str, Ratio]:

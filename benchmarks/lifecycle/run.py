@@ -66,6 +66,12 @@ async def measure(plan: Plan) -> Result:
     return Result({"vs_synchronous": vs_synchronous}, figures(runs), facts)
 
 
+async def maximum(side: Ours, numbers: Numbers, *, warm_up: int, lives: int) -> float:
+    """Return how many lives a second come to rest by a closed loop, after some for warm-up."""
+    await side.play(numbers.take(warm_up), warm_up, today())
+    return (await side.play(numbers.take(lives), lives, today())).rate
+
+
 async def settings(stack: Stack) -> dict[str, Any]:
     """Return PostgreSQL's settings that decide how durable and how fast it is."""
     connection = await asyncpg.connect(stack.postgres.superuser_dsn())

@@ -17,7 +17,7 @@ from benchmarks.harness.rounds import Run
 from benchmarks.lifecycle import system
 from benchmarks.lifecycle.ours import Ours
 from benchmarks.lifecycle.portal import Played
-from benchmarks.lifecycle.run import Numbers, settings, today
+from benchmarks.lifecycle.run import Numbers, maximum, settings, today
 from benchmarks.steady.quarters import QUARTERS, by_part, medians, memory, ratios, worst_dead
 from benchmarks.steady.watch import Look, Watcher, workers_cpu_seconds
 from stack.supervisor import Stack
@@ -73,9 +73,8 @@ async def measure(*, quick: bool, long_past: int | None) -> Result:
 
 async def _hour(stack: Stack, side: Ours, plan: Plan) -> Hour:
     numbers = Numbers()
-    await side.play(numbers.take(plan.warm_up), plan.warm_up, today())
-    maximum = (await side.play(numbers.take(plan.lives), plan.lives, today())).rate
-    rate = _SHARE * maximum
+    fastest = await maximum(side, numbers, warm_up=plan.warm_up, lives=plan.lives)
+    rate = _SHARE * fastest
     count = max(_LEAST_LIVES, round(rate * plan.seconds))
     check_room(stack.config.home.path, count)
     say(f"{rate:.1f} lives a second, half of the maximum, {count} in all")
@@ -92,7 +91,7 @@ async def _hour(stack: Stack, side: Ours, plan: Plan) -> Hour:
         await asyncio.wait({looking, telling})
     looking.result()
     looks = [look for look in watcher.looks if look.seconds <= count / rate]
-    return Hour(maximum, rate, count / rate, run, played, looks, workers_cpu_seconds(stack) - before)
+    return Hour(fastest, rate, count / rate, run, played, looks, workers_cpu_seconds(stack) - before)
 
 
 def check_room(path: Path, lives: int) -> None:
