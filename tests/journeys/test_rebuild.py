@@ -76,9 +76,11 @@ async def asked_all_the_time(traveller: Traveller) -> AsyncIterator[list[int]]:
             await asyncio.sleep(0.1)
 
     asking = asyncio.create_task(ask())
-    yield seen
-    asking.cancel()
-    await asyncio.wait({asking})
+    try:
+        yield seen
+    finally:
+        asking.cancel()
+        await asyncio.wait({asking})
 
 
 async def test_a_projection_is_built_again_beside_the_one_that_serves(traveller: Traveller) -> None:
