@@ -8,7 +8,7 @@ from contracts.codec import to_builtins
 from contracts.common import Reason
 from contracts.money import Money
 from contracts.policy import Review
-from eligibility import appealing, ballot, handlers, refusals, review, rules
+from eligibility import appealing, ballot, claiming, refusals, review, rules
 from eligibility.claim_rules import Verification
 from eligibility.commands import Decide, HoldTask
 from eligibility.records import Assessment, Task
@@ -97,6 +97,6 @@ async def _accept(
     if not accepted:
         await claims.free(connection, [claim.claim_id])
     await tasks.close_all(connection, {claim.claim_id: standing.outcome})
-    tell = handlers.verified if accepted else handlers.rejected
+    tell = claiming.verified if accepted else claiming.rejected
     said.say(tell(claim.submitted, result, now))
     return answer(200, ballot.told(task, standing))
