@@ -48,8 +48,13 @@ SELECT 'account_check', count(*), min(due_at) FROM accounts WHERE next_step_at I
 UNION ALL
 SELECT 'recovery', count(*), min(due_at) FROM recoveries WHERE status = 'demanded' HAVING count(*) > 0
 UNION ALL
-SELECT CASE WHEN next_step_at < expires_at THEN 'expiry_notice' ELSE 'expiry' END, count(*), min(next_step_at)
-FROM awards WHERE next_step_at IS NOT NULL GROUP BY 1
+SELECT kind, open, earliest_due FROM (
+  SELECT count(*) FILTER (WHERE next_step_at < expires_at), min(next_step_at) FILTER (WHERE next_step_at < expires_at),
+    count(*) FILTER (WHERE next_step_at = expires_at), min(next_step_at) FILTER (WHERE next_step_at = expires_at)
+  FROM awards WHERE next_step_at IS NOT NULL
+) AS running (notices, first_notice, expiries, first_expiry)
+CROSS JOIN LATERAL (VALUES ('expiry_notice', notices, first_notice), ('expiry', expiries, first_expiry))
+  AS each (kind, open, earliest_due) WHERE open > 0
 """
 
 
