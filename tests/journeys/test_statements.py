@@ -35,6 +35,8 @@ EAGER: Final = {
 }
 TOLD: Final = {
     "enable_seqscan": "off",
+    "enable_mergejoin": "off",  # it would rather read two indexes to the end, of tables with a handful of rows
+    "enable_hashjoin": "off",
     "session_preload_libraries": "auto_explain",
     "auto_explain.log_min_duration": "0",
     "auto_explain.log_format": "json",
@@ -43,9 +45,11 @@ PLAN: Final = re.compile(
     r"^\S+ \S+ UTC \[\d+\] (\w+)@\w+ LOG:  duration: [\d.]+ ms  plan:\n((?:\t.*\n)+)", re.MULTILINE
 )
 
-# Tables whose rows are as many as the programme's documents, partitions, checks, persons' orders or files for the bank.
+# Tables with as many rows as there are documents of the programme, partitions, checks, days, orders, files for banks.
 SMALL: Final = {
     "envelopes",
+    "flows",
+    "known_flaws",
     "ledger_checkpoints",
     "orders",
     "payment_files",
@@ -53,16 +57,33 @@ SMALL: Final = {
     "pools",
     "progress",
     "reconciliations",
+    "scheme_balances",
+    "tallies",
     "topic_positions",
     "webhooks",
 }
 FROM_INDEX: Final = ("Index Scan", "Index Only Scan")
+# Indexes of what waits at this moment, and of nothing that is over.
+OF_WHAT_WAITS: Final = {
+    "ix_accounts_deadline",
+    "ix_applications_deadline",
+    "ix_assessments_deadline",
+    "ix_assessments_due",
+    "ix_claims_deadline",
+    "ix_deliveries_pending",
+    "ix_parked_waiting",
+    "ix_recoveries_open",
+}
 SEQUENCES: Final = {"outbox_id_seq", "pushes_id_seq"}
 EXCEPTIONS: Final = {
     # The books are added up anew from every transfer, every so often: that is what the check is for.
     re.compile(r"WITH (moved|held) AS \( ?SELECT"): re.compile(r"awards|recoveries|transfers"),
     # An operator who changes keys asks how much is still under the old one: of some days' answers and events.
     re.compile(r"SELECT count\(\*\) FROM \(SELECT FROM \w+ WHERE substring"): re.compile(r"idempotency|outbox_\w+"),
+    # All awards that run are counted by what they wait for, from an index that has all it takes.
+    re.compile(r"SELECT CASE WHEN status = 'instructed' THEN 'payment'"): re.compile(r"awards"),
+    # Whom a sum is paid to is counted anew: for the page in a tenth of the time at most, else within a call's time-out.
+    re.compile(r"SELECT parties\.pool"): re.compile(r"applications|parties"),
 }
 
 SCOPES: Final = ("portal", "officer", "auditor", "finance", "ops")
@@ -136,8 +157,8 @@ def read_whole(plan: dict[str, Any], limited: bool = False) -> Iterator[str]:
     """Yield the tables that a plan scans, and those of which it reads an index to the end."""
     kind = plan["Node Type"]
     limited |= kind == "Limit"
-    whole = kind == "Seq Scan" or (kind in FROM_INDEX and "Index Cond" not in plan and not limited)
-    if whole and not plan["Relation Name"].startswith("pg_"):
+    to_the_end = kind in FROM_INDEX and "Index Cond" not in plan and plan["Index Name"] not in OF_WHAT_WAITS
+    if (kind == "Seq Scan" or (to_the_end and not limited)) and not plan["Relation Name"].startswith("pg_"):
         yield plan["Relation Name"]
     for child in plan.get("Plans", []):
         yield from read_whole(child, limited)

@@ -40,7 +40,7 @@ class Events:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
             stdin=subprocess.DEVNULL,
         )
 
