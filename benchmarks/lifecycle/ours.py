@@ -17,6 +17,7 @@ from benchmarks.intake.wire import Address
 from benchmarks.lifecycle.bank import Bank
 from benchmarks.lifecycle.portal import Played, Portal
 from benchmarks.lifecycle.programme import POOL
+from benchmarks.lifecycle.standing import standing
 from stack import issuer
 from stack.demo import tokens_of
 from stack.ports import LOOPBACK
@@ -100,7 +101,10 @@ class Ours:
         settled = await self._settled()
         watch = self.watch().start()
         began = time.perf_counter()
-        said = await self.portal.call(method, *args)
+        try:
+            said = await self.portal.call(method, *args)
+        except TimeoutError as error:
+            raise WrongError(f"{error}; {await standing(self._stack)}") from error
         await self._until_counted(settled + count)
         run = Run(count, time.perf_counter() - began, watch.stop())
         await self._check(before, *moved(said))

@@ -197,7 +197,11 @@ class Portal:
         try:
             await asyncio.wait_for(self._ended, _PATIENCE_SECONDS)
         except TimeoutError:
-            raise TimeoutError(f"{self._left} lives have not ended after {_PATIENCE_SECONDS:.0f} s") from None
+            unsent, unanswered = len(self._lives) + len(self._claims), len(self._calls) - len(self._free)
+            raise TimeoutError(
+                f"{self._left} lives have not ended after {_PATIENCE_SECONDS:.0f} s: of {len(self._applied)} no award "
+                f"was heard, {unsent} calls were not sent, {unanswered} not answered, of others no payment was heard"
+            ) from None
 
     def _application(self, life: Life) -> bytes:
         headers = (*self._headers, ("idempotency-key", f"application-{life.number}"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 
+from benchmarks.harness.progress import say
 from benchmarks.lifecycle import programme
 from stack.config import Config, Ports
 from stack.grants import SERVICES
@@ -21,7 +22,7 @@ from stack.supervisor import Stack
 async def running(environment: Mapping[str, str] | None = None, copies: int = 1) -> AsyncIterator[Stack]:
     """Give a running stack with so many processes of each service, which is stopped and removed at the end.
 
-    ``environment`` has settings of its services.
+    ``environment`` has settings of its services. Of what failed the logs are kept.
     """
     path = Path(tempfile.mkdtemp(prefix="drawdown-bench-"))
     config = Config(
@@ -35,6 +36,10 @@ async def running(environment: Mapping[str, str] | None = None, copies: int = 1)
     try:
         async with Stack(config) as stack:
             yield stack
+    except Exception:
+        if config.home.logs.exists():
+            say(f"the logs are kept in {shutil.move(config.home.logs, tempfile.mkdtemp(prefix='drawdown-failed-'))}")
+        raise
     finally:
         shutil.rmtree(path)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import asyncpg
 
+from benchmarks.lifecycle.standing import standing
 from stack import audit_verify, issuer
 from stack.simulators.population import Role
 from stack.supervisor import Stack
@@ -150,3 +152,14 @@ async def _order(traveller: Traveller, who: str, path: str, body: dict[str, Any]
     answer = await traveller.client.post(f"{traveller.system.urls['disbursement']}{path}", json=sent, headers=headers)
     found: dict[str, Any] = answer.json()
     return found
+
+
+async def test_whoever_waits_for_lives_in_vain_is_told_where_they_stand(traveller: Traveller) -> None:
+    await paid_voucher(traveller, 15)
+    told = await standing(traveller.system)
+    for part in (
+        r"intake has .*\d+ paid claims",
+        r"eligibility has .*\d+ decided ",
+        r"disbursement has .*\d+ settled ",
+    ):
+        assert re.search(part, told), told
