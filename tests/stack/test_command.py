@@ -31,7 +31,7 @@ class Command:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*DRAWDOWN, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=300
+            [*DRAWDOWN, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=90
         )
 
     def begin(self, *arguments: str) -> subprocess.Popen[bytes]:

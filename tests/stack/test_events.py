@@ -40,7 +40,7 @@ class Events:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=60,
             stdin=subprocess.DEVNULL,
         )
 

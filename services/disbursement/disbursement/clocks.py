@@ -49,9 +49,11 @@ UNION ALL
 SELECT 'recovery', count(*), min(due_at) FROM recoveries WHERE status = 'demanded' HAVING count(*) > 0
 UNION ALL
 SELECT kind, open, earliest_due FROM (
-  SELECT count(*) FILTER (WHERE next_step_at < expires_at), min(next_step_at) FILTER (WHERE next_step_at < expires_at),
-    count(*) FILTER (WHERE next_step_at = expires_at), min(next_step_at) FILTER (WHERE next_step_at = expires_at)
-  FROM awards WHERE next_step_at IS NOT NULL
+  SELECT count(*) FILTER (WHERE early), min(next_step_at) FILTER (WHERE early),
+    count(*) FILTER (WHERE NOT early), min(next_step_at) FILTER (WHERE NOT early)
+  FROM (
+    SELECT next_step_at, coalesce(next_step_at < expires_at, false) AS early FROM awards WHERE next_step_at IS NOT NULL
+  ) AS one
 ) AS running (notices, first_notice, expiries, first_expiry)
 CROSS JOIN LATERAL (VALUES ('expiry_notice', notices, first_notice), ('expiry', expiries, first_expiry))
   AS each (kind, open, earliest_due) WHERE open > 0
