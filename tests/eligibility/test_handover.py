@@ -94,12 +94,13 @@ async def test_what_is_not_assessed_when_the_process_stops_is_left_to_others(off
 
 async def test_a_process_that_stops_without_its_database_ends_all_the_same(office: Office, settings: Settings) -> None:
     away = Database("postgresql://nobody@127.0.0.1:9/nothing")  # the port of discard: nobody listens
+    cut_off = Office(away, settings)
     try:
-        cut_off = Office(away, settings)
         cut_off.handover.committed(await take_in(office, application()))
         stop = asyncio.Event()
         stop.set()
         await cut_off.assessor.run(stop)
     finally:
+        await cut_off.registers.close()
         await away.close()
     assert await office.scalar(HELD) == 1, "until the lease is over"
