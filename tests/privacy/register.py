@@ -336,10 +336,11 @@ NOT_PERSONAL: Final[dict[str, dict[str, str]]] = {
         "paid_at waits_for_pool waits_for awarded measures",
         "award_years": "award_id fiscal_year",
         "claims": "claim_id scheme submitted_at instructed_at settled_at",
+        "companies_behind": "pool district month state company",
         "envelope_years": "scheme fiscal_year appropriated",
         "envelopes": "scheme policy_version envelope title_zh title_en",
         "flows": "pool scheme district day state amount",
-        "parties": "pool district month state application_id",
+        "parties": "application_id pool district month state",
         "pools": "pool version hash appropriated available committed obligated disbursed carried_available "
         "carried_committed carried_obligated carried_disbursed breaks last_break",
         "progress": "topic last_event_at",

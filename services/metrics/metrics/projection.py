@@ -95,6 +95,10 @@ class Projection:
         row.scheme = scheme
         return row
 
+    def companies(self) -> dict[UUID, UUID]:
+        """Return the companies of the applications of this batch, by application."""
+        return {row.application_id: row.company for row in self.applications.values() if row.company is not None}
+
     def tallies(self) -> Mapping[Tally, int]:
         """Return what this batch adds to each tally (or takes from it)."""
         changes = {tally: -before for tally, before in self._tallies_before.items()}

@@ -6,22 +6,21 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.common import Text
+from metrics.parties import read_behind
 from metrics.rules import books, disclosure, forecast
 from metrics.rules.books import Pool
 from metrics.rules.disclosure import Behind, Cell, Disclosed
 from metrics.rules.forecast import Pace
 from metrics.rules.tallies import Tally
 from metrics.tables import (
-    applications,
     envelope_years,
     envelopes,
     flows,
     parked,
-    parties,
     pools,
     progress,
     scheme_balances,
@@ -97,7 +96,7 @@ async def read_drawdown(connection: AsyncConnection, pool: str, by: By) -> list[
 
 async def read_disclosed(connection: AsyncConnection, by: Part) -> dict[str, Disclosed]:
     """Return what may be shown of each pool's districts or months (``rules.disclosure``), by pool."""
-    behind = await _read_behind(connection, by)
+    behind = await read_behind(connection, by)
     key = _KEYS[by].label("key")
     query = (
         select(flows.c.pool, key, (-_sum_of("available")).label("promised"), _sum_of("disbursed").label("disbursed"))
@@ -113,23 +112,6 @@ async def read_disclosed(connection: AsyncConnection, by: Part) -> dict[str, Dis
             Cell(row.key, int(row.promised), int(row.disbursed), promised_to, paid_to)
         )
     return {pool: disclosure.disclose(found) for pool, found in cells.items()}
-
-
-async def _read_behind(connection: AsyncConnection, by: Part) -> dict[tuple[str, str, str], Behind]:
-    """Return who is behind the sums, by (pool, key, state). An application not yet heard of counts for nobody."""
-    key = (parties.c.district if by == "district" else func.to_char(parties.c.month, "YYYY-MM")).label("key")
-    companies = func.count(applications.c.company.distinct())
-    few = case((companies < disclosure.LEAST_COMPANIES, func.array_agg(applications.c.company.distinct())), else_=None)
-    query = (
-        select(parties.c.pool, key, parties.c.state, companies.label("companies"), few.label("few"))
-        .join(applications, applications.c.application_id == parties.c.application_id)
-        .where(applications.c.company.is_not(None))
-        .group_by(parties.c.pool, key, parties.c.state)
-    )
-    return {
-        (row.pool, row.key, row.state): Behind(row.companies, frozenset(row.few or ()))
-        for row in await connection.execute(query)
-    }
 
 
 async def read_titles(connection: AsyncConnection) -> dict[str, Text]:

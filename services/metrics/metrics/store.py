@@ -16,6 +16,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.events import ApplicationEvent, ClaimPaid, ClaimSubmitted, Event, PaymentInstructed, TransferPosted
 from kit.driver import Prepared
+from metrics import parties
 from metrics.projection import Envelope, Projection
 from metrics.rules.books import Pool
 from metrics.rules.lifecycle import Application, Claim
@@ -26,7 +27,6 @@ from metrics.tables import (
     envelope_years,
     envelopes,
     flows,
-    parties,
     pools,
     progress,
     scheme_balances,
@@ -76,11 +76,6 @@ def _locking(table: Table) -> ReturningInsert[Any]:
     ).returning(table)
 
 
-def _joining(table: Table) -> Insert:
-    """Return the statement that adds what was not there yet."""
-    return _insert(table).on_conflict_do_nothing()
-
-
 def _advancing(table: Table) -> Insert:
     """Return the statement that keeps the later moment."""
     statement = _insert(table)
@@ -101,7 +96,6 @@ _LOCKING: Final = {table: Prepared(_locking(table)) for table in (applications, 
 _STORING: Final = {
     **{table: Prepared(_storing(table)) for table in (*_KINDS, award_years, envelope_years)},
     **{table: Prepared(_adding(table)) for table in (tallies, scheme_balances, flows)},
-    parties: Prepared(_joining(parties)),
     progress: Prepared(_advancing(progress)),
 }
 _YEARS: Final = Prepared(
@@ -158,7 +152,7 @@ async def store(connection: AsyncConnection, projection: Projection) -> None:
         (flows, projection.flows),
     ):
         await _put(connection, table, [(*labels, change) for labels, change in changes.items() if change])
-    await _put(connection, parties, projection.parties)
+    await parties.note(connection, projection.parties, projection.companies())
     await _put(connection, progress, projection.last_event_at.items())
 
 

@@ -1,8 +1,8 @@
 """The tables of the projection. Amounts are BIGINT fen.
 
 Three kinds. *Rows* (pools, applications, claims) are locked when loaded and stored whole. *Totals* (tallies,
-scheme_balances, flows) only ever get differences added. *Parties* are only ever
-added. In every table the key's columns come first.
+scheme_balances, flows) only ever get differences added. *Who is behind them* (companies_behind, parties) is
+only ever joined. In every table the key's columns come first.
 """
 
 from typing import Any, Final
@@ -100,16 +100,27 @@ progress: Final = Table(
     _moment("last_event_at", nullable=False),
 )
 
-parties: Final = Table(
-    "parties",
+companies_behind: Final = Table(
+    "companies_behind",
     metadata,
     *[_word(name) for name in ("pool", "district")],
     Column("month", Date, nullable=False),
     _word("state"),
-    Column("application_id", Uuid, nullable=False),
-    PrimaryKeyConstraint("pool", "district", "month", "state", "application_id"),
+    Column("company", Uuid, nullable=False),
+    PrimaryKeyConstraint("pool", "district", "month", "state", "company"),
 )
-"""Whose applications a pool's money moved for: with ``applications.company``, how many companies are behind a sum."""
+"""Which companies a pool's money moved for: of each district, month and state the first that came (``parties``)."""
+
+parties: Final = Table(
+    "parties",
+    metadata,
+    Column("application_id", Uuid, nullable=False),
+    *[_word(name) for name in ("pool", "district")],
+    Column("month", Date, nullable=False),
+    _word("state"),
+    PrimaryKeyConstraint("application_id", "pool", "district", "month", "state"),
+)
+"""For whose applications it moved while no company of theirs was known: what waits for their events."""
 
 # --- totals --------------------------------------------------------------------------------------------------
 

@@ -13,11 +13,13 @@ from uuid import UUID
 import msgspec
 
 LEAST_COMPANIES: Final = 5
+ENOUGH_COMPANIES: Final = 20
+"""From here on nobody counts: what is behind a sum is kept up to as many, whichever came first."""
 REST: Final = "other"
 
 
 class Behind(msgspec.Struct, frozen=True):
-    """How many companies are behind a sum, and which, where they are fewer than LEAST_COMPANIES."""
+    """How many companies are behind a sum, up to ENOUGH_COMPANIES; and which, where fewer than LEAST_COMPANIES are."""
 
     companies: int = 0
     few: frozenset[UUID] = frozenset()
@@ -53,6 +55,7 @@ def disclose(cells: Sequence[Cell]) -> Disclosed:
 
 
 def _size(cell: Cell) -> tuple[int, int, str]:
+    """Order cells by who is behind them, not by sums: those change places, which would tell of what is merged."""
     return cell.paid_to.companies, cell.promised_to.companies, cell.key
 
 
