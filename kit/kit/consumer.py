@@ -18,7 +18,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contracts.events import Event
 from contracts.topics import event_type, topics_with
-from kit import offsets
 from kit.ahead import Ahead, Batch, reached
 from kit.backoff import Backoff
 from kit.batch import Batches, Handler
@@ -27,19 +26,18 @@ from kit.database import Database, describe, is_transient
 from kit.deadlines import StoppingError, unless, within
 from kit.errors import FencedError, NotYetError, PermanentError, TransientError
 from kit.following import log_handled, log_said
-from kit.kafka import group_consumer
+from kit.held import Held
+from kit.kafka import Fetch, group_consumer
 from kit.logging import get_logger
 from kit.outbox import Announcements
 from kit.pace import Pace
 from kit.parking import Family, Parked
-from kit.sightings import count, forget_lag, log_parked, measure_lag
+from kit.sightings import count, log_parked, measure_lag
 
 log = get_logger(__name__)
 
 _START_DEADLINE_SECONDS: Final = 30.0
 _STOP_DEADLINE_SECONDS: Final = 3.0
-_COMMIT_DEADLINE_SECONDS: Final = 10.0
-_LOOK_ROUND_SECONDS: Final = 5.0
 _WAITED_OUT: Final = (KafkaError, SQLAlchemyError, OSError, TimeoutError, TransientError, FencedError)
 
 # An error that no family claims may be a race that a second look decides; after this many it is the event's fault.
@@ -74,21 +72,21 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         max_batch_events: int = 1000,
         pace_seconds: float = 0.0,
         patience_seconds: float = 0.0,
+        fetch: Fetch = Fetch(),  # noqa: B008  # frozen
         committed: Callable[[Announcements], None] = lambda _: None,
         progressed: Callable[[], None] = lambda: None,
         dead_letters: str | None = None,
     ) -> None:
         events = list(events)
-        self._database = database
         self._bootstrap = bootstrap
         self._group = group
+        self._fetch = fetch
         self._topics = topics_with(events)
         types = frozenset(event_type(event) for event in events)
         self._batches = Batches(database, group, types, handle, dead_letters or f"{group}.dead-letters")
         self._committed = committed
         self._progressed = progressed
-        self._epochs: dict[TopicPartition, int] = {}
-        self._positions: dict[TopicPartition, int] = {}
+        self._held = Held(database, group)
         self._ahead = Ahead(max_batch_events, Pace(pace_seconds, patience_seconds))
         self._blocked = BlockedPartitions(self._topics)
         self._tries: dict[tuple[TopicPartition, int], int] = {}
@@ -115,25 +113,22 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
                 stopping.cancel()
 
     async def _consume(self, stopping: "asyncio.Task[Any]", backoff: Backoff) -> None:
-        kafka = group_consumer(self._bootstrap, self._group)
+        kafka = group_consumer(self._bootstrap, self._group, self._fetch)
         try:
             await unless(stopping, within(_START_DEADLINE_SECONDS, kafka.start(), "starting the consumer"))
             kafka.subscribe(self._topics, listener=self)
             self.trouble = self._state()
-            looked_at = 0.0
             while not stopping.done():
-                await self._claim(kafka)
-                batch = self._in_order(kafka, await unless(stopping, self._ahead.next(kafka, self._positions)))
-                following = await unless(stopping, self._ahead.fetch(kafka, batch, self._positions))
+                self._ahead.drop(await self._held.claim(kafka))
+                batch = self._in_order(kafka, await unless(stopping, self._ahead.next(kafka, self._held.positions)))
+                following = await unless(stopping, self._ahead.fetch(kafka, batch, self._held.positions))
                 async with self._batches.reading(following):
                     await self._process(kafka, batch)
-                if measure_lag(kafka, self._positions) == 0 and self._assigned:
+                if measure_lag(kafka, self._held.positions) == 0 and self._assigned:
                     self._progressed()
                 self.trouble = self._state()
                 backoff.reset()
-                if asyncio.get_running_loop().time() - looked_at > _LOOK_ROUND_SECONDS:
-                    looked_at = asyncio.get_running_loop().time()
-                    await self._look_round(kafka)
+                await self._held.look_round(kafka)
         finally:
             self._forget()
             await self._close(kafka)
@@ -168,37 +163,21 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         log.info("partitions_assigned", count=len(list(assigned)))
 
     def _forget(self) -> None:
-        forget_lag(self._positions)
-        self._epochs.clear()
+        self._ahead.drop(self._held.positions)
+        self._held.forget()
         self._batches.forget()
-        self._ahead.drop(self._positions)
-        self._positions.clear()
         self._blocked.forget()
         self._assigned = False
-
-    async def _claim(self, kafka: AIOKafkaConsumer) -> None:
-        """Raise the epoch of every partition that is newly ours, and start where the database says."""
-        unclaimed = sorted(set(kafka.assignment()) - self._epochs.keys())
-        if not unclaimed:
-            return
-        async with self._database.transaction() as connection:
-            claimed = await offsets.claim(connection, self._group, unclaimed)
-        self._ahead.drop(claimed)
-        for place, (next_offset, epoch) in claimed.items():
-            if place in kafka.assignment():
-                kafka.seek(place, next_offset)
-                self._epochs[place] = epoch
-                self._positions[place] = next_offset
 
     def _in_order(self, kafka: AIOKafkaConsumer, batch: Batch) -> Batch:
         """Take what is ours. A partition that goes back stands still: its offset was not there any more."""
         taken: Batch = {}
         for place, records in batch.items():
-            if place not in self._epochs:
+            if place not in self._held.epochs:
                 continue
-            if records[0].offset < self._positions[place]:
-                lost = TopicLostError(f"the topic ended before {self._positions[place]}")
-                self._blocked.block(kafka, place, self._positions[place], lost)
+            if records[0].offset < self._held.positions[place]:
+                lost = TopicLostError(f"the topic ended before {self._held.positions[place]}")
+                self._blocked.block(kafka, place, self._held.positions[place], lost)
                 continue
             taken[place] = records
         return taken
@@ -265,8 +244,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
             next_try_seconds=NOT_YET_SECONDS,
         )
         try:
-            begin = self._positions.get(place, -1)
-            await self._batches.park(place, event, self._epochs.get(place, -1), begin)
+            begin = self._held.positions.get(place, -1)
+            await self._batches.park(place, event, self._held.epochs.get(place, -1), begin)
         except FencedError:
             raise
         except Exception as parking_failed:  # noqa: BLE001  # then the partition waits: nothing may be passed over
@@ -278,7 +257,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         return True
 
     async def _transact(self, batch: Batch) -> None:
-        handled = await self._batches.transact(batch, self._epochs, self._positions)
+        handled = await self._batches.transact(batch, self._held.epochs, self._held.positions)
         self._passed(batch)
         self._committed(handled.said)
         log_parked([event for event in handled.parked if event.family != "behind"])
@@ -288,28 +267,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     def _passed(self, batch: Batch) -> None:
         self._progressed()
-        self._positions.update(reached(batch))
+        self._held.positions.update(reached(batch))
         self._blocked.passed(batch)
         for place, records in batch.items() if self._tries else ():
             for record in records:
                 self._tries.pop((place, record.offset), None)
-
-    # --- every few seconds ----------------------------------------------------------------------------------
-
-    async def _look_round(self, kafka: AIOKafkaConsumer) -> None:
-        """See whether the partitions are still ours, also when nothing arrives; tell Kafka, for its lag tools."""
-        epochs = dict(self._epochs)  # a rebalance, which may come while the database is asked, forgets ours
-        if not epochs:
-            return
-        async with self._database.transaction() as connection:
-            _, known = await offsets.fence(connection, self._group, epochs)
-        mine = {place: offset for place, offset in known.items() if offset and place in kafka.assignment()}
-        if not mine:
-            return
-        try:
-            await within(_COMMIT_DEADLINE_SECONDS, kafka.commit(mine), "telling Kafka the offsets")
-        except (KafkaError, TimeoutError) as error:  # a rebalance, most often: the work itself is safe, so go on
-            log.warning("offsets_not_told", reason=describe(error), error_class=type(error).__name__)
 
 
 def _family(error: Exception) -> Family:

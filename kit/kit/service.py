@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
@@ -19,7 +20,7 @@ import uvloop
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from kit import collector, idempotency, meters, revisions, tracing
+from kit import collector, housekeeping, meters, revisions, tracing
 from kit.backoff import Backoff, wait
 from kit.callers import Callers
 from kit.database import Database, describe
@@ -38,7 +39,6 @@ _HTTP_STOP_SECONDS: Final = 5.0
 _LOOPS_STOP_SECONDS: Final = 5.0
 _RELAY_STOP_SECONDS: Final = 3.0
 _POOL_STOP_SECONDS: Final = 1.5
-_HOUSEKEEPING_SECONDS: Final = 3600.0
 _LOOP_LAG_SECONDS: Final = 1.0
 _ACCEPTED_IN_A_TURN: Final = 8
 _UNREAD_SECONDS: Final = 20
@@ -168,7 +168,7 @@ class Service:
         await self._wait_for_database()
         if self._stop.is_set():
             return
-        self.add_loop("housekeeping", self._keep_house)
+        self.add_loop("housekeeping", partial(housekeeping.keep, self.database, self.settings.retention_days))
         self.add_loop("loop_lag", self._watch_loop)
         self.add_loop("statistics", StatisticsWatch(self.database).run)
         async with asyncio.TaskGroup() as group:
@@ -212,18 +212,6 @@ class Service:
             else:
                 self.database_trouble = None
                 return
-
-    async def _keep_house(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                await self.database.roll_partitions()
-                dropped = await self.database.drop_old_partitions(self.settings.retention_days)
-                async with self.database.transaction() as connection:
-                    forgotten = await idempotency.forget_old(connection)
-                log.info("housekeeping", forgotten_idempotency_keys=forgotten, dropped_partitions=dropped)
-            except (SQLAlchemyError, OSError, TimeoutError) as error:
-                log.warning("housekeeping_waits", reason=describe(error))
-            await wait(stop, _HOUSEKEEPING_SECONDS)
 
     async def _watch_loop(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()

@@ -92,6 +92,15 @@ class ServiceSettings(BaseSettings):
         le=5,
         description="the same where no applicant waits for anything in it, and for the pages that then follow",
     )
+    consumer_fetch_min_bytes: int = Field(
+        default=1,
+        ge=1,
+        le=1_000_000,
+        description="a fetch from Kafka is answered when so many bytes of events are there, or after the next setting",
+    )
+    consumer_fetch_wait_seconds: float = Field(
+        default=0.25, gt=0, le=5, description="a fetch is answered after so long, whatever is there"
+    )
     relay_poll_seconds: float = Field(
         default=0.1,
         gt=0,

@@ -9,6 +9,7 @@ from contracts.topics import topics_with
 from kit.batch import Handler
 from kit.consumer import Consumer
 from kit.http import Trouble
+from kit.kafka import Fetch
 from kit.lag import Lags
 from kit.liveness import Liveness
 from kit.outbox import Announcements
@@ -66,6 +67,7 @@ class Worker:
             max_batch_events=settings.consumer_max_batch_events,
             pace_seconds=settings.consumer_pace_seconds,
             patience_seconds=settings.consumer_patience_seconds,
+            fetch=Fetch(settings.consumer_fetch_min_bytes, settings.consumer_fetch_wait_seconds),
             committed=self._batch_committed,
             progressed=liveness.progressed,
             dead_letters=f"{service.name}.dead-letters",

@@ -19,6 +19,15 @@ class Settings(KeyringSettings):
         le=5,
         description="batches begin no closer together: the portal's view follows by so much, no decision waits for it",
     )
+    consumer_fetch_min_bytes: int = Field(
+        default=500_000,
+        ge=1,
+        le=1_000_000,
+        description="a fetch from Kafka is answered when so many bytes of events are there, or after the next setting",
+    )
+    consumer_fetch_wait_seconds: float = Field(
+        default=0.05, gt=0, le=5, description="a fetch is answered after so long, whatever is there"
+    )
     relay_pace_seconds: float = Field(
         default=0.03,
         ge=0,

@@ -24,6 +24,12 @@ class Settings(ServiceSettings):
         le=5,
         description="batches begin no closer together: the figures may follow by so much, and nobody waits for them",
     )
+    consumer_fetch_min_bytes: int = Field(
+        default=500_000,
+        ge=1,
+        le=1_000_000,
+        description="a fetch from Kafka is answered when so many bytes of events are there, or after the next setting",
+    )
     programme_file: Path | None = Field(
         default=None, description="YAML file with the pools' names and the targets; without it neither is shown"
     )
