@@ -15,6 +15,7 @@ from benchmarks.harness.remote import Remote
 from benchmarks.harness.rounds import Run
 from benchmarks.intake.wire import Address
 from benchmarks.lifecycle.bank import Bank
+from benchmarks.lifecycle.lives import APPLICATIONS_OF_A_COMPANY
 from benchmarks.lifecycle.portal import Played, Portal
 from benchmarks.lifecycle.programme import POOL
 from benchmarks.lifecycle.standing import standing
@@ -71,13 +72,20 @@ class Ours:
             opened.push_async_callback(metrics.close)
             yield cls(stack, portal, bank, metrics, connections)
 
-    async def play(self, first: int, count: int, today: date, more: Sequence[Address] = ()) -> Run:
+    async def play(
+        self,
+        first: int,
+        count: int,
+        today: date,
+        more: Sequence[Address] = (),
+        of_a_company: int = APPLICATIONS_OF_A_COMPANY,
+    ) -> Run:
         """Play so many lives to the maximum, until all is at rest; raise WrongError unless the books show them.
 
         ``more`` are addresses of further processes of intake.
         """
         await self.connect(more)
-        awarded, paid = await self.portal.call("prepare", first, count, today)
+        awarded, paid = await self.portal.call("prepare", first, count, today, of_a_company)
         run, _ = await self._measured(count, lambda _: (awarded, paid), "play")
         return run
 

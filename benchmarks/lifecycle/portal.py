@@ -19,7 +19,7 @@ import msgspec
 from benchmarks.harness.openloop import Latencies, latencies_of
 from benchmarks.intake.wire import Address, Call, request
 from benchmarks.lifecycle.awards import Awards
-from benchmarks.lifecycle.lives import Life, lives
+from benchmarks.lifecycle.lives import APPLICATIONS_OF_A_COMPANY, Life, lives
 from benchmarks.lifecycle.stream import Stream
 
 CREATED: Final = b"201"
@@ -87,9 +87,11 @@ class Portal:
         if self._follows:
             self._stream = await Stream.open(*addresses[0], self._headers, self._heard, self._fail)
 
-    async def prepare(self, first: int, count: int, today: date) -> tuple[int, int]:
+    async def prepare(
+        self, first: int, count: int, today: date, of_a_company: int = APPLICATIONS_OF_A_COMPANY
+    ) -> tuple[int, int]:
         """Make so many lives ready; return what they are to be awarded and paid together, in fen."""
-        made = list(lives(first, count, today))
+        made = list(lives(first, count, today, of_a_company))
         self._lives = deque((life, self._application(life)) for life in made)
         gc.collect()
         gc.freeze()

@@ -13,6 +13,7 @@ from benchmarks.harness.progress import say
 from benchmarks.harness.results import Ratio, Result
 from benchmarks.harness.rounds import Run, Runs, figure, ratio
 from benchmarks.lifecycle import system, theirs
+from benchmarks.lifecycle.lives import APPLICATIONS_OF_A_COMPANY, numbers_of
 from benchmarks.lifecycle.ours import Ours
 from benchmarks.lifecycle.theirs import Theirs
 from stack.grants import SERVICES
@@ -66,10 +67,15 @@ async def measure(plan: Plan) -> Result:
     return Result({"vs_synchronous": vs_synchronous}, figures(runs), facts)
 
 
-async def maximum(side: Ours, numbers: Numbers, *, warm_up: int, lives: int) -> float:
+async def maximum(
+    side: Ours, numbers: Numbers, *, warm_up: int, lives: int, of_a_company: int = APPLICATIONS_OF_A_COMPANY
+) -> float:
     """Return how many lives a second come to rest by a closed loop, after some for warm-up."""
-    await side.play(numbers.take(warm_up), warm_up, today())
-    return (await side.play(numbers.take(lives), lives, today())).rate
+    rate = 0.0
+    for count in (warm_up, lives):
+        first = numbers.take(numbers_of(count, of_a_company))
+        rate = (await side.play(first, count, today(), of_a_company=of_a_company)).rate
+    return rate
 
 
 async def settings(stack: Stack) -> dict[str, Any]:

@@ -79,8 +79,8 @@ def ratios(p99_ms: Sequence[float], looks: Sequence[Look]) -> dict[str, Ratio]:
             at_most=True,
         ),
         "backlog_last_vs_first": Ratio(
-            "median over the last quarter of the events that wait, in all outboxes and before all consumers, and one, "
-            "divided by the same of the first quarter",
+            "median over the last quarter of what waits (events in all outboxes and before all consumers, applications "
+            "before the assessor), and one, divided by the same of the first quarter",
             1.5,
             1.1,
             round((backlog[-1] + 1) / (backlog[0] + 1), 3),

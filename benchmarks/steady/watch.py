@@ -1,4 +1,4 @@
-"""What is looked at during the hour: memory, databases and their tables, and what waits in outboxes and topics."""
+"""What is looked at during the hour: memory, databases and their tables, and what waits in outboxes, topics, lines."""
 
 import asyncio
 import time
@@ -25,6 +25,7 @@ _PENDING: Final = """
 SELECT CASE WHEN is_called THEN last_value ELSE 0 END - (SELECT cursor FROM relay WHERE name = 'outbox')
 FROM outbox_id_seq
 """
+_ASSESSMENTS: Final = "SELECT count(*) FROM assessments WHERE status = 'pending'"
 _OFFSETS: Final = "SELECT topic, partition, next_offset FROM consumer_offset"
 
 
@@ -43,7 +44,9 @@ class Table(msgspec.Struct, frozen=True):
 class Look(msgspec.Struct, frozen=True):
     """One moment, so many seconds after the first arrival. Tables are named ``database.table``.
 
-    ``pending``: events that lie in a service's outbox; ``lag``: events in topics that it has not handled yet.
+    ``pending``: events that lie in a service's outbox; ``lag``: events in topics that it has not handled yet;
+    ``assessments``: applications that eligibility has taken in and not assessed; ``work_ms``: CPU time of a piece of
+    work that is always the same, so that a machine that others slow down is told from a system that grows slow.
     """
 
     seconds: float
@@ -52,11 +55,13 @@ class Look(msgspec.Struct, frozen=True):
     tables: dict[str, Table]
     pending: dict[str, int]
     lag: dict[str, int]
+    assessments: int
+    work_ms: float
 
     @property
     def backlog(self) -> int:
-        """All events that somebody has still to publish or to handle."""
-        return sum(self.pending.values()) + sum(self.lag.values())
+        """All events that somebody has still to publish or to handle, and the applications to be assessed."""
+        return sum(self.pending.values()) + sum(self.lag.values()) + self.assessments
 
 
 class Watcher:
@@ -93,12 +98,13 @@ class Watcher:
         for name, database in databases.items():
             lag[name] = behind(await database.fetch(_OFFSETS), ends)
             pending[name] = int(await database.fetchval(_PENDING))
+        assessments = int(await databases["eligibility"].fetchval(_ASSESSMENTS))
         seconds = time.monotonic() - began
         tables: dict[str, Table] = {}
         for name, database in databases.items():
             sizes[name] = int(await database.fetchval("SELECT pg_database_size($1)", name))
             tables |= {f"{name}.{row[0]}": Table(*row[1:]) for row in await database.fetch(_TABLES)}
-        return Look(seconds, self._memory(), sizes, tables, pending, lag)
+        return Look(seconds, self._memory(), sizes, tables, pending, lag, assessments, work_ms())
 
     def _memory(self) -> dict[str, float]:
         """Return the resident memory of each service, in MB of 10^6 bytes; a process may be another than before."""
@@ -108,6 +114,17 @@ class Watcher:
             for name, identity in running.items()
             if identity is not None
         }
+
+
+def work_ms() -> float:
+    """Return the CPU time of making and looking up 20,000 small objects: what memory and its caches are good for now.
+
+    A loop over numbers would take the same time where each statement of a service takes twice as long.
+    """
+    began = time.process_time()
+    made = {str(number): (number, str(number)) for number in range(20_000)}
+    assert all(made[key][1] == key for key in made)
+    return 1_000 * (time.process_time() - began)
 
 
 def behind(reached: Sequence[Sequence[Any]], ends: Mapping[TopicPartition, int]) -> int:

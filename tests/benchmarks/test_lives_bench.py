@@ -11,7 +11,7 @@ import pytest
 from benchmarks.harness import results
 from benchmarks.harness.results import Ratio
 from benchmarks.lifecycle import programme
-from benchmarks.lifecycle.lives import APPLICATIONS_OF_A_COMPANY, lives
+from benchmarks.lifecycle.lives import APPLICATIONS_OF_A_COMPANY, lives, numbers_of
 from benchmarks.lifecycle.ours import expected
 from eligibility.policies import read_document
 from stack.config import policies_dir
@@ -91,6 +91,16 @@ def test_no_two_lives_share_what_counts_once() -> None:
     first, second = ({body["applicant"]["uscc"] for body in part} for part in (sent[:40], sent[40:]))
     assert len(first) == len(second) == 40 // APPLICATIONS_OF_A_COMPANY
     assert not first & second
+
+
+def test_companies_that_come_once_are_strangers_to_those_that_come_later() -> None:
+    once = lives(0, 40, TODAY, of_a_company=1)
+    later = lives(numbers_of(40, of_a_company=1), 40, TODAY)
+    first, second = (
+        [msgspec.json.decode(life.application)["applicant"]["uscc"] for life in part] for part in (once, later)
+    )
+    assert len(set(first)) == len(first) == 40
+    assert not set(first) & set(second)
 
 
 def test_no_payment_of_a_life_waits_for_two_persons() -> None:

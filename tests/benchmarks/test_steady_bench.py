@@ -39,6 +39,7 @@ async def test_a_quick_run_writes_every_ratio_and_figure_and_its_plot(tmp_path: 
         assert found.figures[f"database/{service}"]["value"] > 0
         assert found.figures[f"cpu/{service}"]["value"] > 0
         assert found.figures[f"hot table/{service}.relay"]["value"] > 0
+    assert all(each > 0 for each in found.figures["machine/CPU time of the same work"]["quarters"])
     assert "<svg" in (tmp_path / "steady.svg").read_text(encoding="utf-8")
 
 
@@ -52,7 +53,9 @@ def look(number: int, **changes: object) -> Look:
         database_bytes={"intake": 1_000},
         tables={"intake.claims": Table(live=9_000, dead=1_000, bytes=8_192)},
         pending={"intake": 3},
-        lag={"intake": 6},
+        lag={"intake": 4},
+        assessments=2,
+        work_ms=10.0,
     )
     return msgspec.structs.replace(usual, **changes)
 
@@ -78,7 +81,7 @@ def test_what_stays_as_it_was_has_ratios_of_one() -> None:
 
 
 def test_what_grows_is_seen_in_the_service_that_grows_most_and_in_what_waits() -> None:
-    grown = {"memory_mb": {"intake": 150.0, "metrics": 200.0}, "lag": {"intake": 36}}
+    grown = {"memory_mb": {"intake": 150.0, "metrics": 200.0}, "lag": {"intake": 20}, "assessments": 16}
     looks = [look(number, **(grown if number >= 6 else {})) for number in range(8)]
     found = ratios([50.0, 50.0, 50.0, 80.0], looks)
     assert memory(looks) == {"intake": [100.0, 100.0, 100.0, 150.0], "metrics": [200.0] * 4}
@@ -88,7 +91,7 @@ def test_what_grows_is_seen_in_the_service_that_grows_most_and_in_what_waits() -
 
 
 def test_where_nothing_ever_waited_nothing_has_grown() -> None:
-    looks = [look(number, pending={}, lag={}) for number in range(4)]
+    looks = [look(number, pending={}, lag={}, assessments=0) for number in range(4)]
     assert ratios([1.0] * 4, looks)["backlog_last_vs_first"].value == 1.0
 
 
