@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -21,8 +22,7 @@ from tests.eligibility.scenes import FEN, POLICIES, application, claim, company
 COMMUNITY = "91440300MA5KKKKK3C"
 RESIDENT = "91440300MA5LLLLL4D"
 BUILDING = {"area_m2": 12_000, "address": "南山区示例路1号"}
-FIRST_DAY = datetime.now(UTC).date().replace(day=1)
-MONTH = Usage(FIRST_DAY, FIRST_DAY)
+CALENDAR = ZoneInfo("Asia/Shanghai")
 
 
 @pytest.fixture
@@ -65,8 +65,10 @@ async def approved(office: Office, persons: Persons, submitted: ApplicationSubmi
 
 
 async def claimed(office: Office, by: ApplicationSubmitted, part: str, **details: Any) -> Event:
-    usage = MONTH if part != "start" else None
-    await office.submit(claim(by, milestone=part, usage=usage, details=details, submitted_at=datetime.now(UTC)))
+    now = datetime.now(UTC)
+    first_day = now.astimezone(CALENDAR).date().replace(day=1)  # the programme's month, not that of UTC
+    usage = Usage(first_day, first_day) if part != "start" else None
+    await office.submit(claim(by, milestone=part, usage=usage, details=details, submitted_at=now))
     return (await office.announced())[-1]
 
 
