@@ -27,7 +27,7 @@ from kit.deadlines import StoppingError, unless, within
 from kit.errors import FencedError, NotYetError, PermanentError, TransientError
 from kit.following import log_handled, log_said
 from kit.held import Held
-from kit.kafka import Fetch, group_consumer
+from kit.kafka import AT_ONCE, Fetch, group_consumer
 from kit.logging import get_logger
 from kit.outbox import Announcements
 from kit.pace import Pace
@@ -58,7 +58,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
     """Reads the topics that carry ``events`` and hands them to ``handle``, batch by batch.
 
     ``committed`` is called after each commit with what was said, ``progressed`` whenever a batch is finished or there
-    is nothing to do. ``patience_seconds`` is how long what nobody waits for may wait for others (``kit.pace``).
+    is nothing to do. ``patience_seconds`` is how long what nobody waits for may wait for others (``kit.pace``),
+    ``fetch`` when brokers answer.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
         max_batch_events: int = 1000,
         pace_seconds: float = 0.0,
         patience_seconds: float = 0.0,
-        fetch: Fetch = Fetch(),  # noqa: B008  # frozen
+        fetch: Fetch = AT_ONCE,
         committed: Callable[[Announcements], None] = lambda _: None,
         progressed: Callable[[], None] = lambda: None,
         dead_letters: str | None = None,

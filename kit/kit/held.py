@@ -50,8 +50,10 @@ class Held:
         return claimed.keys()
 
     async def look_round(self, kafka: Any) -> None:
-        """See every few seconds whether the partitions are still ours, also when nothing arrives; tell Kafka, for its
-        lag tools. Raises FencedError when they are not."""
+        """See every few seconds whether the partitions are still ours, also when nothing arrives, and tell Kafka.
+
+        Raises FencedError when they are not. Kafka's offsets are for its lag tools.
+        """
         now = asyncio.get_running_loop().time()
         epochs = dict(self.epochs)
         if not epochs or now - self._looked_at <= _LOOK_ROUND_SECONDS:

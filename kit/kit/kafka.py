@@ -48,7 +48,10 @@ class Fetch(msgspec.Struct, frozen=True):
     wait_seconds: float = 0.25
 
 
-def group_consumer(bootstrap: str, group: str, fetch: Fetch = Fetch()) -> AIOKafkaConsumer:  # noqa: B008  # frozen
+AT_ONCE: Final = Fetch()
+
+
+def group_consumer(bootstrap: str, group: str, fetch: Fetch = AT_ONCE) -> AIOKafkaConsumer:
     """Return a member of a consumer group, not started, that commits nothing by itself."""
     return AIOKafkaConsumer(
         **connection(bootstrap),

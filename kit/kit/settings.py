@@ -24,6 +24,21 @@ SECRET: JsonDict = {"secret": True}
 """Marks a setting that is better given by a file."""
 
 
+def fetch_min_bytes(default: int) -> Any:
+    """Return the field of Kafka's ``fetch.min.bytes``; a service has a default of its own."""
+    return Field(
+        default=default,
+        ge=1,
+        le=1_000_000,
+        description="a fetch from Kafka is answered when so many bytes of events are there, or after the next setting",
+    )
+
+
+def fetch_wait_seconds(default: float) -> Any:
+    """Return the field of Kafka's ``fetch.max.wait.ms``; a service has a default of its own."""
+    return Field(default=default, gt=0, le=5, description="a fetch is answered after so long, whatever is there")
+
+
 class ServiceSettings(BaseSettings):
     """The settings that every service has. A service adds its own and sets the prefix of the variables."""
 
@@ -92,15 +107,8 @@ class ServiceSettings(BaseSettings):
         le=5,
         description="the same where no applicant waits for anything in it, and for the pages that then follow",
     )
-    consumer_fetch_min_bytes: int = Field(
-        default=1,
-        ge=1,
-        le=1_000_000,
-        description="a fetch from Kafka is answered when so many bytes of events are there, or after the next setting",
-    )
-    consumer_fetch_wait_seconds: float = Field(
-        default=0.25, gt=0, le=5, description="a fetch is answered after so long, whatever is there"
-    )
+    consumer_fetch_min_bytes: int = fetch_min_bytes(1)
+    consumer_fetch_wait_seconds: float = fetch_wait_seconds(0.25)
     relay_poll_seconds: float = Field(
         default=0.1,
         gt=0,

@@ -4,7 +4,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from intake.push.guard import networks_of
-from kit.settings import KeyringSettings
+from kit.settings import KeyringSettings, fetch_min_bytes, fetch_wait_seconds
 
 
 class Settings(KeyringSettings):
@@ -19,15 +19,8 @@ class Settings(KeyringSettings):
         le=5,
         description="batches begin no closer together: the portal's view follows by so much, no decision waits for it",
     )
-    consumer_fetch_min_bytes: int = Field(
-        default=500_000,
-        ge=1,
-        le=1_000_000,
-        description="a fetch from Kafka is answered when so many bytes of events are there, or after the next setting",
-    )
-    consumer_fetch_wait_seconds: float = Field(
-        default=0.05, gt=0, le=5, description="a fetch is answered after so long, whatever is there"
-    )
+    consumer_fetch_min_bytes: int = fetch_min_bytes(500_000)
+    consumer_fetch_wait_seconds: float = fetch_wait_seconds(0.05)
     relay_pace_seconds: float = Field(
         default=0.03,
         ge=0,

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from kit.settings import ServiceSettings
+from kit.settings import ServiceSettings, fetch_min_bytes
 
 
 class Settings(ServiceSettings):
@@ -24,12 +24,7 @@ class Settings(ServiceSettings):
         le=5,
         description="batches begin no closer together: the figures may follow by so much, and nobody waits for them",
     )
-    consumer_fetch_min_bytes: int = Field(
-        default=500_000,
-        ge=1,
-        le=1_000_000,
-        description="a fetch from Kafka is answered when so many bytes of events are there, or after the next setting",
-    )
+    consumer_fetch_min_bytes: int = fetch_min_bytes(500_000)
     programme_file: Path | None = Field(
         default=None, description="YAML file with the pools' names and the targets; without it neither is shown"
     )
