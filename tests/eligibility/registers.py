@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 PATHS = {
@@ -29,6 +30,7 @@ class FakeRegisters:
     def reset(self) -> None:
         self.answers: dict[tuple[str, str], tuple[int, bytes, str]] = {}
         self.delay_seconds = 0.0
+        self.drip_seconds = 0.0
         self.asked: Counter[str] = Counter()
         self.at_once = self.most_at_once = 0
 
@@ -57,9 +59,18 @@ class FakeRegisters:
             code = request.path_params["uscc"]
             given = self.answers.get((name, code), self.answers.get((name, "*")))
             status, body, kind = given or (200, msgspec.json.encode(_usual(name, code)), "application/json")
+            if self.drip_seconds:
+                return StreamingResponse(_dripping(body, self.drip_seconds), status, media_type=kind)
             return Response(body, status, media_type=kind)
 
         return endpoint
+
+
+async def _dripping(body: bytes, seconds: float) -> AsyncIterator[bytes]:
+    """Yield a body byte by byte, with so long a pause before each."""
+    for byte in body:
+        await asyncio.sleep(seconds)
+        yield bytes([byte])
 
 
 def _usual(name: str, code: str) -> dict[str, Any]:

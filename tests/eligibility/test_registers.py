@@ -74,6 +74,14 @@ async def test_a_slow_register_is_given_up(settings: Settings, registers: FakeRe
     await client.close()
 
 
+async def test_a_register_that_drips_is_given_up(settings: Settings, registers: FakeRegisters) -> None:
+    """The time is that of the whole answer: each of its bytes comes in time."""
+    client = Registers(changed(settings, register_timeout_seconds=0.2, register_tries=1))
+    registers.drip_seconds = 0.05
+    assert await client.ask(ALL) == {}
+    await client.close()
+
+
 async def test_what_may_pass_is_tried_again(settings: Settings, registers: FakeRegisters) -> None:
     client = Registers(changed(settings, register_tries=3, register_failures_to_open=100))
     registers.fail("credit_record")
