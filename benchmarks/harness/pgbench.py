@@ -10,7 +10,7 @@ from benchmarks.harness.rounds import Run
 from stack import pgdata
 
 _DONE: Final = re.compile(r"number of transactions actually processed: (\d+)")
-_LONGEST_SECONDS: Final = 60.0
+_LONGEST_SECONDS: Final = 60
 _RATE: Final = re.compile(r"tps = ([\d.]+) \(without initial connection time\)")
 
 
@@ -21,18 +21,17 @@ async def run(dsn: str, script: str, seconds: float, directory: Path, *, clients
     """
     path = directory / "script.pgbench"
     path.write_text(script, encoding="utf-8")
-    while True:
-        done, rate = await _counted(dsn, path, max(1, round(seconds)), clients)
-        if done or seconds > _LONGEST_SECONDS:
-            break
-        seconds = 2 * max(1, seconds)
-    if not done:
-        raise RuntimeError(f"pgbench ended no transaction in {seconds:.0f} s")
+    given = max(1, round(seconds))
+    while (counted := await _counted(dsn, path, given, clients)) is None:
+        if given > _LONGEST_SECONDS:
+            raise RuntimeError(f"pgbench ended no transaction in {given} s")
+        given *= 2
+    done, rate = counted
     return Run(done * units, done / rate)
 
 
-async def _counted(dsn: str, path: Path, seconds: int, clients: int) -> tuple[int, float]:
-    """Run it once; return how many transactions ended, and how many a second."""
+async def _counted(dsn: str, path: Path, seconds: int, clients: int) -> tuple[int, float] | None:
+    """Run it once; return how many transactions ended, and how many a second. None where none did."""
     address = urlsplit(dsn)
     process = await asyncio.create_subprocess_exec(
         *(str(pgdata.programs() / "pgbench"), "-n", "-M", "prepared", "-c", str(clients), "-j", "2"),
@@ -44,6 +43,8 @@ async def _counted(dsn: str, path: Path, seconds: int, clients: int) -> tuple[in
     )
     said = (await process.communicate())[0].decode()
     done, rate = _DONE.search(said), _RATE.search(said)
-    if process.returncode or done is None:
+    if process.returncode == 0 and done is not None and int(done[1]) == 0:
+        return None
+    if process.returncode or done is None or rate is None:
         raise RuntimeError(f"pgbench failed: {said[-500:]}")
-    return int(done[1]), float(rate[1]) if rate else 0.0
+    return int(done[1]), float(rate[1])

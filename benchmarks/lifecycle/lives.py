@@ -39,19 +39,19 @@ class Life(msgspec.Struct, frozen=True):
 def lives(first: int, count: int, today: date, of_a_company: int = APPLICATIONS_OF_A_COMPANY) -> Iterator[Life]:
     """Yield so many lives from this number on, so many of each company, as far apart as can be.
 
-    No number's contract or invoice is another number's. Where fewer than eight are a company's, as many numbers are
-    used as if eight were: so no company comes again under numbers of later.
+    No number's contract or invoice is another number's. Where fewer than eight are a company's, ``numbers_of`` them
+    have to be left free: then no company comes again under a later number.
     """
     each = -(-count // of_a_company)
     begin = first // APPLICATIONS_OF_A_COMPANY
-    chosen = _ordinary(begin + each + 2)[begin:]
+    chosen = _ordinary(begin + each)[begin:]
     for number in range(first, first + count):
         yield _life(number, chosen[(number - first) % each], today)
 
 
 def numbers_of(count: int, of_a_company: int) -> int:
     """Return how many numbers so many lives use."""
-    return count * APPLICATIONS_OF_A_COMPANY // of_a_company
+    return -(-count * APPLICATIONS_OF_A_COMPANY // of_a_company)
 
 
 @lru_cache(maxsize=4)

@@ -82,7 +82,7 @@ class Ours:
     ) -> Run:
         """Play so many lives to the maximum, until all is at rest; raise WrongError unless the books show them.
 
-        ``more`` are addresses of further processes of intake.
+        ``more`` are addresses of further processes of intake; so many applications ``of_a_company`` come.
         """
         await self.connect(more)
         awarded, paid = await self.portal.call("prepare", first, count, today, of_a_company)

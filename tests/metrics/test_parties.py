@@ -24,7 +24,7 @@ def applicant(number: int) -> str:
 
 
 def paid_cases(count: int) -> list[Event]:
-    """Cases of so many companies, all paid in one district and month; of each the transfers come last."""
+    """Cases of so many companies, all paid in one district and month."""
     ledger = Ledger()
     told: list[Event] = [ledger.open()]
     for number in range(count):
