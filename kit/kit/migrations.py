@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from kit import revisions
 from kit.backoff import Backoff
 from kit.database import async_url, describe
-from kit.delivery_ddl import DELIVERY_DDL, PRIVACY_AUDIT_DDL
+from kit.delivery_ddl import DELIVERY_DDL, DOCUMENTS_DDL, PRIVACY_AUDIT_DDL
 from kit.logging import get_logger
 from kit.revisions import head
 
@@ -35,6 +35,7 @@ __all__ = [
     "create_privacy_audit",
     "execute_script",
     "head",
+    "leave_documents_out_of_statistics",
     "migrate",
     "run",
     "upgrade",
@@ -102,6 +103,11 @@ def create_delivery_tables() -> None:
 def create_privacy_audit() -> None:
     """Create the table of who exported or erased what is held of whom (``kit.privacy``)."""
     execute_script(PRIVACY_AUDIT_DDL)
+
+
+def leave_documents_out_of_statistics() -> None:
+    """Have ANALYZE pass over the columns that hold documents, also of partitions yet to be made; waits for no writer."""
+    execute_script(DOCUMENTS_DDL)
 
 
 def execute_script(script: str) -> None:

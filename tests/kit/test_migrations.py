@@ -53,6 +53,24 @@ async def test_the_runtime_login_finds_its_revision_and_may_roll_partitions_but_
     await database.close()
 
 
+@pytest.mark.parametrize("service", SERVICES)
+async def test_postgresql_gathers_no_statistics_of_documents(service: str, postgres: Postgres) -> None:
+    await migrations.upgrade(service, postgres.owner_dsn(service))
+    database = Database(postgres.dsn(service), pool_size=2)
+    async with database.transaction() as connection:
+        await connection.execute(text("SELECT roll_partitions(30)"))
+        found = await connection.execute(
+            text("""SELECT attrelid::regclass::text, attname, coalesce(attstattarget, -1) AS target
+            FROM pg_attribute JOIN pg_class AS own ON own.oid = attrelid
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0
+            AND NOT attisdropped AND atttypid IN ('jsonb'::regtype, 'bytea'::regtype)""")
+        )
+        targets = {(row[0], row[1]): row.target for row in found}
+    await database.close()
+    assert len([1 for name, _ in targets if name.startswith("outbox_")]) > 60
+    assert [name for name, target in targets.items() if target != 0] == []
+
+
 async def test_a_migration_tries_again_while_others_are_in_the_way(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
