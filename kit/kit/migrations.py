@@ -106,7 +106,7 @@ def create_privacy_audit() -> None:
 
 
 def leave_documents_out_of_statistics() -> None:
-    """Have ANALYZE pass over the columns that hold documents, also of partitions yet to be made; waits for no writer."""
+    """Have ANALYZE pass over the columns that hold documents, also of partitions to come; no writer waits."""
     execute_script(DOCUMENTS_DDL)
 
 

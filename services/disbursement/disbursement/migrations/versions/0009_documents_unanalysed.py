@@ -1,4 +1,4 @@
-"""No statistics of columns that hold documents: they are of no use, and most of what ANALYZE costs (docs/decisions/0032).
+"""No statistics of columns that hold documents: of no use, and most of what ANALYZE costs (docs/decisions/0032).
 
 Code of 0008 runs on beside it.
 """
