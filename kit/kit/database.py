@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from kit import meters, plans, sealing
+from kit.at_hand import AtHand
 from kit.connections import connect_arguments, let_go_of_the_dead
 from kit.errors import SetupError, TransientError
 from kit.sealing import Keyring
@@ -58,6 +59,7 @@ class Database:
         ``keyring`` is what their users seal and open with (``sealing.keyring_of``); None where nothing of persons is.
         """
         self.keyring = keyring
+        self.at_hand = AtHand()
         connect_args = connect_arguments(
             name or "drawdown", connect_seconds=connect_seconds, statement_seconds=statement_timeout_seconds
         )
@@ -97,9 +99,11 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction: committed when the block ends, rolled back when it raises."""
-        async with self._connected() as connection, connection.begin():
-            await plans.renew(connection)
-            yield connection
+        async with self._connected() as connection:
+            with self.at_hand.adding(connection):
+                async with connection.begin():
+                    await plans.renew(connection)
+                    yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

@@ -2,6 +2,7 @@
 
 What an event says that is kept sealed elsewhere (``Event.PRIVATE``) is sealed here too, until the relay sends it.
 A writer owns its transaction id before it draws an outbox id; the relay's fence (``kit.relay``) rests on that.
+What a transaction has added is kept beside it until it commits, for the relay of the same process (``kit.at_hand``).
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.codec import encode, to_builtins
 from contracts.events import Event
 from contracts.topics import HURRIED, TOPIC_OF, event_type
-from kit import meters, parking
-from kit.driver import copy_columns, execute, fetch
+from kit import at_hand, meters, parking
+from kit.driver import copy_columns, fetch
 from kit.errors import PermanentError
 from kit.identifiers import uuid7
 from kit.messages import event_type_of
@@ -38,6 +39,7 @@ ordered AS (
 )
 INSERT INTO outbox (id, event_id, topic, key, type, subject, time, traceparent, data)
 SELECT nextval('outbox_id_seq'), event_id, topic, key, type, subject, time, traceparent, data FROM ordered
+RETURNING id
 """
 _DRAW: Final = """
 WITH own AS MATERIALIZED (SELECT pg_current_xact_id() AS xid)
@@ -118,10 +120,11 @@ async def add(connection: AsyncConnection, announcements: Sequence[Announcement]
         [_bytes(announcement, event_id, keyring) for announcement, event_id in zip(announcements, ids, strict=True)],
     ]
     if len(events) < _FEWEST_COPIED:
-        await execute(connection, _INSERT, *columns)
-        return
-    [[numbers]] = await fetch(connection, _DRAW, len(events))
-    await copy_columns(connection, "outbox", ("id", *_COLUMNS), [numbers, *columns])
+        numbers = sorted(number for (number,) in await fetch(connection, _INSERT, *columns))
+    else:
+        [[numbers]] = await fetch(connection, _DRAW, len(events))
+        await copy_columns(connection, "outbox", ("id", *_COLUMNS), [numbers, *columns])
+    at_hand.add(connection, numbers, columns)
 
 
 async def add_dead_letters(connection: AsyncConnection, topic: str, group: str, events: Sequence[Parked]) -> None:

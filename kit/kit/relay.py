@@ -1,23 +1,22 @@
 """The relay: publishes the outbox to Kafka in the order of its ids, one relay per database at a time.
 
 Ids are drawn before commits, so a row with a lower id may appear after one with a higher id. The sequence fence
-(``kit.fence``) makes "all ids up to L" a fact.
+(``kit.fence``) makes "all ids up to L" a fact. What this process has committed itself is often at hand without a gap
+(``kit.at_hand``), and is published without a question.
 """
 
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
-from uuid import UUID
 
-import msgspec
 from aiokafka.errors import KafkaError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit import fence, meters, outbox, plans, tracing
+from kit.at_hand import Row
 from kit.backoff import Backoff, wait
 from kit.database import Database, describe
 from kit.driver import fetch
@@ -46,21 +45,6 @@ ORDER BY id LIMIT $3
 _OLDEST: Final = text(
     "SELECT extract(epoch FROM now() - created_at) FROM outbox WHERE id > :cursor ORDER BY id LIMIT 1"
 )
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A row of the outbox."""
-
-    id: int
-    event_id: UUID
-    topic: str
-    key: str
-    type: str
-    subject: str
-    time: datetime
-    traceparent: str | None
-    headers: list[tuple[str, str]] | None
-    data: bytes | None
 
 
 class Relay:
@@ -138,20 +122,45 @@ class Relay:
     async def _publish_until(
         self, stop: asyncio.Event, connection: AsyncConnection, producer: Producer, lease: Lease
     ) -> None:
-        while not stop.is_set():
-            drawn = await self._draw(connection, lease)
-            if drawn.own is None:
-                meters.OUTBOX_PENDING.set(0)
-                meters.OUTBOX_OLDEST.set(0)
-                await lease.keep()
-                await self._nap()
-                continue
-            meters.OUTBOX_PENDING.set(drawn.last - lease.cursor)
-            await plans.renew(connection)  # it is held for as long as the lease
-            rows = await self._page(stop, connection, lease, drawn)
-            if rows is not None:
-                await self._publish(connection, producer, lease, rows)
-                await lease.advance(rows[-1].id if len(rows) == _PAGE else drawn.last)
+        with self._database.at_hand.wanted():
+            while not stop.is_set():
+                if self._database.at_hand.follow(lease.cursor):
+                    await self._publish_at_hand(connection, producer, lease)
+                else:
+                    await self._publish_read(stop, connection, producer, lease)
+
+    async def _publish_at_hand(self, connection: AsyncConnection, producer: Producer, lease: Lease) -> None:
+        """Publish what follows the cursor without a gap, and wait for more where nothing else is known of."""
+        at_hand = self._database.at_hand
+        await self._pace.keep()
+        self._woken.clear()
+        rows = at_hand.take(lease.cursor, _PAGE)
+        meters.OUTBOX_PENDING.set(at_hand.last - lease.cursor)
+        await self._publish(connection, producer, lease, rows)
+        await lease.advance(rows[-1].id)
+        at_hand.passed(lease.cursor)
+        if at_hand.last <= lease.cursor:
+            meters.OUTBOX_PENDING.set(0)
+            await self._nap()
+
+    async def _publish_read(
+        self, stop: asyncio.Event, connection: AsyncConnection, producer: Producer, lease: Lease
+    ) -> None:
+        """Publish what the outbox has up to the fence, or wait for something new."""
+        drawn = await self._draw(connection, lease)
+        if drawn.own is None:
+            meters.OUTBOX_PENDING.set(0)
+            meters.OUTBOX_OLDEST.set(0)
+            await lease.keep()
+            await self._nap()
+            return
+        meters.OUTBOX_PENDING.set(drawn.last - lease.cursor)
+        await plans.renew(connection)  # it is held for as long as the lease
+        rows = await self._page(stop, connection, lease, drawn)
+        if rows is not None:
+            await self._publish(connection, producer, lease, rows)
+            await lease.advance(rows[-1].id if len(rows) == _PAGE else drawn.last)
+            self._database.at_hand.passed(lease.cursor)
 
     async def _nap(self) -> None:
         try:
@@ -170,7 +179,10 @@ class Relay:
     async def _page(
         self, stop: asyncio.Event, connection: AsyncConnection, lease: Lease, drawn: Fence
     ) -> list[Row] | None:
-        """Return the next rows, once every event up to the fence is committed or will never be; None when stopped."""
+        """Return the next rows, once every event up to the fence is committed or will never be.
+
+        None when stopped, or when what follows has come to hand meanwhile.
+        """
         assert drawn.own is not None, "there is something new"
         began = said_at = asyncio.get_running_loop().time()
         asked = (lease.cursor, drawn.last, _PAGE)
@@ -178,7 +190,7 @@ class Relay:
             if await fence.passed(connection, drawn.own):
                 rows = await fetch(connection, _READ, *asked)  # what a transaction drew and took back is not there
                 break
-            if stop.is_set():
+            if stop.is_set() or self._database.at_hand.follow(lease.cursor):
                 return None
             if await lease.keep():  # a long transaction, of anybody in this database, may hold the fence
                 await self._measure(connection, lease)

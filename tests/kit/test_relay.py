@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -19,10 +19,11 @@ from kit.outbox import LARGEST_EVENT_BYTES, Announcements
 from kit.relay import Relay
 from stack.kafka import Kafka
 from stack.ports import free_ports
+from stack.postgres import Postgres
 from stack.topics import admin_client
 from tests.kit import broker, stress
 from tests.kit.broker import Offsets, header_of
-from tests.kit.conftest import TOPIC, company, event, eventually
+from tests.kit.conftest import SERVICE, TOPIC, company, event, eventually
 from tests.kit.stress import Row, doubled, inverted, lost
 
 LEASE_SECONDS = 0.6
@@ -51,13 +52,21 @@ class Running:
         await asyncio.wait({self._task})
 
 
-async def say(database: Database, applicant: str, count: int) -> None:
-    """Commit one transaction with this many events."""
+class _UndoneError(Exception):
+    pass
+
+
+def saying(applicant: str, count: int) -> Announcements:
     said = Announcements()
     for number in range(count):
         said.say(event(applicant, str(number)))
+    return said
+
+
+async def say(database: Database, applicant: str, count: int) -> None:
+    """Commit one transaction with this many events."""
     async with database.transaction() as connection:
-        await outbox.add(connection, said)
+        await outbox.add(connection, saying(applicant, count))
 
 
 async def leader(database: Database) -> str | None:
@@ -69,6 +78,14 @@ async def leader(database: Database) -> str | None:
 
 def rows_of(records: list[Any]) -> list[Row]:
     return [(int(header_of(record, "ce_sequence")), record.key.decode()) for record in records]
+
+
+@pytest.fixture
+async def another(postgres: Postgres) -> AsyncIterator[Database]:
+    """The same database as another process has it: what is committed there is not at hand here."""
+    found = Database(postgres.dsn(SERVICE), pool_size=2, name="another")
+    yield found
+    await found.close()
 
 
 @pytest.fixture
@@ -155,20 +172,63 @@ async def test_a_relay_that_lost_its_lease_stops_publishing(database: Database, 
     await running.stop()
 
 
-async def test_a_long_transaction_delays_events_but_keeps_the_lease(
-    database: Database, kafka: Kafka, ends: Offsets
+async def test_a_long_transaction_delays_events_of_other_processes_but_keeps_the_lease(
+    database: Database, another: Database, kafka: Kafka, ends: Offsets
 ) -> None:
     running = Running(relay_of(database, kafka.bootstrap))
     await eventually(lambda: _leads(database, "one"))
     async with database.transaction() as open_connection:
         await open_connection.execute(text("SELECT pg_current_xact_id()"))
-        await say(database, company(), 2)
+        await say(another, company(), 2)
         await asyncio.sleep(3 * LEASE_SECONDS)
         assert await leader(database) == "one"
         assert await broker.ends_of(kafka.bootstrap, [TOPIC]) == ends
         assert REGISTRY.get_sample_value("drawdown_outbox_pending_events") == 2
         assert (REGISTRY.get_sample_value("drawdown_outbox_oldest_seconds") or 0) > LEASE_SECONDS
     assert len(await broker.read_from(kafka.bootstrap, ends, until=2)) == 2
+    await running.stop()
+
+
+async def test_a_transaction_that_drew_no_id_delays_nothing_of_its_own_process(
+    database: Database, kafka: Kafka, ends: Offsets
+) -> None:
+    running = Running(relay_of(database, kafka.bootstrap))
+    await eventually(lambda: running.relay.trouble is None)
+    async with database.transaction() as open_connection:
+        await open_connection.execute(text("SELECT pg_current_xact_id()"))
+        await say(database, company(), 2)
+        assert len(await broker.read_from(kafka.bootstrap, ends, until=2)) == 2
+    await running.stop()
+
+
+async def test_one_that_drew_an_id_does_and_what_was_undone_is_passed_over(
+    database: Database, kafka: Kafka, ends: Offsets
+) -> None:
+    running = Running(relay_of(database, kafka.bootstrap))
+    await eventually(lambda: running.relay.trouble is None)
+    with suppress(_UndoneError):
+        async with database.transaction() as connection:
+            await outbox.add(connection, saying(company(), 1))
+            await say(database, company(), 2)
+            await asyncio.sleep(0.3)
+            assert await broker.ends_of(kafka.bootstrap, [TOPIC]) == ends
+            raise _UndoneError
+    truth = await stress.committed(database)
+    assert rows_of(await broker.read_from(kafka.bootstrap, ends, until=2)) == truth
+    assert len(truth) == 2
+    await running.stop()
+
+
+async def test_what_a_savepoint_has_undone_is_never_published(database: Database, kafka: Kafka, ends: Offsets) -> None:
+    running = Running(relay_of(database, kafka.bootstrap))
+    await eventually(lambda: running.relay.trouble is None)
+    async with database.transaction() as connection:
+        with suppress(_UndoneError):
+            async with connection.begin_nested():
+                await outbox.add(connection, saying(company(), 1))
+                raise _UndoneError
+    await say(database, company(), 2)
+    assert rows_of(await broker.read_from(kafka.bootstrap, ends, until=2)) == await stress.committed(database)
     await running.stop()
 
 
