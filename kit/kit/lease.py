@@ -2,6 +2,8 @@
 
 It is kept for as long as its holder lives and reaches the database. A broker that is slow is no reason to hand over:
 the next relay would wait for the same broker, and both would send the same page again and again.
+
+The cursor is stored some moments late: what a relay that dies has sent since is sent again, and dropped by who has it.
 """
 
 import asyncio
@@ -13,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.driver import execute
 from kit.errors import FencedError
+
+_STORE_EVERY_SECONDS: Final = 0.1
 
 _ACQUIRE: Final = text(
     """
@@ -27,13 +31,14 @@ _RELEASE: Final = text("UPDATE relay SET expires_at = '-infinity' WHERE name = '
 
 
 class Lease:
-    """Held from ``acquire`` to ``release``. ``cursor`` is the last id that is published."""
+    """Held from ``acquire`` to ``release``. ``cursor`` is the last id that is published, the database may have less."""
 
     def __init__(self, connection: AsyncConnection, seconds: float, token: int, cursor: int) -> None:
         self._connection = connection
         self._seconds = seconds
         self.token = token
         self.cursor = cursor
+        self._stored = cursor
         self._renewed_at = asyncio.get_running_loop().time()
 
     @classmethod
@@ -43,18 +48,31 @@ class Lease:
         return None if row is None else cls(connection, seconds, row.token, row.cursor)
 
     async def advance(self, cursor: int) -> None:
-        """Move the cursor. Raises FencedError when another relay has taken the lease."""
-        if await execute(self._connection, _KEEP, cursor, self._seconds, self.token) != 1:
-            raise FencedError("another relay has taken the lease")
+        """Move the cursor, and store it if that is due. Raises FencedError when another relay has taken the lease."""
         self.cursor = cursor
-        self._renewed_at = asyncio.get_running_loop().time()
+        if self._age() >= _STORE_EVERY_SECONDS:
+            await self._renew()
 
     async def keep(self) -> bool:
-        """Renew the lease when a third of it has passed; return whether it was renewed."""
-        if asyncio.get_running_loop().time() - self._renewed_at < self._seconds / 3:
+        """Store the cursor where it has moved; renew the lease when a third of it has passed. Return whether it was."""
+        if self.cursor == self._stored and self._age() < self._seconds / 3:
             return False
-        await self.advance(self.cursor)
+        await self._renew()
         return True
+
+    async def hold(self) -> None:
+        """Renew the lease when a third of it has passed, as after a pause of this process: it may be another's now."""
+        if self._age() >= self._seconds / 3:
+            await self._renew()
+
+    def _age(self) -> float:
+        return asyncio.get_running_loop().time() - self._renewed_at
+
+    async def _renew(self) -> None:
+        if await execute(self._connection, _KEEP, self.cursor, self._seconds, self.token) != 1:
+            raise FencedError("another relay has taken the lease")
+        self._stored = self.cursor
+        self._renewed_at = asyncio.get_running_loop().time()
 
     async def keep_during(self, work: Coroutine[Any, Any, None]) -> None:
         """Do what takes as long as the brokers take, and keep the lease meanwhile."""
@@ -69,5 +87,6 @@ class Lease:
         task.result()
 
     async def release(self) -> None:
-        """Let another relay begin at once."""
+        """Let another relay begin at once, behind what was published."""
+        await self.keep()
         await self._connection.execute(_RELEASE, {"token": self.token})

@@ -134,6 +134,7 @@ class Relay:
         at_hand = self._database.at_hand
         await self._pace.keep()
         self._woken.clear()
+        await lease.hold()
         rows = at_hand.take(lease.cursor, _PAGE)
         meters.OUTBOX_PENDING.set(at_hand.last - lease.cursor)
         await self._publish(connection, producer, lease, rows)
