@@ -16,6 +16,7 @@ from typing import Any, Final
 from aiokafka import TopicPartition
 
 from kit import batch, groups, inbox, offsets, outbox, parking, relay
+from kit.at_hand import AtHand, Row
 from kit.driver import fetch
 from kit.errors import NotYetError, PermanentError
 from kit.identifiers import uuid7
@@ -57,9 +58,10 @@ def relay_by_id() -> None:
 
     async def page(_self: Any, _stop: Any, connection: Any, lease: Any, _drawn: Any) -> Any:
         rows = await fetch(connection, f"SELECT {_COLUMNS} FROM outbox WHERE id > $1 ORDER BY id", lease.cursor)
-        return [relay.Row(*row) for row in rows]
+        return [Row(*row) for row in rows]
 
     _set(Relay, "_page", page)
+    _set(AtHand, "follow", _never)
 
 
 def relay_by_transaction() -> None:
@@ -73,12 +75,17 @@ def relay_by_transaction() -> None:
     published: set[int] = set()
 
     async def page(_self: Any, _stop: Any, connection: Any, lease: Any, _drawn: Any) -> Any:
-        rows = [relay.Row(*row) for row in await fetch(connection, read, lease.cursor)]
+        rows = [Row(*row) for row in await fetch(connection, read, lease.cursor)]
         fresh = [row for row in rows if row.id not in published]
         published.update(row.id for row in fresh)
         return fresh
 
     _set(Relay, "_page", page)
+    _set(AtHand, "follow", _never)
+
+
+def _never(_self: AtHand, _cursor: int) -> bool:
+    return False
 
 
 def adds_instead_of_subtracting() -> None:
@@ -117,7 +124,7 @@ def payment_under_new_key() -> None:
 
     async def publish_until(self: Any, stop: Any, connection: Any, producer: Any, lease: Any) -> None:
         again = []
-        for record in self._records([relay.Row(*row) for row in await fetch(connection, last)]):
+        for record in self._records([Row(*row) for row in await fetch(connection, last)]):
             payment = {**json.loads(record.value), "payment_id": str(uuid7()), "end_to_end_id": f"DD{uuid.uuid4().hex}"}
             record.value = json.dumps(payment).encode()
             record.headers = [(k, str(uuid7()).encode() if k == "ce_id" else v) for k, v in record.headers]
