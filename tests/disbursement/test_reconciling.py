@@ -141,6 +141,30 @@ async def test_the_loop_finds_what_is_spoilt_and_sees_soon_that_it_was_mended(bo
     await running
 
 
+async def test_a_turn_is_kept_for_as_long_as_a_look_takes(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, ask = asyncio.Event(), queries.pools
+    taken: list[Any] = []
+
+    async def taken_at() -> Any:
+        async with books.database.reading() as connection:
+            query = text("SELECT taken_at FROM reconciliation_turns WHERE name = 'look' AND done_at IS NULL")
+            return (await connection.execute(query)).scalar_one()
+
+    async def kept() -> bool:
+        return bool(await taken_at() > taken[0])
+
+    async def ask_for_long(connection: AsyncConnection) -> Any:
+        taken.append(await taken_at())
+        await eventually(kept)
+        stop.set()
+        return await ask(connection)
+
+    monkeypatch.setattr(turns, "KEEP_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(queries, "pools", ask_for_long)
+    await asyncio.wait_for(books.reconciler.run(stop), 20)
+    assert len(taken) == 1
+
+
 async def test_processes_take_turns(database: Database, books: Books) -> None:
     async def take(every_seconds: float = 0.0) -> bool:
         async with database.transaction() as connection:

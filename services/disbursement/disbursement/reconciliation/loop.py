@@ -1,12 +1,13 @@
 """Reconciles all the time: looks, looks again where something differs, keeps what is so, holds the pools."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
 import msgspec
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from disbursement.reconciliation import ledger, outbox, queries, results, rules, turns
 from disbursement.reconciliation.ledger import Checkpoints
@@ -87,12 +88,26 @@ class Reconciler:
                 return
             stands = any(kept.difference for kept in (await results.read(connection)).values())
             sums = await turns.take(connection, _ADD_UP, 0 if stands else self._sums_every_seconds)
+        names = (_LOOK, _ADD_UP) if sums else (_LOOK,)
+        ended = asyncio.Event()
+        keeping = asyncio.create_task(self._keep_turns(names, ended))
         try:
             await self.look(sums=sums)
         finally:
+            ended.set()
+            await keeping
             async with self._database.transaction() as connection:
-                for name in (_LOOK, _ADD_UP) if sums else (_LOOK,):
+                for name in names:
                     await turns.done(connection, name)
+
+    async def _keep_turns(self, names: Iterable[str], ended: asyncio.Event) -> None:
+        while not await wait(ended, turns.KEEP_EVERY_SECONDS):
+            try:
+                async with self._database.transaction() as connection:
+                    for name in names:
+                        await turns.keep(connection, name)
+            except (SQLAlchemyError, OSError, TimeoutError) as error:  # then another process begins anew
+                log.warning("reconciliation_turn_not_kept", reason=describe(error), error_class=type(error).__name__)
 
     async def look(self, *, sums: bool) -> set[Key]:
         """Make the checks, keep what they say; return where something differs.
