@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,59 +16,15 @@ from kit import meters, outbox
 from kit.database import Database
 from kit.lease import Lease
 from kit.outbox import LARGEST_EVENT_BYTES, Announcements
-from kit.relay import Relay
 from stack.kafka import Kafka
 from stack.ports import free_ports
 from stack.postgres import Postgres
 from stack.topics import admin_client
 from tests.kit import broker, stress
-from tests.kit.broker import Offsets, header_of
+from tests.kit.broker import Offsets
 from tests.kit.conftest import SERVICE, TOPIC, company, event, eventually
-from tests.kit.stress import Row, doubled, inverted, lost
-
-LEASE_SECONDS = 0.6
-
-
-def relay_of(database: Database, bootstrap: str, holder: str = "one", poll_seconds: float = 0.005) -> Relay:
-    return Relay(
-        database, bootstrap, source="test", holder=holder, poll_seconds=poll_seconds, lease_seconds=LEASE_SECONDS
-    )
-
-
-class Running:
-    """A relay that runs: ``stop`` ends it as SIGTERM does, ``crash`` as near to SIGKILL as a task can."""
-
-    def __init__(self, relay: Relay) -> None:
-        self.relay = relay
-        self._stop = asyncio.Event()
-        self._task = asyncio.create_task(relay.run(self._stop))
-
-    async def stop(self) -> None:
-        self._stop.set()
-        async with asyncio.timeout(10):
-            await self._task
-
-    async def crash(self) -> None:
-        await eventually(lambda: self.relay.trouble is None)  # a leader: aiokafka's start, cancelled, leaves a socket
-        self._task.cancel()
-        await asyncio.wait({self._task})
-
-
-class _UndoneError(Exception):
-    pass
-
-
-def saying(applicant: str, count: int) -> Announcements:
-    said = Announcements()
-    for number in range(count):
-        said.say(event(applicant, str(number)))
-    return said
-
-
-async def say(database: Database, applicant: str, count: int) -> None:
-    """Commit one transaction with this many events."""
-    async with database.transaction() as connection:
-        await outbox.add(connection, saying(applicant, count))
+from tests.kit.relays import LEASE_SECONDS, Running, relay_of, rows_of, say
+from tests.kit.stress import doubled, inverted, lost
 
 
 async def leader(database: Database) -> str | None:
@@ -76,10 +32,6 @@ async def leader(database: Database) -> str | None:
         query = text("SELECT holder FROM relay WHERE expires_at > now()")
         found: str | None = (await connection.execute(query)).scalar()
         return found
-
-
-def rows_of(records: list[Any]) -> list[Row]:
-    return [(int(header_of(record, "ce_sequence")), record.key.decode()) for record in records]
 
 
 @pytest.fixture
@@ -188,54 +140,6 @@ async def test_a_long_transaction_delays_events_of_other_processes_but_keeps_the
         assert REGISTRY.get_sample_value("drawdown_outbox_pending_events") == 2
         assert (REGISTRY.get_sample_value("drawdown_outbox_oldest_seconds") or 0) > LEASE_SECONDS
     assert len(await broker.read_from(kafka.bootstrap, ends, until=2)) == 2
-    await running.stop()
-
-
-async def test_a_transaction_that_drew_no_id_delays_nothing_of_its_own_process(
-    database: Database, kafka: Kafka, ends: Offsets
-) -> None:
-    running = Running(relay_of(database, kafka.bootstrap))
-    await eventually(lambda: running.relay.trouble is None)
-    async with database.transaction() as open_connection:
-        await open_connection.execute(text("SELECT pg_current_xact_id()"))
-        await say(database, company(), 2)
-        assert len(await broker.read_from(kafka.bootstrap, ends, until=2)) == 2
-    await running.stop()
-
-
-async def test_one_that_drew_an_id_does_and_what_was_undone_is_passed_over(
-    database: Database, kafka: Kafka, ends: Offsets
-) -> None:
-    running = Running(relay_of(database, kafka.bootstrap))
-    await eventually(lambda: running.relay.trouble is None)
-    with suppress(_UndoneError):
-        async with database.transaction() as connection:
-            await outbox.add(connection, saying(company(), 1))
-            await say(database, company(), 2)
-            await asyncio.sleep(0.3)
-            assert await broker.ends_of(kafka.bootstrap, [TOPIC]) == ends
-            raise _UndoneError
-    truth = await stress.committed(database)
-    assert rows_of(await broker.read_from(kafka.bootstrap, ends, until=2)) == truth
-    assert len(truth) == 2
-    await running.stop()
-
-
-async def test_what_a_savepoint_has_undone_is_never_published(database: Database, kafka: Kafka, ends: Offsets) -> None:
-    running = Running(relay_of(database, kafka.bootstrap, poll_seconds=0.4))  # it looks between, not in the middle
-    await eventually(lambda: running.relay.trouble is None)
-    await say(database, company(), 1)
-    await broker.read_from(kafka.bootstrap, ends, until=1)
-    running.relay.wake()
-    async with database.transaction() as connection:
-        with suppress(_UndoneError):
-            async with connection.begin_nested():
-                await outbox.add(connection, saying(company(), 1))
-                raise _UndoneError
-    running.relay.wake()
-    await say(database, company(), 2)
-    truth = await stress.committed(database)
-    assert sorted(rows_of(await broker.read_from(kafka.bootstrap, ends, until=len(truth)))) == truth
     await running.stop()
 
 
