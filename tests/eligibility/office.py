@@ -1,13 +1,14 @@
 """The assessor with its real database and its registers, and what it says and keeps."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
 
 from contracts.codec import decode
 from contracts.events import ApplicationSubmitted, Event
-from eligibility.assessor import Assessor
+from eligibility.assessor import Assessor, retry_of
 from eligibility.handover import Handover
 from eligibility.records import Assessment
 from eligibility.registers import Registers
@@ -28,11 +29,12 @@ class Office:
         self.committed = 0
         woken = asyncio.Event()
         self.handover = Handover(
-            self.registers.ask_ahead,
+            self.registers,
             self.shelf,
             woken,
             group_size=settings.assessor_group_size,
             lease_seconds=settings.assessor_lease_seconds,
+            retry=partial(retry_of, settings),
         )
         self.assessor = Assessor(
             database, self.registers, self.shelf, settings, self.handover, woken=woken, committed=self._committed

@@ -78,11 +78,16 @@ class Assessor:
     async def assess_group(self, stop: asyncio.Event) -> int:
         """Assess one group of due applications; return how many it took."""
         token, group = await self._next()
-        if group:
-            began = time.time_ns()
+        if not group:
+            return 0
+        began = time.time_ns()
+        self._handover.under_way = True
+        try:
             with meters.GROUP_SECONDS.time():
                 await self._decide(token, group, await self._ask(group, stop))
-            tracing.told("assess", [one.traceparent for one in group.values()], began, each=True)
+        finally:
+            self._handover.under_way = False
+        tracing.told("assess", [one.traceparent for one in group.values()], began, each=True)
         return len(group)
 
     async def _next(self) -> tuple[UUID, Group]:
@@ -134,7 +139,7 @@ class Assessor:
         return rules.to_be_asked(self._shelf.find(*assessment.version, submitted.submitted_at).policy, submitted)
 
     async def _decide(self, token: UUID, group: Group, found: Found) -> None:
-        retry = Backoff(self._settings.assessor_first_retry_seconds, self._settings.assessor_longest_retry_seconds)
+        retry = retry_of(self._settings)
         async with self._database.transaction() as connection:
             with tracing.Work():
                 tried, announcements = await decisions.decide_group(connection, self._shelf, token, found, retry)
@@ -144,8 +149,7 @@ class Assessor:
             await outbox.add(connection, announcements)
         self._committed()
         log_said(announcements)
-        for one in tried:
-            meters.ASSESSMENTS.labels(one.submitted.scheme, one.result).inc()
+        meters.count(tried)
 
     async def _nap(self) -> None:
         try:
@@ -153,3 +157,8 @@ class Assessor:
         except TimeoutError:
             return
         self._woken.clear()
+
+
+def retry_of(settings: Settings) -> Backoff:
+    """Return the pauses before an application without its facts is tried again."""
+    return Backoff(settings.assessor_first_retry_seconds, settings.assessor_longest_retry_seconds)

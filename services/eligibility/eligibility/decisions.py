@@ -1,6 +1,6 @@
 """Deciding a group of applications in one transaction: rows locked, rules asked, contracts taken, events announced."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -21,24 +21,18 @@ from kit.outbox import Announcements
 _LOOK_AGAIN: Final = timedelta(hours=6)
 
 
-async def decide_group(
-    connection: AsyncConnection, shelf: Shelf, token: UUID, found: Mapping[UUID, dict[str, Any]], retry: Backoff
-) -> tuple[list[Assessment], Announcements]:
-    """Decide what is still ours and open; return the assessments tried, stored already, and what there is to say.
+Found = Mapping[UUID, Mapping[str, Any]]
+"""What the registers have answered, by application."""
 
-    First come, first served: a contract that two of them name goes to the one that was submitted first.
-    """
+
+async def decide_group(
+    connection: AsyncConnection, shelf: Shelf, token: UUID, found: Found, retry: Backoff
+) -> tuple[list[Assessment], Announcements]:
+    """Decide what is still ours and open; return the assessments tried, stored already, and what there is to say."""
     now, held = await assessments.lock_leased(connection, token=token, ids=found.keys())
     looked_at = {key for key, one in held.items() if one.status != "pending"}  # the others have no tasks yet
-    own = await _own_facts(connection, shelf, held.values())
-    trials = [_try(shelf, one, {**found[key], **own[key]}, now) for key, one in held.items()]
-    trials.sort(key=lambda trial: (trial.assessment.submitted.submitted_at, trial.assessment.application_id))
-    trials = await _take_contracts(connection, trials, now)
-    await _note_missed_calls(connection, trials)
     announcements = Announcements()
-    for trial in trials:
-        announcements.traceparent = trial.assessment.traceparent
-        _conclude(trial, now, retry, announcements)
+    trials = await _decide(connection, shelf, held, found, now, retry, announcements)
     tried = [trial.assessment for trial in trials]
     await assessments.store_tries(connection, tried)
     await contracts.release(connection, [one.application_id for one in tried if _was_taken_back(one)])
@@ -47,6 +41,47 @@ async def decide_group(
     outcomes = {one.application_id: _came_to(one) for one in tried if one.application_id in looked_at}
     await tasks.close_others(connection, outcomes, wanted)
     return tried, announcements
+
+
+async def decide_new(
+    connection: AsyncConnection,
+    shelf: Shelf,
+    new: Sequence[Assessment],
+    found: Found,
+    now: datetime,
+    retry: Backoff,
+    announcements: Announcements,
+) -> list[Assessment]:
+    """Decide applications before they are stored; return those tried, to be stored as they are now."""
+    trials = await _decide(
+        connection, shelf, {one.application_id: one for one in new}, found, now, retry, announcements
+    )
+    await tasks.open_all(connection, [task for trial in trials if (task := _task(trial, now))])
+    return [trial.assessment for trial in trials]
+
+
+async def _decide(
+    connection: AsyncConnection,
+    shelf: Shelf,
+    held: Mapping[UUID, Assessment],
+    found: Found,
+    now: datetime,
+    retry: Backoff,
+    announcements: Announcements,
+) -> list[Trial]:
+    """Let each assessment be what it comes to, take its contract, say what there is to say; return what was tried.
+
+    First come, first served: a contract that two of them name goes to the one that was submitted first.
+    """
+    own = await _own_facts(connection, shelf, held.values())
+    trials = [_try(shelf, one, {**found[key], **own[key]}, now) for key, one in held.items()]
+    trials.sort(key=lambda trial: (trial.assessment.submitted.submitted_at, trial.assessment.application_id))
+    trials = await _take_contracts(connection, trials, now)
+    await _note_missed_calls(connection, trials)
+    for trial in trials:
+        announcements.traceparent = trial.assessment.traceparent
+        _conclude(trial, now, retry, announcements)
+    return trials
 
 
 def _was_taken_back(assessment: Assessment) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from eligibility import api, desk, privacy, sealed
-from eligibility.assessor import Assessor
+from eligibility.assessor import Assessor, retry_of
 from eligibility.clocks import Deadlines
 from eligibility.commands import Command
 from eligibility.handlers import SUBSCRIPTIONS, handle
@@ -52,11 +52,12 @@ async def run(settings: Settings) -> None:
     service = Service(NAME, settings, database)
     shelf, registers, due = Shelf(), Registers(settings), asyncio.Event()
     handover = Handover(
-        registers.ask_ahead,
+        registers,
         shelf,
         due,
         group_size=settings.assessor_group_size,
         lease_seconds=settings.assessor_lease_seconds,
+        retry=partial(retry_of, settings),
     )
     worker = Worker(
         service,

@@ -1,8 +1,11 @@
 """The Prometheus instruments that eligibility moves, beside kit's."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
+
+from eligibility.records import Assessment
 
 REGISTER_SECONDS: Final = Histogram(
     "drawdown_register_lookup_seconds",
@@ -19,3 +22,9 @@ ASSESSMENTS: Final = Counter(
 GROUP_SECONDS: Final = Histogram(
     "drawdown_assessment_group_seconds", "Time to assess one group: registers asked, decisions committed"
 )
+
+
+def count(tried: Iterable[Assessment]) -> None:
+    """Count tries to decide that have been committed."""
+    for one in tried:
+        ASSESSMENTS.labels(one.submitted.scheme, one.result).inc()

@@ -104,9 +104,12 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class Taken(Announcements):
-    """What a batch says, and the lease under which it has taken applications in, if any."""
+    """What a batch says, the lease under which it has taken applications in, and those that it has tried to decide."""
 
     lease: Lease | None = None
+    tried: Sequence[Assessment] = ()
+    tried_from: int = 0
+    """When it began to try, in nanoseconds of the clock."""
 
 
 class WorkingSet(msgspec.Struct, kw_only=True):

@@ -120,6 +120,16 @@ class Registers:
         self._ahead.add(asking)
         asking.add_done_callback(self._ahead.discard)
 
+    def kept(self, wanted: Mapping[str, str]) -> dict[str, Answer] | None:
+        """Return what ``ask`` would return without asking anybody; None where one of the answers is not at hand."""
+        answers: dict[str, Answer] = {}
+        for name, code in wanted.items():
+            answer = self._kept(name, code)
+            if answer is None:
+                return None
+            answers[name] = answer
+        return answers
+
     def open_circuits(self) -> list[str]:
         """Return the registers that are left alone right now."""
         return [name for name, breaker in self._breakers.items() if breaker.is_open]

@@ -74,14 +74,21 @@ assessments: Final = Table(
     Index("ix_assessments_deadline", "due_at", postgresql_where=text("due_at IS NOT NULL")),
 )
 
-# The contract counts once in a scheme: held by the application that was approved on it.
+# The contract counts once in a scheme: held by the application that was approved on it. It is taken before that is
+# stored, so its key is looked at when the transaction commits.
 contracts: Final = Table(
     "contracts",
     metadata,
     Column("scheme", Text, primary_key=True),
     Column("provider", Text, primary_key=True),
     Column("number", Text, primary_key=True),
-    Column("application_id", Uuid, ForeignKey("assessments.application_id"), nullable=False, unique=True),
+    Column(
+        "application_id",
+        Uuid,
+        ForeignKey("assessments.application_id", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+        unique=True,
+    ),
 )
 
 claims: Final = Table(

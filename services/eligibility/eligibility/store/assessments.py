@@ -30,12 +30,16 @@ ORDER BY application_id FOR UPDATE
 """  # noqa: S608  # the columns are a constant
 _ADD: Final = """
 INSERT INTO assessments (application_id, scheme, applicant, policy_version, submitted, submitted_at, traceparent,
-  status, next_try_at, due_at, lease_token, leased_until)
-SELECT id, scheme, applicant, version, submitted::jsonb, submitted_at, traceparent, status, $1::timestamptz, due_at,
-  $11::uuid, $12::timestamptz
-FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[], $9::text[],
-  $10::timestamptz[]
-) AS u(id, scheme, applicant, version, submitted, submitted_at, traceparent, status, due_at)
+  status, facts, outcome, reasons, approved, cap_holder, decided_at, waits_for, next_try_at, attempts, due_at,
+  approved_at, lease_token, leased_until)
+SELECT id, scheme, applicant, version, submitted::jsonb, submitted_at, traceparent, status, facts::jsonb, outcome,
+  reasons::jsonb, approved::jsonb, cap_holder, decided_at, waits_for, next_try_at, attempts, due_at, approved_at,
+  CASE WHEN status = 'pending' THEN $1::uuid END, CASE WHEN status = 'pending' THEN $2::timestamptz END
+FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::text[],
+  $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::text[],
+  $18::timestamptz[], $19::int[], $20::timestamptz[], $21::timestamptz[]
+) AS u(id, scheme, applicant, version, submitted, submitted_at, traceparent, status, facts, outcome, reasons,
+  approved, cap_holder, decided_at, waits_for, next_try_at, attempts, due_at, approved_at)
 """
 _WITHDRAW: Final = """
 UPDATE assessments SET status = 'withdrawn', due_at = NULL, missed_at = NULL WHERE application_id = ANY($1::uuid[])
@@ -50,17 +54,16 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, A
     return _by_id(await fetch(connection, _LOCK, wanted))
 
 
-async def add(
-    connection: AsyncConnection, new: Sequence[Assessment], now: datetime, lease: Lease | None = None
-) -> None:
-    """Store applications that were submitted; they are due at once, for whoever has the lease, or for anybody."""
+async def add(connection: AsyncConnection, new: Sequence[Assessment], lease: Lease | None = None) -> None:
+    """Store applications that were submitted. Those that are pending are for whoever has the lease, or for anybody."""
     if not new:
         return
     keyring = keyring_of(connection)
     await execute(
         connection,
         _ADD,
-        now,
+        lease and lease.token,
+        lease and lease.until,
         [one.application_id for one in new],
         [one.submitted.scheme for one in new],
         [one.submitted.applicant for one in new],
@@ -69,9 +72,17 @@ async def add(
         [one.submitted.submitted_at for one in new],
         [one.traceparent for one in new],
         [one.status for one in new],
+        [json_or_null(one.facts) for one in new],
+        [one.outcome for one in new],
+        [json_or_null(one.reasons) for one in new],
+        [json_or_null(one.approved) for one in new],
+        [one.cap_holder for one in new],
+        [one.decided_at for one in new],
+        [one.waits_for for one in new],
+        [one.next_try_at for one in new],
+        [one.attempts for one in new],
         [one.due_at for one in new],
-        lease and lease.token,
-        lease and lease.until,
+        [one.approved_at for one in new],
     )
 
 
