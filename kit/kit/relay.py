@@ -136,6 +136,8 @@ class Relay:
         self._woken.clear()
         await lease.hold()
         rows = at_hand.take(lease.cursor, _PAGE)
+        if not rows:
+            return  # too much came meanwhile to be kept: it is read
         meters.OUTBOX_PENDING.set(at_hand.last - lease.cursor)
         await self._publish(connection, producer, lease, rows)
         await lease.advance(rows[-1].id)

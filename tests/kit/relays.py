@@ -14,9 +14,17 @@ from tests.kit.stress import Row
 LEASE_SECONDS = 0.6
 
 
-def relay_of(database: Database, bootstrap: str, holder: str = "one", poll_seconds: float = 0.005) -> Relay:
+def relay_of(
+    database: Database, bootstrap: str, holder: str = "one", poll_seconds: float = 0.005, pace_seconds: float = 0.0
+) -> Relay:
     return Relay(
-        database, bootstrap, source="test", holder=holder, poll_seconds=poll_seconds, lease_seconds=LEASE_SECONDS
+        database,
+        bootstrap,
+        source="test",
+        holder=holder,
+        poll_seconds=poll_seconds,
+        lease_seconds=LEASE_SECONDS,
+        pace_seconds=pace_seconds,
     )
 
 
