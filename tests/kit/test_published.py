@@ -18,7 +18,7 @@ from kit.topic_reader import Place
 from stack.kafka import Kafka
 from tests.kit import broker
 from tests.kit.conftest import NOW, TOPIC, company, eventually
-from tests.kit.test_relay import Running, relay_of, say
+from tests.kit.relays import Running, relay_of, say
 
 ANEW = Position(-1, 7)
 

@@ -14,8 +14,8 @@ from tests.kit import broker
 from tests.kit.broker import header_of, record_of
 from tests.kit.conftest import TOPIC, company, event
 from tests.kit.echo import Echo
+from tests.kit.relays import Running, relay_of, say
 from tests.kit.test_admin import client_of
-from tests.kit.test_relay import Running, relay_of, say
 
 WHO = {"who": "li.wei", "why": "the brokers' disks were lost"}
 
