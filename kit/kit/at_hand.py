@@ -60,12 +60,12 @@ class AtHand:
     def adding(self, connection: AsyncConnection) -> Iterator[None]:
         """Keep what is added to the outbox in a transaction, which has committed when the block ends."""
         rows: list[Row] = []
-        if self._wanted:
-            connection.info[_ADDED] = rows
+        info = connection.info if self._wanted else {}  # once: of a connection that was lost it would be asked anew
+        info[_ADDED] = rows
         try:
             yield
         finally:
-            connection.info.pop(_ADDED, None)
+            info.pop(_ADDED, None)
         self._committed(rows)
 
     def follow(self, cursor: int) -> bool:

@@ -5,9 +5,10 @@ from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from kit import at_hand, outbox
-from kit.database import Database
+from kit.database import Database, is_away
 from stack.kafka import Kafka
 from tests.kit import broker, stress
 from tests.kit.broker import Offsets
@@ -106,3 +107,19 @@ async def test_what_a_relay_has_sent_before_it_stops_it_does_not_send_again(
     truth = await stress.committed(database)
     assert cursor == truth[-1][0]
     assert stress.doubled(rows_of(await broker.read_from(kafka.bootstrap, ends, until=len(truth)))) == 0
+
+
+async def test_what_a_lost_connection_has_added_is_not_at_hand_and_its_loss_is_told_as_ever(database: Database) -> None:
+    with database.at_hand.wanted():
+        with pytest.raises(DBAPIError) as told:
+            await _lose_the_connection(database)
+        assert is_away(told.value)
+        assert database.at_hand.last == 0
+        await say(database, company(), 1)
+        assert database.at_hand.follow(database.at_hand.last - 1)
+
+
+async def _lose_the_connection(database: Database) -> None:
+    async with database.transaction() as connection:
+        await outbox.add(connection, saying(company(), 1))
+        await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
