@@ -68,7 +68,7 @@ class AtHand:
             info.pop(_ADDED, None)
         self._committed(rows)
 
-    def follow(self, cursor: int) -> bool:
+    def follows(self, cursor: int) -> bool:
         """Return whether the id that comes after the cursor is at hand."""
         return cursor + 1 in self._rows
 

@@ -124,7 +124,7 @@ class Relay:
     ) -> None:
         with self._database.at_hand.wanted():
             while not stop.is_set():
-                if self._database.at_hand.follow(lease.cursor):
+                if self._database.at_hand.follows(lease.cursor):
                     await self._publish_at_hand(connection, producer, lease)
                 else:
                     await self._publish_read(stop, connection, producer, lease)
@@ -193,7 +193,7 @@ class Relay:
             if await fence.passed(connection, drawn.own):
                 rows = await fetch(connection, _READ, *asked)  # what a transaction drew and took back is not there
                 break
-            if stop.is_set() or self._database.at_hand.follow(lease.cursor):
+            if stop.is_set() or self._database.at_hand.follows(lease.cursor):
                 return None
             if await lease.keep():  # a long transaction, of anybody in this database, may hold the fence
                 await self._measure(connection, lease)

@@ -61,7 +61,7 @@ def relay_by_id() -> None:
         return [Row(*row) for row in rows]
 
     _set(Relay, "_page", page)
-    _set(AtHand, "follow", _never)
+    _set(AtHand, "follows", _never)
 
 
 def relay_by_transaction() -> None:
@@ -81,7 +81,7 @@ def relay_by_transaction() -> None:
         return fresh
 
     _set(Relay, "_page", page)
-    _set(AtHand, "follow", _never)
+    _set(AtHand, "follows", _never)
 
 
 def _never(_self: AtHand, _cursor: int) -> bool:

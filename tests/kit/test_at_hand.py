@@ -116,7 +116,7 @@ async def test_what_a_lost_connection_has_added_is_not_at_hand_and_its_loss_is_t
         assert is_away(told.value)
         assert database.at_hand.last == 0
         await say(database, company(), 1)
-        assert database.at_hand.follow(database.at_hand.last - 1)
+        assert database.at_hand.follows(database.at_hand.last - 1)
 
 
 async def _lose_the_connection(database: Database) -> None:

@@ -1,8 +1,8 @@
 """What happens here when something has happened at intake: one function per event, applied to the batch's working set.
 
 The functions are plain and synchronous: everything they may need was loaded under its locks, and what they change is
-stored when all events of the batch have been applied. Applications are taken in here, and decided where that is known
-already which the outside registers have to say of them; mostly the assessor decides them, which asks first.
+stored when all events of the batch have been applied. Applications are taken in here. Where the outside registers have
+answered already they are decided at once (``handover``); mostly the assessor decides them, because it has to ask first.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,10 +52,7 @@ async def handle(
         work.announcements.traceparent = message.traceparent
         SUBSCRIPTIONS[type(message.data)](message.data, work)
     fresh = [work.assessments[one] for one in sorted(work.submitted)]
-    lease = None
-    if handover is not None:
-        await handover.decide(connection, work.announcements, [one for one in fresh if one.status == "pending"], now)
-        lease = handover.offer(work.announcements, [one for one in fresh if one.status == "pending"], now)
+    lease = await handover.take_in(connection, work.announcements, fresh, now) if handover is not None else None
     await assessments.add(connection, fresh, lease)
     await _store(connection, work)
     return work.announcements

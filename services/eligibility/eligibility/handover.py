@@ -62,10 +62,20 @@ class Handover:
         self.token = uuid7()
         """What the leases of this process are known by."""
 
-    async def decide(
+    async def take_in(
+        self, connection: AsyncConnection, said: Taken, fresh: Sequence[Assessment], now: datetime
+    ) -> Lease | None:
+        """Decide what can be decided of what is about to be stored; return the lease under which the rest is stored.
+
+        Without one the rest is left to whoever is free.
+        """
+        await self._decide(connection, said, _pending(fresh), now)
+        return self._offer(said, _pending(fresh), now)
+
+    async def _decide(
         self, connection: AsyncConnection, said: Taken, fresh: Sequence[Assessment], now: datetime
     ) -> None:
-        """Decide what is being taken in, where all that the registers have to say of all of it is at hand."""
+        """Decide them if all that the registers have to say of all of them is at hand."""
         if self.under_way or self._waiting or not 0 < len(fresh) <= self._group_size:
             return
         found: dict[UUID, Mapping[str, Any]] = {}
@@ -77,8 +87,7 @@ class Handover:
         said.tried_from = time.time_ns()
         said.tried = await decisions.decide_new(connection, self._shelf, fresh, found, now, self._retry(), said)
 
-    def offer(self, said: Taken, fresh: Sequence[Assessment], now: datetime) -> Lease | None:
-        """Return the lease under which these are to be stored; None where they are left to whoever is free."""
+    def _offer(self, said: Taken, fresh: Sequence[Assessment], now: datetime) -> Lease | None:
         if not fresh or self.waiting() + len(fresh) > _MOST_GROUPS * self._group_size:
             return None
         said.lease = Lease(self.token, now + self._lease, fresh)
@@ -108,3 +117,8 @@ class Handover:
         """Return those that were handed over first, a group at most."""
         some = min(self._group_size, len(self._waiting))
         return {one.application_id: one for one in (self._waiting.popleft() for _ in range(some))}
+
+
+def _pending(fresh: Sequence[Assessment]) -> list[Assessment]:
+    """Return those that are still to be decided: some are withdrawn by the batch that brings them."""
+    return [one for one in fresh if one.status == "pending"]
