@@ -59,9 +59,13 @@ async def traveller(system: Stack) -> AsyncIterator[Traveller]:
         yield Traveller(system, client)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def monolith(system: Stack) -> AsyncIterator[Monolith]:
-    """The synchronous monolith that Drawdown is measured beside, with a bank of its own."""
+    """The synchronous monolith that Drawdown is measured beside, with a bank of its own.
+
+    It lives no longer than who needs it: the bank waits for answers by the clock, and tests of other modules hold the
+    loop for minutes.
+    """
     await theirs.create_database(system)
     async with Monolith.running(system, 2, {"REGISTER_ANSWER_AGE_SECONDS": "0"}) as running:
         bank = await Bank.by_http(running.servers[0].address, tokens_of(system.config.home)("finance", "finance"))

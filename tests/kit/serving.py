@@ -69,6 +69,10 @@ class Line:
         assert isinstance(transport, asyncio.Transport)
         transport.pause_reading()
 
+    def ended(self) -> bool:
+        """Return whether the other end has closed, or was cut off."""
+        return self._reader.at_eof() or self._reader.exception() is not None
+
     def hang_up(self) -> None:
         self._writer.close()
 
