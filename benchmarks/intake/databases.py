@@ -49,7 +49,8 @@ async def create_base(postgres: Postgres, name: str, keyring: Keyring) -> None:
     try:
         await database.roll_partitions()
         async with database.transaction() as connection:
-            await handle(connection, [_told(policy) for policy in traffic.policies()], datetime.now(UTC))
+            said = await handle(connection, [_told(policy) for policy in traffic.policies()], datetime.now(UTC))
+            await said.make_writes()
     finally:
         await database.close()
 

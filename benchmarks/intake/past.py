@@ -80,7 +80,8 @@ def _claim(award: AwardIssued) -> CreateClaim:
 async def _carried_out(database: Database, commands: Sequence[Command]) -> list[dict[str, Any]]:
     """Carry out commands in one transaction; return what was answered."""
     async with database.transaction() as connection:
-        outcomes, _ = await apply(connection, commands, datetime.now(UTC))
+        outcomes, said = await apply(connection, commands, datetime.now(UTC))
+        await said.make_writes()
     refused = [outcome for outcome in outcomes if not isinstance(outcome, Answer)]
     assert not refused, refused[:1]
     return [msgspec.json.decode(outcome.body) for outcome in outcomes if isinstance(outcome, Answer)]
@@ -104,7 +105,8 @@ async def _decide(database: Database, taken: Sequence[dict[str, Any]], random: R
             events.append(msgspec.structs.replace(example(ApplicationApproved), **names))
             events.append(msgspec.structs.replace(example(AwardIssued), **names, **award, valid_until=_FAR))
     async with database.transaction() as connection:
-        await handle(connection, [_message(event) for event in events], datetime.now(UTC))
+        said = await handle(connection, [_message(event) for event in events], datetime.now(UTC))
+        await said.make_writes()
     return [event for event in events if isinstance(event, AwardIssued)]
 
 

@@ -49,8 +49,14 @@ _RATIOS: Final = (
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """How much is measured: rounds of turns of so many seconds each. ``past`` and ``long_past`` count applications."""
+    """How much is measured: rounds of turns of so many seconds each. ``past`` and ``long_past`` count applications.
 
+    A turn of writes or reads begins with so many for ``warm_up``; an open loop has ``least`` requests.
+    """
+
+    warm_up: int = 500
+    warm_up_reads: int = 100
+    least: int = 200
     rounds: int = 5
     read_rounds: int = 7
     seconds: float = 2.0
@@ -61,7 +67,16 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 QUICK: Final = Plan(
-    rounds=1, read_rounds=1, seconds=0.1, read_seconds=0.1, open_loop_seconds=0.5, past=300, long_past=1_500
+    warm_up=100,
+    warm_up_reads=20,
+    least=50,
+    rounds=1,
+    read_rounds=1,
+    seconds=0.1,
+    read_seconds=0.1,
+    open_loop_seconds=0.5,
+    past=300,
+    long_past=1_500,
 )
 
 
@@ -114,7 +129,8 @@ class Benchmark:
         of = "1 process" if processes == 1 else f"{processes} processes"
         say(f"accepts, {of}: ours, the peers and the floors in turn")
         sides: dict[str, Side] = {
-            name: Turn(load, each[:processes], self._pid, seconds=self._plan.seconds) for name, each in servers.items()
+            name: Turn(load, each[:processes], self._pid, seconds=self._plan.seconds, warm_up=self._plan.warm_up)
+            for name, each in servers.items()
         }
         runs = await self._compare(f"accepts, {of}", sides, self._plan.rounds)
         suffix = "" if processes == 1 else f"_{processes}"
@@ -155,6 +171,7 @@ class Benchmark:
                         servers,
                         self._pid,
                         seconds=self._plan.read_seconds,
+                        warm_up=self._plan.warm_up_reads,
                         connections=_READERS,
                         paths=paths[kind],
                     )
@@ -173,7 +190,7 @@ class Benchmark:
         self._ratios["reads_10k_to_2m"] = Ratio(says, 0.9, 0.98, found[worst])
 
     async def _latency(self, name: str, load: Remote, servers: Sequence[Server], rate: float) -> None:
-        await load.call("prepare", max(200, round(rate * self._plan.open_loop_seconds)))
+        await load.call("prepare", max(self._plan.least, round(rate * self._plan.open_loop_seconds)))
         latencies: Latencies = await load.call("open_loop", [each.address for each in servers], CONNECTIONS, rate)
         self._figures[name] = {"unit": "ms"} | msgspec.structs.asdict(latencies)
         say(f"  {name}: p50 {latencies.p50_ms}, p99 {latencies.p99_ms}, max {latencies.max_ms}")

@@ -10,15 +10,14 @@ from benchmarks.harness.rounds import Run
 from benchmarks.intake.servers import Server
 
 CONNECTIONS: Final = 128
-_WARM_UP: Final = 500
-_WARM_UP_READS: Final = 100
 _MOST: Final = 60_000
 
 
 class Turn:
     """A side's turn: so many servers answer what the callers send, over connections that are open before.
 
-    The first turn is small; each later one has as many requests as take ``seconds`` at the rate of the one before.
+    The first turn has ``warm_up`` requests; each later one as many as take ``seconds`` at the rate of the one before,
+    and a hundred at least, or as many as the first.
     """
 
     def __init__(
@@ -28,6 +27,7 @@ class Turn:
         postgres_pid: int,
         *,
         seconds: float,
+        warm_up: int,
         connections: int = CONNECTIONS,
         paths: list[str] | None = None,
     ) -> None:
@@ -40,7 +40,8 @@ class Turn:
         self._seconds = seconds
         self._connections = connections
         self._paths = paths
-        self._next = _WARM_UP if paths is None else _WARM_UP_READS
+        self._least = min(warm_up, 100)
+        self._next = warm_up
 
     async def __call__(self, _round: int) -> Run:
         count = self._next
@@ -48,5 +49,5 @@ class Turn:
         self._watch.start()
         seconds = await self._load.call("run", self._addresses, self._connections)
         run = Run(count, seconds, self._watch.stop())
-        self._next = min(_MOST, max(_WARM_UP // 5, ceil(run.rate * self._seconds)))
+        self._next = min(_MOST, max(self._least, ceil(run.rate * self._seconds)))
         return run

@@ -6,8 +6,8 @@ A task is never cancelled inside a transaction: SQLAlchemy with asyncpg would le
 flag between transactions, and a write for an HTTP caller runs in a task of its own (``kit.groups``).
 """
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sized
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import asyncpg
@@ -31,6 +31,33 @@ _CONNECT_TIMEOUT_SECONDS: Final = 5.0
 def async_url(url: str) -> str:
     """Return a ``postgresql://`` address for the asyncpg driver."""
     return url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+_GATHERING: Final = "gathering_writes"
+
+
+def gathering(connection: AsyncConnection, writes: Sized) -> None:
+    """Say that these are to be written in the transaction: it can't commit while there is any."""
+    lost = connection.sync_connection is None or connection.sync_connection.invalidated  # which the next statement says
+    if not lost and (gathered := connection.info.get(_GATHERING)) is not None:
+        gathered.append(writes)
+
+
+def undone(connection: AsyncConnection) -> None:
+    """Say that a savepoint was undone: what was gathered in it is not to be written any more."""
+    connection.info[_GATHERING].clear()
+
+
+@contextmanager
+def _all_made(info: dict[str, Any]) -> Iterator[None]:
+    gathered: list[Sized] = []
+    info[_GATHERING] = gathered
+    try:
+        yield
+        if any(gathered):
+            raise RuntimeError("writes were gathered and not made: the transaction can't commit without them")
+    finally:
+        del info[_GATHERING]
 
 
 def to_json(value: Any) -> str:
@@ -103,7 +130,8 @@ class Database:
             with self.at_hand.adding(connection):
                 async with connection.begin():
                     await plans.renew(connection)
-                    yield connection
+                    with _all_made(connection.info):
+                        yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:

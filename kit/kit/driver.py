@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from typing import Any, Final, NoReturn, TypeVar
 
 import asyncpg
+import msgspec
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql import asyncpg as dialect_of_asyncpg
 from sqlalchemy.exc import DBAPIError
@@ -65,16 +66,24 @@ async def together(
     return list(found)
 
 
-async def write_together(connection: AsyncConnection, writes: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
-    """Run statements that write, each with its values from ``$1`` on, as one; return how many rows each wrote.
+class Write(msgspec.Struct, frozen=True):
+    """A statement that writes, and its values from ``$1`` on. ``returning`` is a column of what it wrote."""
+
+    statement: str
+    values: Sequence[Any]
+    returning: str = ""
+
+
+async def write_together(connection: AsyncConnection, writes: Sequence[Write]) -> list[Any]:
+    """Run statements that write as one; return of each how many rows it wrote, or the column that it is returning.
 
     None of them sees what the others write, and no two may write the same row. Constraints hold at the end of all.
     """
     if not writes:
         return []
-    values = [value for _, given in writes for value in given]
-    [counts] = await fetch(connection, _written(*(statement for statement, _ in writes)), *values)
-    return list(counts)
+    values = [value for write in writes for value in write.values]
+    [found] = await fetch(connection, _written(*((write.statement, write.returning) for write in writes)), *values)
+    return list(found)
 
 
 @lru_cache(maxsize=1_000)
@@ -84,10 +93,18 @@ def _joined(*statements: str) -> str:
 
 
 @lru_cache(maxsize=1_000)
-def _written(*statements: str) -> str:
-    parts = (f"part_{place} AS ({each} RETURNING 1)" for place, each in enumerate(_renumbered(statements)))
-    counts = (f"(SELECT count(*) FROM part_{place})" for place in range(len(statements)))  # noqa: S608  # the same
-    return f"WITH {', '.join(parts)} SELECT {', '.join(counts)}"
+def _written(*writes: tuple[str, str]) -> str:
+    statements = _renumbered(statement for statement, _ in writes)
+    columns = [column for _, column in writes]
+    parts = (
+        f"part_{place} AS ({statement} RETURNING {column or '1'})"
+        for place, (statement, column) in enumerate(zip(statements, columns, strict=True))
+    )
+    found = (
+        f"ARRAY(SELECT {column} FROM part_{place})" if column else f"(SELECT count(*) FROM part_{place})"  # noqa: S608  # the same
+        for place, column in enumerate(columns)
+    )
+    return f"WITH {', '.join(parts)} SELECT {', '.join(found)}"
 
 
 def _renumbered(statements: Iterable[str]) -> Iterator[str]:

@@ -29,6 +29,7 @@ from kit.idempotency import Answer, Key
 from kit.logging import get_logger
 from kit.outbox import Announcements
 from kit.pace import Pace
+from kit.rows import Writes
 
 log = get_logger(__name__)
 
@@ -243,13 +244,14 @@ class GroupedWriter(Generic[C]):
             with tracing.Work():
                 outcomes, announcements = await self._apply(connection, new, now) if new else ([], Announcements())
             given |= await _answered_meanwhile(connection, new, outcomes)
-            await outbox.add(connection, announcements)
             answers = [
                 (command.key, outcome)
                 for command, outcome in zip(new, outcomes, strict=True)
                 if command.key and isinstance(outcome, Answer)
             ]
-            await idempotency.store(connection, answers)
+            announcements.writes = announcements.writes or Writes(connection)
+            idempotency.keep(announcements.writes, answers)
+            await outbox.add(connection, announcements)
         if announcements:
             self._committed(announcements)
             log_said(announcements)

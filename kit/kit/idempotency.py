@@ -16,19 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.refusal import Refusal
 from kit.database import to_json
-from kit.driver import copy_columns, execute, fetch
+from kit.driver import fetch
+from kit.rows import Writes
 from kit.sealing import Keyring, is_sealed, keyring_if_any
+from kit.tables import new_metadata
 
 _FIND: Final = """
 SELECT i.client, i.key, i.request_hash, i.status, i.headers, i.body FROM idempotency AS i
 JOIN unnest($1::text[], $2::text[]) AS k(client, key) ON i.client = k.client AND i.key = k.key
 """
 _NOW_AND_FIND: Final = f"SELECT now(), ARRAY(SELECT ROW(found.*) FROM ({_FIND}) AS found)"  # noqa: S608  # a constant
+_TABLE: Final = new_metadata().tables["idempotency"]
 _COLUMNS: Final = ("client", "key", "request_hash", "status", "headers", "body")
-_ADD: Final = """
-INSERT INTO idempotency (client, key, request_hash, status, headers, body)
-VALUES ($1, $2, $3, $4, CAST($5::text AS jsonb), $6)
-"""
 _FORGET: Final = text("DELETE FROM idempotency WHERE created_at < now() - make_interval(days => :days)")
 KEPT_DAYS: Final = 8  # the contract promises 7
 
@@ -109,19 +108,16 @@ def _about(key: Key) -> str:
     return f"answer:{key.client}:{key.key}"
 
 
-async def store(connection: AsyncConnection, answers: Sequence[tuple[Key, Answer]]) -> None:
-    """Keep the answers. An IntegrityError says that another transaction answered one of the keys first."""
+def keep(writes: Writes, answers: Sequence[tuple[Key, Answer]]) -> None:
+    """Have the answers kept. An IntegrityError then says that another transaction answered one of the keys first."""
     if not answers:
         return
-    keyring = keyring_if_any(connection)
+    keyring = keyring_if_any(writes.connection)
     rows = sorted(  # in one order, so that two groups with the same keys do not wait for each other
         (key.client, key.key, key.request_hash, answer.status, to_json(answer.headers), _kept(keyring, key, answer))
         for key, answer in answers
     )
-    if len(rows) == 1:  # which costs less than COPY, and has only this one most often
-        await execute(connection, _ADD, *rows[0])
-    else:
-        await copy_columns(connection, "idempotency", _COLUMNS, list(zip(*rows, strict=True)))
+    writes.insert_columns(_TABLE, _COLUMNS, list(zip(*rows, strict=True)))
 
 
 async def forget_old(connection: AsyncConnection) -> int:

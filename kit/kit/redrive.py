@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kit import meters, outbox, parking, tracing
 from kit.backoff import wait
 from kit.batch import Handler
-from kit.database import Database, describe, is_transient
+from kit.database import Database, describe, is_transient, undone
 from kit.errors import NotYetError
 from kit.inbox import unseen
 from kit.logging import get_logger
@@ -219,6 +219,7 @@ class Redrive:
                     with tracing.work("process", self.group) as work:
                         await outbox.add(connection, await self._handle(connection, work.of([fresh]), now))
         except Exception as error:  # noqa: BLE001  # whatever it is, the event stays parked with the new reason
+            undone(connection)
             reason = describe(error)
             values = {
                 "id": row.id,

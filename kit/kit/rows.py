@@ -14,11 +14,12 @@ from sqlalchemy import ARRAY, Column, Dialect, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit.database import to_json
-from kit.driver import copy_columns, execute, write_together
+from kit.database import gathering, to_json
+from kit.driver import Write, copy_columns, execute, fetch, write_together
 
 Row = dict[str, Any]
 Processor = Callable[[Any], Any]
+Returned = Callable[[list[Any]], None]
 
 _FEWEST_COPIED: Final = 2  # one row alone costs a tenth more by COPY, two already cost less
 _MOST_GATHERED: Final = 16  # of a table; more are copied, whatever a round trip costs
@@ -75,30 +76,46 @@ class _Update(msgspec.Struct, frozen=True):
     rows: int
 
 
+class _Run(msgspec.Struct, frozen=True):
+    write: Write
+    returned: Returned
+
+
 class Writes:
     """Writes of one transaction that are gathered, and made in one round trip where they are of few rows.
 
     They are made in the order in which they were given, but none sees what the others write; no two may write the same
-    row. So what must not be there any more when something else is written has to be made before.
+    row. So what must not be there any more when something else is written has to be made before. A transaction that
+    ends while some are not made is rolled back (``database.Database``).
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self._gathered: list[_Insert | _Update] = []
+        self.connection = connection
+        self._gathered: list[_Insert | _Update | _Run] = []
+        gathering(connection, self._gathered)
+
+    def run(self, statement: str, values: Sequence[Any]) -> None:
+        """Run a statement with its values from ``$1`` on."""
+        self.run_returning(statement, values, "", lambda _: None)
+
+    def run_returning(self, statement: str, values: Sequence[Any], column: str, returned: Returned) -> None:
+        """Run a statement; ``returned`` is called with the column of each row that it wrote."""
+        self._gathered.append(_Run(Write(statement, values, column), returned))
 
     def insert_rows(self, table: Table, rows: Sequence[Row]) -> None:
         """See the function of this name."""
         if rows:
             names = tuple(rows[0])
-            self._insert(table, names, _values(table, rows))
+            self.insert_columns(table, names, _values(table, rows))
 
     def insert_records(self, table: Table, records: Sequence[msgspec.Struct]) -> None:
         """See the function of this name."""
         if records:
             names = records[0].__struct_fields__
-            self._insert(table, names, list(zip(*map(msgspec.structs.astuple, records), strict=True)))
+            self.insert_columns(table, names, list(zip(*map(msgspec.structs.astuple, records), strict=True)))
 
-    def _insert(self, table: Table, names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> None:
+    def insert_columns(self, table: Table, names: tuple[str, ...], columns: Sequence[Sequence[Any]]) -> None:
+        """Insert rows that are given column by column."""
         self._gathered.append(_Insert(table, names, columns))
 
     def update_rows(self, table: Table, rows: Sequence[Row], before: Sequence[Row] | None = None) -> None:
@@ -113,40 +130,56 @@ class Writes:
             same = [row[name] is was[name] for row, was in zip(rows, before, strict=True)]
             kept.append(same)
             rows = [{**row, name: None} if unchanged else row for row, unchanged in zip(rows, same, strict=True)]
-        dialect = self._connection.dialect
+        dialect = self.connection.dialect
         columns = _processed(_values(table, rows), _processors(dialect, table, names, lists=to_json))
         statement = _update(dialect, table, names, documents)
         self._gathered.append(_Update(table, statement, [*columns, *kept, len(rows)], len(rows)))
 
     async def make(self) -> None:
         """Make them. Raises what the functions of the same names do; nothing counts then but a rollback."""
-        gathered, self._gathered = self._gathered, []
+        gathered = self._gathered.copy()
+        self._gathered.clear()
         if len(gathered) == 1 or any(_is_many(each) for each in gathered):
             for each in gathered:
                 await self._make_alone(each)
             return
-        dialect = self._connection.dialect
-        writes = [
-            _few(dialect, each) if isinstance(each, _Insert) else (each.statement, each.values) for each in gathered
-        ]
-        for each, written in zip(gathered, await write_together(self._connection, writes), strict=True):
+        writes = [self._written(each) for each in gathered]
+        for each, written in zip(gathered, await write_together(self.connection, writes), strict=True):
             _check(each, written)
 
-    async def _make_alone(self, each: _Insert | _Update) -> None:
-        if isinstance(each, _Update):
-            _check(each, await execute(self._connection, each.statement, *each.values))
+    def _written(self, each: _Insert | _Update | _Run) -> Write:
+        match each:
+            case _Insert():
+                return Write(*_few(self.connection.dialect, each))
+            case _Update():
+                return Write(each.statement, each.values)
+            case _Run():
+                return each.write
+
+    async def _make_alone(self, each: _Insert | _Update | _Run) -> None:
+        if isinstance(each, _Run):
+            write = each.write
+            if write.returning:
+                rows = await fetch(self.connection, f"{write.statement} RETURNING {write.returning}", *write.values)
+                _check(each, [value for (value,) in rows])
+            else:
+                await execute(self.connection, write.statement, *write.values)
+        elif isinstance(each, _Update):
+            _check(each, await execute(self.connection, each.statement, *each.values))
         elif len(each.columns[0]) < _FEWEST_COPIED:
-            await execute(self._connection, *_one(self._connection.dialect, each))
+            await execute(self.connection, *_one(self.connection.dialect, each))
         else:
-            columns = _processed(each.columns, _processors(self._connection.dialect, each.table, each.names))
-            await copy_columns(self._connection, each.table.name, each.names, columns)
+            columns = _processed(each.columns, _processors(self.connection.dialect, each.table, each.names))
+            await copy_columns(self.connection, each.table.name, each.names, columns)
 
 
-def _is_many(write: _Insert | _Update) -> bool:
+def _is_many(write: _Insert | _Update | _Run) -> bool:
     return isinstance(write, _Insert) and len(write.columns[0]) > _MOST_GATHERED
 
 
-def _check(write: _Insert | _Update, written: int) -> None:
+def _check(write: _Insert | _Update | _Run, written: Any) -> None:
+    if isinstance(write, _Run) and write.write.returning:
+        write.returned(written)
     if isinstance(write, _Update) and written != write.rows:
         raise LookupError(f"of {write.rows} rows of {write.table.name} that were to be updated, {written} were found")
 

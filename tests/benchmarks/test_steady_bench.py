@@ -96,12 +96,14 @@ def test_where_nothing_ever_waited_nothing_has_grown() -> None:
 
 
 def test_dead_rows_count_in_the_second_half_and_in_large_tables_only() -> None:
-    dead = Table(live=1_000, dead=4_000, bytes=0)
-    small = {"intake.policies": Table(live=10, dead=900, bytes=0)}
+    dead = Table(live=1_001, dead=4_004, bytes=0)
+    small = {"intake.policies": Table(live=10, dead=9_000, bytes=400_000)}
+    swollen = {"intake.policies": Table(live=10, dead=90, bytes=4_000_000)}
     early = [look(0, tables={"intake.claims": dead}), look(1), look(2), look(3, tables=small)]
     assert worst_dead(early) == (0.1, "intake.claims")
     assert worst_dead([*early[:3], look(3, tables={"intake.claims": dead})]) == (0.8, "intake.claims")
     assert worst_dead([look(0, tables=small)]) == (0.0, "none")
+    assert worst_dead([look(0, tables=swollen)]) == (0.9, "intake.policies")
 
 
 def test_a_group_is_behind_by_what_lies_between_its_offsets_and_the_ends() -> None:

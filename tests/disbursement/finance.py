@@ -76,5 +76,5 @@ async def told(database: Database, *events: Event) -> list[Event]:
     """Handle events and commit them with what they say."""
     async with database.transaction() as connection:
         said = await Scene(connection).tell(*events)
-        await outbox.add(connection, [outbox.Announcement(event) for event in said])
+        await outbox.add(connection, outbox.Announcements(map(outbox.Announcement, said)))
     return said

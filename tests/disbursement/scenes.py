@@ -1,5 +1,6 @@
 """Builds the events that disbursement hears, and hands them to its handlers as the consumer would."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -25,11 +26,12 @@ from contracts.policy import Policy
 from contracts.topics import TOPIC_OF, event_type
 from disbursement import orders, store, tables
 from disbursement.book import Book
-from disbursement.clocks import Deadlines
+from disbursement.clocks import Deadlines, Subject
 from disbursement.commands import Command, Decide, Propose, apply
 from disbursement.handlers import handle
 from disbursement.programme import Appropriation, open_in
 from disbursement.records import Pool
+from kit.clocks import Missed
 from kit.idempotency import Answer
 from kit.identifiers import uuid7
 from kit.messages import Message
@@ -167,6 +169,7 @@ class Scene:
     async def tell(self, *events: Event, now: datetime = NOW) -> list[Event]:
         """Handle the events as one batch; return what was announced."""
         said = await handle(self.connection, [message(event) for event in events], now)
+        await said.make_writes()
         return [announcement.event for announcement in said]
 
     async def order(
@@ -195,15 +198,22 @@ class Scene:
     async def command(self, command: Command, now: datetime = NOW) -> tuple[Answer, list[Event]]:
         """Carry out one command; raise its Refusal."""
         [outcome], said = await apply(self.connection, [command], now)
+        await said.make_writes()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome, [announcement.event for announcement in said]
+
+    async def miss(self, due: Sequence[Subject], now: datetime) -> Missed:
+        """Take the steps that are due."""
+        missed = await Deadlines().miss(self.connection, due, now)
+        await missed.said.make_writes()
+        return missed
 
     async def pass_time(self, now: datetime) -> list[Event]:
         """Let the clocks' turn come at ``now``, until nothing is due; return what was announced."""
         deadlines, told = Deadlines(), []
         while due := await deadlines.due(self.connection, now, 100):
-            told += [said.event for said in (await deadlines.miss(self.connection, due, now)).said]
+            told += [said.event for said in (await self.miss(due, now)).said]
         return told
 
     async def tell_one_by_one(self, *events: Event) -> list[Event]:
@@ -239,7 +249,7 @@ async def opened_pool(scene: Scene, amount: int = POOL_FEN) -> None:
     book = Book(NOW, keyring_of(scene.connection))
     book.pools[POOL] = Pool(pool=POOL, name_zh="测试", name_en="Test", hash=GENESIS)
     open_in(book, Appropriation(POOL, Text(zh="测试", en="Test"), Money(amount)))
-    await store.store(scene.connection, book)
+    await store.store_now(scene.connection, book)
     await publish(scene, policy())
 
 

@@ -39,9 +39,8 @@ async def instructed(scene: Scene) -> PaymentInstructed:
 
 async def pass_time(scene: Scene, now: datetime) -> list[Event]:
     """Let the scanner's turn come at ``now``; return what is said."""
-    deadlines = Deadlines()
-    due = await deadlines.due(scene.connection, now, 100)
-    return [said.event for said in (await deadlines.miss(scene.connection, due, now)).said]
+    due = await Deadlines().due(scene.connection, now, 100)
+    return [said.event for said in (await scene.miss(due, now)).said]
 
 
 async def test_finance_is_asked_about_a_payment_that_it_did_not_report(scene: Scene) -> None:
@@ -101,7 +100,7 @@ async def test_a_report_stops_the_clock_before_it_fires(scene: Scene) -> None:
     assert due == [("payments", str(payment.payment_id))]
     await scene.tell(settled(payment))
 
-    missed = await Deadlines().miss(scene.connection, due, DEADLINE)
+    missed = await scene.miss(due, DEADLINE)
     assert (missed.said, missed.kinds) == ([], [])
 
 
@@ -113,7 +112,7 @@ async def test_a_returned_payment_has_a_deadline_of_its_own(scene: Scene) -> Non
     assert await pass_time(scene, due_at - timedelta(seconds=1)) == []
     due = await Deadlines().due(scene.connection, due_at, 10)
     assert due == [("payments", str(payment.payment_id))]
-    missed = await Deadlines().miss(scene.connection, due, due_at)
+    missed = await scene.miss(due, due_at)
 
     assert (missed.said, missed.kinds) == ([], ["account"])
     [row] = await scene.rows(tables.payments)
@@ -127,7 +126,7 @@ async def test_the_deadline_and_its_step_are_the_awards_policys(scene: Scene) ->
     await scene.tell(verified(award, 1_000 * YUAN))
 
     due = await Deadlines().due(scene.connection, NOW + timedelta(seconds=9), 10)
-    missed = await Deadlines().miss(scene.connection, due, NOW + timedelta(seconds=9))
+    missed = await scene.miss(due, NOW + timedelta(seconds=9))
     assert (missed.said, missed.kinds) == ([], ["payment"])
 
 

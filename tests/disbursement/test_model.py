@@ -69,7 +69,7 @@ async def handled(scene: Scene, batches: list[list[Message]]) -> list[Any]:
     await opened_pool(scene, POOL_FEN)
     await publish(scene, policy(version="small", cap=Money(CAP_FEN), envelope=Money(ENVELOPE_FEN), waitlist="partial"))
     for batch in batches:
-        await handle(scene.connection, batch, NOW)
+        await (await handle(scene.connection, batch, NOW)).make_writes()
     pool = await scene.pool()
     transfers = [msgspec.json.decode(row.document) for row in await scene.rows(tables.transfers)]
     return [

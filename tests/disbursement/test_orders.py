@@ -155,7 +155,8 @@ async def test_a_refused_order_fails_no_neighbour(scene: Scene) -> None:
     from disbursement.commands import apply  # noqa: PLC0415  # a group of two, where the scene sends one
 
     good, bad = SetAppropriation(pool=POOL, money=Money(POOL_FEN + 5)), CloseAward(award_id=ID)
-    outcomes, _ = await apply(scene.connection, [propose(bad), propose(good)], NOW)
+    outcomes, said = await apply(scene.connection, [propose(bad), propose(good)], NOW)
+    await said.make_writes()
 
     assert isinstance(outcomes[0], Refusal)
     assert [row.kind for row in await scene.rows(tables.orders)] == ["appropriation.set"]
@@ -167,7 +168,7 @@ async def test_a_pool_on_hold_awards_nothing_until_two_persons_resume_it(scene: 
 
     book = await loading.load(scene.connection, Needs(pools={POOL}), NOW)
     hold(book, book.pools[POOL], "entries: 5 fen")
-    await store.store(scene.connection, book)
+    await store.store_now(scene.connection, book)
     approval = approved(AWARDED)
     assert only(await scene.tell(approval), ApplicationWaitlisted).on_hold
 

@@ -14,7 +14,6 @@ from contracts.events import AwardIssued, Event, PaymentInstructed, RecoveryDema
 from contracts.money import Money
 from contracts.refusal import Refusal
 from disbursement import orders, tables
-from disbursement.clocks import Deadlines
 from disbursement.commands import Propose, apply
 from disbursement.handlers import handle
 from tests.disbursement.model import Model
@@ -63,6 +62,7 @@ class Walk:
         if not pairs:
             return
         said = await handle(scene.connection, [message(event) for event, _ in pairs], NOW)
+        await said.make_writes()
         for _, move in pairs:
             move()
         self._hear(announcement.event for announcement in said)
@@ -74,6 +74,7 @@ class Walk:
         for subject, move in pairs:
             propose = Propose(key=None, traceparent=None, by="first", subject=subject, reason="by chance")
             [outcome], said = await apply(scene.connection, [propose], NOW)
+            await said.make_writes()
             if not isinstance(outcome, Exception):
                 self._hear(announcement.event for announcement in said)
                 outcome = await self._approve(scene, subject)
@@ -97,7 +98,7 @@ class Walk:
             return
         application = running[pick % len(running)]
         subject = ("awards", str(self._awards[application].award_id))
-        missed = await Deadlines().miss(scene.connection, [subject], LATER)
+        missed = await scene.miss([subject], LATER)
         if missed.kinds:  # nothing is due where it was issued, from the line, when this clock had passed already
             self.model.end(application, "expired")
         self._hear(announcement.event for announcement in missed.said)

@@ -35,6 +35,7 @@ async def take_in(office: Office, *events: Event, now: datetime | None = None) -
     """Take applications in as the process's consumer does; return what the batch says when it is committed."""
     async with office.database.transaction() as connection:
         said = await handle(office.shelf, office.handover, connection, messages(events), now or datetime.now(UTC))
+        await said.make_writes()
     assert isinstance(said, Taken)
     return said
 

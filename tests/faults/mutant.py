@@ -161,6 +161,8 @@ def event_after_commit() -> None:
             await real(connection, announcements)
 
     async def add(connection: Any, announcements: Any) -> None:
+        await announcements.make_writes()
+        announcements.writes = None
         if announcements:
             _later(tell(connection.engine, announcements))
 

@@ -65,7 +65,7 @@ async def publish_policy(connection: AsyncConnection, **changes: Any) -> None:
     event = PolicyPublished(
         occurred_at=datetime.now(UTC), scheme=document.scheme, policy_version=document.version, policy=document
     )
-    await handle(connection, [message(event)], datetime.now(UTC))
+    await (await handle(connection, [message(event)], datetime.now(UTC))).make_writes()
 
 
 def message(event: Event) -> Message:

@@ -72,7 +72,7 @@ async def take(connection: AsyncConnection, command: TakeBankFile, now: datetime
     book = await loading.load(connection, needs.of_reports(ids), now)
     book.said.traceparent = command.traceparent
     applied = await asyncio.to_thread(bank_reports.apply, book, statement, known)
-    await store.store(connection, book)
+    await store.store_now(connection, book)
     meters.count(book)
     answer = Answer(200, msgspec.json.encode(applied))
     await connection.execute(

@@ -20,7 +20,6 @@ from disbursement.needs import Needs
 from disbursement.records import Account, Clocked, Payment
 from kit.clocks import Missed, Waiting
 from kit.driver import fetch
-from kit.outbox import Announcements
 
 Subject = tuple[str, str]
 """A table and the key of a row in it; a line's key is scheme and year."""
@@ -71,8 +70,8 @@ class Deadlines:
     async def miss(self, connection: AsyncConnection, subjects: Sequence[Subject], now: datetime) -> Missed:
         book = await loading.load(connection, _needs(subjects), now)
         kinds = [kind for subject in subjects if (kind := _step(book, *subject))]
-        await store.store(connection, book)
-        return Missed(Announcements(book.said), kinds)
+        store.store(connection, book)
+        return Missed(book.said, kinds)
 
     async def waiting(self, connection: AsyncConnection) -> Mapping[str, Waiting]:
         rows = await fetch(connection, _WAITING)

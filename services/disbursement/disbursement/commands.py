@@ -66,7 +66,7 @@ async def apply(
             outcomes.append(_carry_out(book, command))
         except Refusal as refusal:
             outcomes.append(refusal)
-    await store.store(connection, book)
+    store.store(connection, book)
     meters.count(book)
     return outcomes, book.said
 

@@ -44,7 +44,7 @@ async def handle(connection: AsyncConnection, messages: Sequence[Message], now: 
     for message in messages:
         book.said.traceparent = message.traceparent
         SUBSCRIPTIONS[type(message.data)](book, message.data, message)
-    await store.store(connection, book)
+    store.store(connection, book)
     meters.count(book)
     return book.said
 

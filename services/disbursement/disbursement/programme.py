@@ -76,7 +76,7 @@ async def open_pools(database: Database, programme: Programme) -> None:
                     tables.transfers.c.transfer_id == opening_transfer_id(wanted.pool)
                 )
                 _check_unchanged(wanted, (await connection.execute(query)).scalar_one())
-        await store.store(connection, book)
+        store.store(connection, book)
         await outbox.add(connection, book.said)
 
 

@@ -27,7 +27,6 @@ from disbursement.records import (
     Stack,
 )
 from kit.database import to_json
-from kit.driver import execute
 from kit.rows import Writes, rows_of
 
 _STORED: Final[tuple[tuple[type[Any], Table], ...]] = (
@@ -56,9 +55,9 @@ WHERE companies.as_of < excluded.as_of
 """
 
 
-async def store(connection: AsyncConnection, book: Book) -> None:
-    """Write the changed records, the new transfers, policies and reports."""
-    writes = Writes(connection)
+def store(connection: AsyncConnection, book: Book) -> None:
+    """Have written the changed records, new transfers, policies and reports, with what is said (``outbox.add``)."""
+    book.said.writes = writes = Writes(connection)
     for kind, table in _STORED:
         writes.insert_records(table, book.added(kind))
         writes.update_rows(table, rows_of(book.touched(kind)))
@@ -68,19 +67,23 @@ async def store(connection: AsyncConnection, book: Book) -> None:
         for policy in book.new_policies
     ]
     writes.insert_rows(tables.policies, policies)
-    await writes.make()
-    await _store_companies(connection, [*book.added(Company), *book.touched(Company)])
+    _store_companies(writes, [*book.added(Company), *book.touched(Company)])
 
 
-async def _store_companies(connection: AsyncConnection, companies: list[Company]) -> None:
+async def store_now(connection: AsyncConnection, book: Book) -> None:
+    """Do what ``store`` does, for somebody who reads it before what is said is written."""
+    store(connection, book)
+    await book.said.make_writes()
+
+
+def _store_companies(writes: Writes, companies: list[Company]) -> None:
     """Keep the newest that is known of each company: no pool's lock covers it."""
     if not companies:
         return
     companies.sort(key=attrgetter("uscc"))
-    await execute(
-        connection,
-        _KEEP_NEWEST,
+    columns = (
         [company.uscc for company in companies],
         [to_json(company.members) for company in companies],
         [company.as_of for company in companies],
     )
+    writes.run(_KEEP_NEWEST, columns)

@@ -35,6 +35,7 @@ from kit.identifiers import uuid7
 from kit.logging import get_logger
 from kit.messages import Message
 from kit.outbox import Announcements
+from kit.rows import Writes
 
 log = get_logger(__name__)
 
@@ -53,8 +54,11 @@ async def handle(
         SUBSCRIPTIONS[type(message.data)](message.data, work)
     fresh = [work.assessments[one] for one in sorted(work.submitted)]
     lease = await handover.take_in(connection, work.announcements, fresh, now) if handover is not None else None
-    await assessments.add(connection, fresh, lease)
-    await _store(connection, work)
+    work.announcements.writes = Writes(connection)
+    assessments.add(work.announcements.writes, fresh, lease)
+    if work.is_more_than_new:
+        await work.announcements.make_writes()  # what is stored next is about them
+        await _store(connection, work)
     return work.announcements
 
 

@@ -135,3 +135,10 @@ class WorkingSet(msgspec.Struct, kw_only=True):
     statements: list[tuple[UUID, Statement]] = []
     appeals: dict[UUID, Lodged] = {}
     accredited: set[str] = set()
+
+    @property
+    def is_more_than_new(self) -> bool:
+        """Whether anything is to be stored but new applications."""
+        return any((self.holders, self.withdrawn, self.changed_claims, self.freed_claims)) or any(
+            (self.tasks, self.statements, self.appeals)
+        )

@@ -20,7 +20,7 @@ from intake.records import Application, Claim, Document, Happening
 from kit.among import among_given, pairs_among_given
 from kit.driver import Prepared, execute, fetch
 from kit.outbox import Announcements
-from kit.rows import Writes, insert_records, rows_of
+from kit.rows import Writes, rows_of
 from kit.sealing import Keyring
 
 InvoiceKey = tuple[str, str]
@@ -251,7 +251,7 @@ class Desk:
                     self.documents[row["document_id"]] = Document(**row)
 
     async def store(self, connection: AsyncConnection) -> None:
-        """Write what was added and changed."""
+        """Have written what was added and changed, with what is said of it (``outbox.add``)."""
         if self.released_claims:  # first: the same invoices may count in another claim now
             await execute(connection, _RELEASE, self.released_claims)
         writes = Writes(connection)
@@ -266,5 +266,5 @@ class Desk:
         writes.insert_records(tables.timeline, self.timeline)
         new = [{"scheme": p.scheme, "version": p.version, "policy": to_builtins(p)} for p in self.new_policies]
         writes.insert_rows(tables.policies, new)
-        await writes.make()
-        await insert_records(connection, pushes, self.pushes)  # apart: their ids are drawn when the transaction has one
+        writes.insert_records(pushes, self.pushes)
+        self.said.writes = writes

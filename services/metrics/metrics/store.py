@@ -16,6 +16,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.events import ApplicationEvent, ClaimPaid, ClaimSubmitted, Event, PaymentInstructed, TransferPosted
 from kit.driver import Prepared
+from kit.rows import Writes
 from metrics import parties
 from metrics.projection import Envelope, Projection
 from metrics.rules.books import Pool
@@ -135,33 +136,39 @@ async def _lock(connection: AsyncConnection, projection: Projection, table: Tabl
 
 async def store(connection: AsyncConnection, projection: Projection) -> None:
     """Store the rows and add the differences."""
+    writes = Writes(connection)
     records: tuple[tuple[Table, Iterable[msgspec.Struct]], ...] = (
         (applications, projection.applications.values()),
         (claims, projection.claims.values()),
         (pools, projection.pools.values()),
     )
     for table, changed in records:
-        await _put(connection, table, map(msgspec.structs.astuple, changed))
-    await _put(connection, award_years, projection.award_years.items())
-    await _put(connection, envelopes, map(msgspec.structs.astuple, projection.envelopes.values()))
+        _put(writes, table, map(msgspec.structs.astuple, changed))
+    _put(writes, award_years, projection.award_years.items())
+    _put(writes, envelopes, map(msgspec.structs.astuple, projection.envelopes.values()))
     years = [(*key, amount) for key, amount in projection.envelope_years.items()]
-    await _put(connection, envelope_years, years)
+    _put(writes, envelope_years, years)
     for table, changes in (
         (tallies, projection.tallies()),
         (scheme_balances, projection.scheme_balances),
         (flows, projection.flows),
     ):
-        await _put(connection, table, [(*labels, change) for labels, change in changes.items() if change])
-    await parties.note(connection, projection.parties, projection.companies())
-    await _put(connection, progress, projection.last_event_at.items())
+        _put(writes, table, [(*labels, change) for labels, change in changes.items() if change])
+    if projection.parties or projection.companies():
+        await writes.make()
+        await parties.note(connection, projection.parties, projection.companies())
+    _put(writes, progress, projection.last_event_at.items())
+    await writes.make()
 
 
-async def _put(connection: AsyncConnection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+def _put(writes: Writes, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
     """Send rows as one array per column, sorted by key: the primary key's columns come first in every table."""
     keys = len(table.primary_key.columns)
     ordered = sorted(rows, key=lambda row: [_comparable(value) for value in row[:keys]])
     if ordered:
-        await _STORING[table].rows(connection, **dict(zip(table.c.keys(), zip(*ordered, strict=True), strict=True)))
+        statement = _STORING[table]
+        given = dict(zip(table.c.keys(), zip(*ordered, strict=True), strict=True))
+        writes.run(statement.text, statement.values(given))
 
 
 def _comparable(value: Any) -> Any:

@@ -91,7 +91,7 @@ async def _hold(connection: AsyncConnection, differing: Sequence[Result], now: d
             checks = ", ".join(sorted({each.check for each in differing if each.pool == name}))
             appropriations.hold(book, book.pools[name], f"the reconciliation found a difference: {checks}")
             lines.tell_again(book, name)
-    await store.store(connection, book)
+    store.store(connection, book)
     return book.said
 
 

@@ -17,6 +17,7 @@ from eligibility.store.columns import json_or_null, typed
 from kit import accounts
 from kit.database import to_json
 from kit.driver import execute, fetch
+from kit.rows import Writes
 from kit.sealing import Keyring, keyring_of
 
 _COLUMNS: Final = """
@@ -54,14 +55,12 @@ async def lock(connection: AsyncConnection, ids: Iterable[UUID]) -> dict[UUID, A
     return _by_id(await fetch(connection, _LOCK, wanted))
 
 
-async def add(connection: AsyncConnection, new: Sequence[Assessment], lease: Lease | None = None) -> None:
-    """Store applications that were submitted. Those that are pending are for whoever has the lease, or for anybody."""
+def add(writes: Writes, new: Sequence[Assessment], lease: Lease | None = None) -> None:
+    """Have applications stored that were submitted. The pending ones are for whoever has the lease, or for anybody."""
     if not new:
         return
-    keyring = keyring_of(connection)
-    await execute(
-        connection,
-        _ADD,
+    keyring = keyring_of(writes.connection)
+    values = (
         lease and lease.token,
         lease and lease.until,
         [one.application_id for one in new],
@@ -84,6 +83,7 @@ async def add(connection: AsyncConnection, new: Sequence[Assessment], lease: Lea
         [one.due_at for one in new],
         [one.approved_at for one in new],
     )
+    writes.run(_ADD, values)
 
 
 def carried(keyring: Keyring, submitted: ApplicationSubmitted) -> ApplicationSubmitted:
