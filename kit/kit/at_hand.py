@@ -65,7 +65,8 @@ class AtHand:
         try:
             yield
         finally:
-            info.pop(_ADDED, None)
+            if info.get(_ADDED) is rows:
+                del info[_ADDED]
         self._committed(rows)
 
     def follows(self, cursor: int) -> bool:

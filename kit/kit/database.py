@@ -57,7 +57,8 @@ def _all_made(info: dict[str, Any]) -> Iterator[None]:
         if any(gathered):
             raise RuntimeError("writes were gathered and not made: the transaction can't commit without them")
     finally:
-        del info[_GATHERING]
+        if info.get(_GATHERING) is gathered:  # else the connection was lost, and who has made another is at work on it
+            del info[_GATHERING]
 
 
 def to_json(value: Any) -> str:

@@ -4,10 +4,11 @@ from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit import outbox
-from kit.database import Database, undone
+from kit.database import Database, is_away, undone
 from kit.outbox import Announcements
 from kit.rows import Writes
 from tests.kit.conftest import company, event
@@ -103,3 +104,25 @@ async def test_what_was_gathered_in_a_savepoint_that_was_undone_is_not_written(d
         undone(connection)
         await outbox.add(connection, gathered(connection, "a"))
     assert await labels(database) == ["a"]
+
+
+async def test_a_lost_connection_is_told_as_ever_though_another_has_its_place_already(
+    database: Database, database_url: str
+) -> None:
+    """Its place in the pool is free as soon as it is lost: before the transaction that lost it has ended."""
+    single = Database(database_url, pool_size=1, name="test")
+
+    async def lose() -> None:
+        async with single.transaction() as connection:
+            gathered(connection, "lost")
+            try:
+                await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            finally:
+                async with single.transaction() as another:
+                    await outbox.add(another, gathered(another, "a"))
+
+    with pytest.raises(DBAPIError) as told:
+        await lose()
+    assert is_away(told.value)
+    assert await labels(database) == ["a"]
+    await single.close()
