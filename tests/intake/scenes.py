@@ -174,7 +174,8 @@ class Portal:
     async def hear(self, *events: Event) -> None:
         """Let events arrive, as one batch."""
         async with self.database.transaction() as connection:
-            await handle(connection, [message(event) for event in events], datetime.now(UTC))
+            said = await handle(connection, [message(event) for event in events], datetime.now(UTC))
+            await said.make_writes()
 
     async def told(self) -> list[Event]:
         """Return what intake has put into its outbox, in order."""
