@@ -21,7 +21,7 @@ from tests.journeys.traveller import Place, Traveller, Walker
 from tests.kit.collector import Collector
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def collector() -> Iterator[Collector]:
     """Where the services send the spans of those requests whose caller asks for it."""
     with Collector() as found:
@@ -46,12 +46,9 @@ async def running(collector: Collector) -> AsyncIterator[Stack]:
     shutil.rmtree(path)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 async def system(collector: Collector) -> AsyncIterator[Stack]:
-    """The system that the journeys share: what one of them began may still move while the next one walks.
-
-    It stops with the last of them: it checks its books every second, and other tests want the machine.
-    """
+    """The system that the journeys share: what one of them began may still move while the next one walks."""
     async with running(collector) as stack:
         yield stack
 
