@@ -139,6 +139,5 @@ class WorkingSet(msgspec.Struct, kw_only=True):
     @property
     def is_more_than_new(self) -> bool:
         """Whether anything is to be stored but new applications."""
-        return any((self.holders, self.withdrawn, self.changed_claims, self.freed_claims)) or any(
-            (self.tasks, self.statements, self.appeals)
-        )
+        claims = (self.holders, self.changed_claims, self.freed_claims)
+        return any((*claims, self.withdrawn, self.tasks, self.statements, self.appeals))

@@ -68,9 +68,8 @@ _KEYS: Final = {"district": "district", "month": "to_char(month, 'YYYY-MM')"}
 
 async def note(connection: AsyncConnection, moved: Collection[Party], companies: Mapping[UUID, UUID]) -> None:
     """Note for whose applications money ``moved``, once ``companies`` (by application) and all rows are stored."""
-    if moved or companies:
-        cells: list[tuple[Any, ...]] = list(zip(*moved, strict=True)) or [()] * 5
-        await fetch(connection, _NOTE, *cells, list(companies), list(companies.values()))
+    cells: list[tuple[Any, ...]] = list(zip(*moved, strict=True)) or [()] * 5
+    await fetch(connection, _NOTE, *cells, list(companies), list(companies.values()))
 
 
 async def read_behind(connection: AsyncConnection, by: str) -> dict[tuple[str, str, str], Behind]:

@@ -154,9 +154,10 @@ async def store(connection: AsyncConnection, projection: Projection) -> None:
         (flows, projection.flows),
     ):
         _put(writes, table, [(*labels, change) for labels, change in changes.items() if change])
-    if projection.parties or projection.companies():
+    companies = projection.companies()
+    if projection.parties or companies:
         await writes.make()
-        await parties.note(connection, projection.parties, projection.companies())
+        await parties.note(connection, projection.parties, companies)
     _put(writes, progress, projection.last_event_at.items())
     await writes.make()
 
