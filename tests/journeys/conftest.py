@@ -46,13 +46,9 @@ async def running(collector: Collector) -> AsyncIterator[Stack]:
     shutil.rmtree(path)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 async def system(collector: Collector) -> AsyncIterator[Stack]:
-    """The system that the journeys share: what one of them began may still move while the next one walks.
-
-    It ends with them: idle it takes a fifth of the machine from the tests that follow. A worker has all its journeys in
-    one go, because `make test` deals the files out directory by directory.
-    """
+    """The system that the journeys share: what one of them began may still move while the next one walks."""
     async with running(collector) as stack:
         yield stack
 
