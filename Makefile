@@ -51,7 +51,7 @@ story: setup ## one application step by step, from draft to payment
 	@$(RUN) drawdown story
 
 test: setup ## all tests, on real Kafka and PostgreSQL; JOBS=2 processes, each with its own
-	@$(RUN) pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder
+	@$(RUN) pytest -n $(or $(JOBS),2) --dist loadfile
 
 faults: setup ## break the running system for ten minutes and check its books; SEED=1, MUTANTS=1 plants bugs instead
 	@$(RUN) python -m tests.faults --seed $(or $(SEED),1) $(if $(MUTANTS),--mutants)

@@ -25,9 +25,13 @@ Runs = dict[str, list[Run]]
 
 
 async def alternate(sides: Mapping[str, Side], rounds: int) -> Runs:
-    """Run each side once for warm-up, then all of them in turn, ``rounds`` times. A side is told its round, from 0."""
-    for side in sides.values():
-        await side(0)
+    """Run each side once for warm-up, then all of them in turn, ``rounds`` times. A side is told its round, from 0.
+
+    A single round shows that a benchmark runs, and nothing about speed: it has no warm-up.
+    """
+    if rounds > 1:
+        for side in sides.values():
+            await side(0)
     runs: Runs = {name: [] for name in sides}
     for number in range(1, rounds + 1):
         for name, side in sides.items():

@@ -48,6 +48,10 @@ async def test_sides_run_in_turn_after_a_warm_up_that_does_not_count() -> None:
     assert order == ["a0", "b0", "a1", "b1", "a2", "b2"]
     assert {name: len(found) for name, found in runs.items()} == {"a": 2, "b": 2}
 
+    order.clear()
+    runs = await alternate({"a": a, "b": b}, 1)
+    assert order == ["a1", "b1"], "a single round shows that it runs, and warms nothing up"
+
 
 def test_a_ratio_is_the_median_of_pairs_so_that_a_slow_round_counts_for_both() -> None:
     ours = [Run(100, 1.0), Run(10, 1.0), Run(120, 1.0)]
