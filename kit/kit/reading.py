@@ -46,7 +46,7 @@ class Reading:
         await reading
 
     async def _read(self, batch: Batch) -> None:
-        for records in batch.values():
+        for records in list(batch.values()):  # partitions that are taken away meanwhile are dropped from the batch
             for number, record in enumerate(records, 1):
                 if self._wanted(record):
                     self._next[id(record)] = record, _outcome(record)
