@@ -90,7 +90,7 @@ async def test_one_trace_goes_from_the_portal_to_the_figures(followed: tuple[str
 
 async def test_the_logs_tell_the_same_story(followed: tuple[str, str], collector: Collector, system: Stack) -> None:
     application_id, trace_id = followed
-    spans = await exported(collector, trace_id)
+    await exported(collector, trace_id)
     lines = search(system, application_id)
     assert [line for line in lines if line.get("trace_id") != trace_id] == []
     story = [(line["service"], line["event"], line.get("type")) for line in lines]
@@ -104,8 +104,8 @@ async def test_the_logs_tell_the_same_story(followed: tuple[str, str], collector
     ]
     assert [one for one in story if one in told] == told, "in this order, each once"
     assert {line["application_id"] for line in lines if "application_id" in line} == {application_id}
-    known = {span.span_id for span in spans}
-    assert {line["span_id"] for line in lines} <= known
+    logged = {line["span_id"] for line in lines}
+    await eventually(lambda: logged <= {span.span_id for span in collector.trace(trace_id)})
 
 
 def search(system: Stack, application_id: str) -> list[dict[str, Any]]:
